@@ -1,0 +1,32 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# the pins stand once, in conda.yaml; pip reads the same lines
+PINS = sed -n 's/^ *- \([A-Za-z0-9_.-]*==.*\)/\1/p' conda.yaml
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test test-all check ui setup
+
+demo: setup  ## two real studies on Digits, through mlflow run
+	./demo.sh
+
+test: setup  ## what runs anywhere, within minutes
+	pytest -m "not slow"
+
+test-all: setup  ## everything
+	pytest -m slow
+
+check: setup  ## format, lint, types
+	ruff format --check .
+	ruff check .
+	mypy
+
+ui: setup  ## browse the runs at http://127.0.0.1:5000
+	mlflow ui
+
+setup: .venv/ready
+
+.venv/ready: conda.yaml requirements-dev.txt
+	$(PYTHON) -m venv .venv
+	$(PINS) > .venv/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r .venv/requirements.txt -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,11 @@
+"""Data sets, prepared on disk and loaded in whole batches. A data set is one file here: every module is imported."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from data.registry import DATASETS, DataError, DataSet, register
+
+__all__ = ["DATASETS", "DataError", "DataSet", "register"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

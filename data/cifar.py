@@ -1,0 +1,72 @@
+"""CIFAR-10 and CIFAR-100, from torchvision's batches or archive, or downloaded by torchvision.
+
+The originals are pickles. They are read only through torchvision's classes, which check every batch against their table
+of MD5 sums before they unpickle it.
+"""
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from torchvision.datasets import CIFAR10, CIFAR100
+from torchvision.datasets.utils import check_integrity, extract_archive
+
+from data.registry import DataError, DataSet, Fetch, Images, register
+
+CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
+CIFAR100_CLASSES = """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
+    castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
+    elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard
+    lobster man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear
+    pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark
+    shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone
+    television tiger tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
+
+
+def _find(original: type[CIFAR10], data_dir: Path) -> list[Path]:
+    batches = [data_dir / original.base_folder / name for name, _md5 in (*original.train_list, *original.test_list)]
+    archive = data_dir / original.filename
+    if all(batch.is_file() for batch in batches):
+        return batches
+    return [archive] if archive.is_file() else []
+
+
+def _read(original: type[CIFAR10], data_dir: Path) -> Images:
+    archive = data_dir / original.filename
+    if _find(original, data_dir) != [archive]:
+        return _read_batches(original, data_dir)
+    if not check_integrity(archive, original.tgz_md5):
+        raise DataError(f"{archive} is damaged: delete it, then it is fetched anew")
+    with TemporaryDirectory() as folder:
+        extract_archive(archive, folder)
+        return _read_batches(original, Path(folder))
+
+
+def _read_batches(original: type[CIFAR10], data_dir: Path) -> Images:
+    try:
+        train, test = original(data_dir, train=True), original(data_dir, train=False)
+    except RuntimeError as error:
+        folder = data_dir / original.base_folder
+        raise DataError(
+            f"{folder} is damaged (torchvision's checksums do not hold): delete it, then it is fetched anew"
+        ) from error
+    return Images(
+        train.data, np.asarray(train.targets, dtype=np.uint8), test.data, np.asarray(test.targets, dtype=np.uint8)
+    )
+
+
+for _name, _original, _classes in (("CIFAR-10", CIFAR10, CIFAR10_CLASSES), ("CIFAR-100", CIFAR100, CIFAR100_CLASSES)):
+    register(
+        DataSet(
+            name=_name,
+            classes=tuple(_classes.split()),
+            find=partial(_find, _original),
+            read=partial(_read, _original),
+            fetches=(Fetch("torchvision's download", partial(_original, download=True)),),
+            padding=4,
+            flip=True,
+        )
+    )

@@ -1,0 +1,176 @@
+"""A data set as uint8 tensors of 32 x 32 images on disk, with a manifest whose checksums are checked on every use."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from data.registry import Array, DataError, DataSet, Images, plain
+from data.sources import locate
+
+SIZE = 32
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a prepared data set holds; mean and std are of the training images, per channel, scaled to 0..1."""
+
+    name: str
+    source: str
+    source_sha256: str
+    classes: list[str]
+    shape: list[int]
+    train_counts: list[int]
+    test_counts: list[int]
+    mean: list[float]
+    std: list[float]
+    sha256: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the tensors: equal for equal data, whatever file they came from."""
+        return hashlib.sha256(json.dumps(self.sha256, sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        return json.dumps({**asdict(self), "digest": self.digest}, indent=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Images, uint8, N x 32 x 32 x channels, and labels, uint8, N, mapped from disk."""
+
+    manifest: Manifest
+    padding: int
+    flip: bool
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+
+
+def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print) -> Prepared:
+    """Return the prepared data set; make it, once, where it is not there whole. `data_dir` is created where missing."""
+    folder = data_dir / "prepared"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"the folder {folder} cannot be made ({error}): name another with data_dir") from error
+    with FileLock(folder / f"{plain(dataset.name)}.lock"):
+        source = locate(dataset, data_dir, say)
+        fingerprint = _sha256(source.files)
+        target = folder / f"{plain(dataset.name)}-{fingerprint[:12]}"
+        damaged = _damage(target) if target.exists() else "nothing there"
+        if damaged:
+            if target.exists():
+                say(f"{target / damaged} is damaged: preparing {dataset.name} anew")
+            _make(dataset, source.read(), target, source=source.name, source_sha256=fingerprint)
+        return _open(dataset, target)
+
+
+def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None:
+    _check_labels(dataset, images)
+    aside = target.with_suffix(".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    resized = images._replace(x_train=_resize(images.x_train), x_test=_resize(images.x_test))
+    for name, array in resized._asdict().items():
+        np.save(aside / f"{name}.npy", array)
+    classes = list(dataset.classes) or [str(label) for label in range(int(images.y_train.max()) + 1)]
+    mean, std = _moments(resized.x_train)
+    manifest = Manifest(
+        name=dataset.name,
+        classes=classes,
+        shape=list(resized.x_train.shape[1:]),
+        train_counts=np.bincount(images.y_train, minlength=len(classes)).tolist(),
+        test_counts=np.bincount(images.y_test, minlength=len(classes)).tolist(),
+        mean=mean,
+        std=std,
+        sha256={name: _sha256([aside / f"{name}.npy"]) for name in Images._fields},
+        **origin,
+    )
+    (aside / MANIFEST).write_text(manifest.to_json())
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+
+
+def _check_labels(dataset: DataSet, images: Images) -> None:
+    classes = len(dataset.classes) or int(images.y_train.max()) + 1
+    if classes < 2:
+        raise DataError(f"{dataset.name} has one class only: give labels of two or more classes")
+    highest = max(int(images.y_train.max()), int(images.y_test.max()))
+    if highest >= classes:
+        raise DataError(
+            f"{dataset.name} has a label {highest} but {classes} classes: labels go from 0 to {classes - 1}"
+        )
+
+
+def _resize(images: Array) -> Array:
+    if images.shape[1:3] == (SIZE, SIZE):
+        return images
+    channels_first = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    resized: Tensor = transforms.resize(
+        channels_first, [SIZE, SIZE], interpolation=transforms.InterpolationMode.BILINEAR, antialias=True
+    )
+    return np.ascontiguousarray(resized.permute(0, 2, 3, 1).numpy())
+
+
+def _moments(images: Array) -> tuple[list[float], list[float]]:
+    values = np.arange(256) / 255
+    mean, std = [], []
+    for channel in range(images.shape[3]):
+        share = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., channel].size
+        centre = float(share @ values)
+        spread = float(np.sqrt(share @ (values - centre) ** 2))
+        mean.append(centre)
+        std.append(spread or 1.0)  # a constant channel is left at zero
+    return mean, std
+
+
+def _damage(folder: Path) -> str | None:
+    try:
+        manifest = _manifest(folder)
+    except (OSError, ValueError, TypeError, KeyError):
+        return MANIFEST
+    for name, expected in manifest.sha256.items():
+        path = folder / f"{name}.npy"
+        if not path.is_file() or _sha256([path]) != expected:
+            return path.name
+    return None
+
+
+def _manifest(folder: Path) -> Manifest:
+    fields: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    digest = fields.pop("digest")
+    manifest = Manifest(**fields)
+    if digest != manifest.digest or set(manifest.sha256) != set(Images._fields):
+        raise ValueError("the manifest does not hold together")
+    return manifest
+
+
+def _open(dataset: DataSet, folder: Path) -> Prepared:
+    tensors = {name: torch.from_numpy(_map(folder / f"{name}.npy")) for name in Images._fields}
+    return Prepared(manifest=_manifest(folder), padding=dataset.padding, flip=dataset.flip, **tensors)
+
+
+def _map(path: Path) -> NDArray[np.uint8]:
+    mapped: NDArray[np.uint8] = np.load(path, mmap_mode="c")
+    return mapped
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()

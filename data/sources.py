@@ -1,0 +1,57 @@
+"""Where a data set is taken from: its .npz in the data folder, its original files there, or else a fetch of them."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from data.npz import find_npz, read_npz
+from data.registry import DataError, DataSet, Images
+
+TIMEOUT_SECONDS = 30.0
+
+
+class Source(NamedTuple):
+    """The files that hold a data set, and how they are read."""
+
+    name: str
+    files: list[Path]
+    read: Callable[[], Images]
+
+
+def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Source:
+    """Return the first source that is there; fetch the original files where none is."""
+    npz = find_npz(dataset, data_dir)
+    if npz:
+        return Source(str(npz), [npz], lambda: read_npz(npz))
+    failures = []
+    for fetch in (None, *dataset.fetches):
+        if fetch:
+            try:
+                say(f"{dataset.name}: trying {fetch.source}")
+                _fetch(fetch.into, data_dir)
+            except (OSError, RuntimeError) as error:
+                failures.append(f"{fetch.source} ({str(error).splitlines()[0]})")
+        files = dataset.find(data_dir)
+        if files:
+            return Source(str(files[0].parent), files, lambda: dataset.read(data_dir))
+    raise DataError(
+        f"{dataset.name} is not there: tried {dataset.name}.npz and the original files in {data_dir}, "
+        f"{', '.join(failures)}; put one of them there, or name their folder with data_dir"
+    )
+
+
+def _fetch(into: Callable[[Path], object], data_dir: Path) -> None:
+    """Bring files aside first: an interrupted fetch leaves nothing that looks whole."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
+    try:
+        with TemporaryDirectory(dir=data_dir, prefix=".fetching-") as folder:
+            into(Path(folder))
+            for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+                target = data_dir / file.relative_to(folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(target)
+    finally:
+        socket.setdefaulttimeout(before)

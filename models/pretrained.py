@@ -1,0 +1,35 @@
+"""Torchvision's ImageNet weights, and what of them fits a network for 32 x 32 images."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torchvision.models import get_weight
+
+from models.registry import Architecture
+
+
+class WeightsError(Exception):
+    """The ImageNet weights could not be had; the message is one line and names the remedy."""
+
+
+def imagenet_weights(architecture: Architecture) -> Mapping[str, Tensor]:
+    """Return torchvision's weights of an architecture, downloaded once into torch's cache; raise WeightsError."""
+    if architecture.imagenet is None:
+        raise WeightsError(f"{architecture.name} has no ImageNet weights: set pretrained to false")
+    try:
+        weights: Mapping[str, Tensor] = get_weight(architecture.imagenet).get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"{architecture.imagenet} cannot be downloaded ({error}): find a network, or set pretrained to false"
+        ) from error
+    return weights
+
+
+def copy_equal(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """Copy every tensor of equal name and shape into the model; return the names of the model's tensors that stay."""
+    state = model.state_dict()
+    equal = {name: weights[name] for name in state if name in weights and weights[name].shape == state[name].shape}
+    model.load_state_dict(equal, strict=False)
+    return [name for name in state if name not in equal]

@@ -1,0 +1,161 @@
+"""The configuration of a study: defaults from params.yaml, overridden by options, checked and resolved."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from data import DATASETS, DataSet
+from data.npz import npz_dataset
+from data.registry import plain
+from models import ARCHITECTURES
+from pipeline.hardware import device_kind, precision_on
+from pipeline.values import ConfigError, Parser, distinct_seeds, nearest, one_of, real, switch, text, whole, word_or
+
+PARAMS = Path("params.yaml")
+TABLE = "table_1"
+PAPER = "paper"
+_RATE = real("a number greater than 0", lambda rate: rate > 0)
+_SHARE = real("a number from 0 to less than 1", lambda share: 0 <= share < 1)
+_DATASET_NAMES = {plain(name): known.name for known in DATASETS.values() for name in (known.name, *known.aliases)}
+
+
+def _dataset(value: Any) -> str:
+    if str(value).endswith(".npz"):
+        return str(value)
+    try:
+        return str(one_of(_DATASET_NAMES, plain)(value))
+    except ConfigError as error:
+        raise ConfigError(f"{error}, or the path of an .npz file") from None
+
+
+def _setting(parser: Parser, help_text: str, *, changes_numbers: bool = True) -> Any:
+    return field(metadata={"parser": parser, "help": help_text, "changes_numbers": changes_numbers})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every setting, resolved: no `auto`, `paper` or alias is left."""
+
+    model_name: str = _setting(one_of({plain(name): name for name in ARCHITECTURES}, plain), ", ".join(ARCHITECTURES))
+    dataset: str = _setting(_dataset, f"{', '.join(DATASETS)}, or the path of an .npz file")
+    seeds: tuple[int, ...] = _setting(distinct_seeds, "whole numbers, separated by commas", changes_numbers=False)
+    epochs: int = _setting(whole(1), "passes over the training set", changes_numbers=False)
+    lr: float = _setting(word_or(PAPER, PAPER, _RATE), "learning rate, or paper: Table 1")
+    momentum: float = _setting(_SHARE, "of SGD")
+    weight_decay: float = _setting(
+        word_or(PAPER, PAPER, real("a number of 0 or more", lambda decay: decay >= 0)), "L2 penalty, or paper: Table 1"
+    )
+    batch_size: int = _setting(whole(1), "images a step")
+    target_val_acc: float | None = _setting(
+        word_or("none", None, real("a percentage, more than 0 to 100", lambda percent: 0 < percent <= 100)),
+        "accuracy, in percent, at which a seed stops, or none",
+    )
+    val_split: float = _setting(_SHARE, "share of the training images held out for that decision")
+    pretrained: bool = _setting(switch, "start from torchvision's ImageNet weights")
+    precision: str = _setting(one_of({name: name for name in ("auto", "fp32", "bf16")}), "auto, fp32 or bf16")
+    device: str = _setting(one_of({name: name for name in ("auto", "cpu", "cuda")}), "auto, cpu or cuda")
+    checkpoint_every: int = _setting(whole(1), "epochs between checkpoints", changes_numbers=False)
+    data_dir: str = _setting(
+        word_or("none", None, text), "folder of the data sets, or none: the cache folder", changes_numbers=False
+    )
+
+    @property
+    def data(self) -> DataSet:
+        """The data set that `dataset` names."""
+        return DATASETS.get(self.dataset) or npz_dataset(Path(self.dataset))
+
+    @property
+    def study_name(self) -> str:
+        return f"{self.model_name}-{self.data.name}"
+
+    def _as_written(self) -> dict[str, Any]:
+        values = asdict(self) | {"seeds": ",".join(map(str, self.seeds))}
+        return {name: "none" if value is None else value for name, value in values.items()}
+
+    def as_text(self) -> dict[str, str]:
+        """Return every setting as text, written as in params.yaml."""
+        return {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in self._as_written().items()
+        }
+
+    def as_yaml(self) -> str:
+        """Return every setting as YAML."""
+        return yaml.safe_dump(self._as_written(), sort_keys=False)
+
+    def study_hash(self, digest: str) -> str:
+        """Return a short hash of every setting that changes the numbers, the digest of the data among them."""
+        settings = self.as_text()
+        kept = {name: settings[name] for name in (f.name for f in fields(self) if f.metadata["changes_numbers"])}
+        kept |= {"dataset": self.data.name, "digest": digest}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def load(given: Mapping[str, Any]) -> Config:
+    """Return params.yaml of the folder the project runs in, overridden by what was given; raise ConfigError."""
+    defaults = _read_params()
+    table = defaults.pop(TABLE, None)
+    names = {f.name: f.metadata["parser"] for f in fields(Config)}
+    for name in defaults:
+        if name not in names:
+            raise ConfigError(
+                f"{PARAMS}: unknown key {name}{nearest(str(name), {known: known for known in names})}: remove it"
+            )
+    missing = [name for name in names if name not in defaults]
+    if missing:
+        raise ConfigError(f"{PARAMS}: {', '.join(missing)} is missing: every setting has its default there")
+    values = {name: _parse(name, parser, {**defaults, **given}[name]) for name, parser in names.items()}
+    return Config(**_resolve(values, table))
+
+
+def _read_params() -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(PARAMS.read_text())
+    except OSError as error:
+        raise ConfigError(
+            f"{PARAMS.absolute()} cannot be read ({error.strerror}): run in the project's folder"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{PARAMS} is not YAML ({reason}): write a line `name: value` a setting") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{PARAMS} holds no settings: write a line `name: value` a setting")
+    return content
+
+
+def _parse(name: str, parser: Parser, value: Any) -> Any:
+    try:
+        return parser(value)
+    except ConfigError as error:
+        raise ConfigError(f"{name} {error}; got {value!r}") from None
+
+
+def _resolve(values: dict[str, Any], table: Any) -> dict[str, Any]:
+    for column, name in enumerate(("lr", "weight_decay")):
+        if values[name] == PAPER:
+            values[name] = _parse(name, _RATE, _paper_value(table, values["model_name"], values["dataset"], column))
+    if values["device"] == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
+    values["device"] = device_kind(values["device"])
+    values["precision"] = precision_on(values["device"], values["precision"])
+    if values["pretrained"] and not ARCHITECTURES[values["model_name"]].imagenet:
+        able = ", ".join(name for name, architecture in ARCHITECTURES.items() if architecture.imagenet)
+        raise ConfigError(f"pretrained must be false for {values['model_name']}: only {able} have ImageNet weights")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
+    values["data_dir"] = str(Path(values["data_dir"] or cache).expanduser())
+    return values
+
+
+def _paper_value(table: Any, model: str, dataset: str, column: int) -> Any:
+    try:
+        row = table.get(model, table["other"])
+        return row.get(dataset, row["other"])[column]
+    except (AttributeError, KeyError, TypeError, IndexError):
+        raise ConfigError(f"{PARAMS}: {TABLE} has no [lr, weight_decay] for {model} on {dataset}: add it") from None

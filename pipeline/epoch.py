@@ -1,0 +1,24 @@
+"""What the training loop reports of one epoch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """Mean losses and accuracies (percent) by part of the data: train, test and, where held out, val; layers measured.
+
+    `layers` holds {measurement: {layer: value}}. `seconds` is the whole epoch, from handing over the report before:
+    loading, training, evaluation, measuring, and what the caller did with that report.
+    """
+
+    epoch: int
+    losses: Mapping[str, float]
+    accuracies: Mapping[str, float]
+    layers: Mapping[str, Mapping[str, float]]
+    seconds: float
+
+    @property
+    def deciding_accuracy(self) -> float:
+        """The accuracy that decides on the best epoch and on stopping: val where images are held out, else test."""
+        return self.accuracies.get("val", self.accuracies["test"])

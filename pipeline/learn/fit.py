@@ -1,0 +1,99 @@
+"""The training loop: a generator that yields a report after each epoch, and logs nothing."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from data.loader import Loader
+from pipeline.epoch import EpochReport
+from pipeline.measure.tracker import LayerTracker
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+
+
+class Diverged(Exception):
+    """The training loss is not finite; the message says in which epoch and step."""
+
+
+def fit(
+    model: nn.Module,
+    loaders: Mapping[str, Loader],
+    optimizer: torch.optim.Optimizer,
+    *,
+    epochs: int,
+    precision: str,
+    watch: Callable[[int, Loader], Batches] = lambda _epoch, loader: loader,
+) -> Iterator[EpochReport]:
+    """Train on `loaders["train"]`, evaluate on the others, and yield after every epoch, from 1; raise Diverged.
+
+    `watch` wraps the training batches of an epoch, for a progress bar. Training accuracy is that of the batches as they
+    were trained on.
+    """
+    tracker = LayerTracker(model)
+    started = time.perf_counter()
+    for epoch in range(1, epochs + 1):
+        scores = {"train": _train(model, watch(epoch, loaders["train"]), optimizer, epoch, precision)}
+        for part, loader in loaders.items():
+            if part != "train":
+                scores[part] = _evaluate(model, loader, precision, where=f"epoch {epoch}, evaluation on {part}")
+        layers = tracker.epoch_end()
+        finished = time.perf_counter()
+        yield EpochReport(
+            epoch=epoch,
+            losses={part: loss for part, (loss, _accuracy) in scores.items()},
+            accuracies={part: accuracy for part, (_loss, accuracy) in scores.items()},
+            layers=layers,
+            seconds=finished - started,
+        )
+        started = finished
+
+
+def _train(
+    model: nn.Module, batches: Batches, optimizer: torch.optim.Optimizer, epoch: int, precision: str
+) -> tuple[float, float]:
+    model.train()
+    losses, correct, sizes = [], [], []
+    for images, labels in batches:
+        with _autocast(images, precision):
+            logits = model(images)
+            loss = cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+        optimizer.step()
+        losses.append(loss.detach())
+        correct.append((logits.detach().argmax(1) == labels).sum())
+        sizes.append(len(labels))
+    return _score(losses, correct, sizes, where=f"epoch {epoch}")
+
+
+@torch.inference_mode()
+def _evaluate(model: nn.Module, batches: Batches, precision: str, *, where: str) -> tuple[float, float]:
+    model.eval()
+    losses, correct, sizes = [], [], []
+    for images, labels in batches:
+        with _autocast(images, precision):
+            logits = model(images)
+        losses.append(cross_entropy(logits.float(), labels))
+        correct.append((logits.argmax(1) == labels).sum())
+        sizes.append(len(labels))
+    return _score(losses, correct, sizes, where=where)
+
+
+def _score(losses: list[Tensor], correct: list[Tensor], sizes: list[int], *, where: str) -> tuple[float, float]:
+    """Return the mean loss and the accuracy in percent: the only wait for the device in a pass over the data."""
+    by_step = torch.stack(losses).float().tolist()
+    for step, loss in enumerate(by_step, start=1):
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} in {where}, step {step}: try a lower lr")
+    total = sum(sizes)
+    mean = sum(loss * size for loss, size in zip(by_step, sizes, strict=True)) / total
+    return mean, 100 * int(torch.stack(correct).sum()) / total
+
+
+def _autocast(images: Tensor, precision: str) -> AbstractContextManager[None]:
+    return torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

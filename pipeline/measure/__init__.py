@@ -1,0 +1,7 @@
+"""What is measured of each layer, as pure functions of its weights before and after an epoch."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,26 @@
+"""One command-line option for every setting of the configuration, `--model_name` as well as `--model-name`."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from typing import Any
+
+import click
+
+from pipeline.config import Config, load
+
+
+def takes_config(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all settings as options, and a `config` in their place."""
+    names = [setting.name for setting in fields(Config)]
+
+    @wraps(command)
+    def with_config(**options: Any) -> None:
+        given = {name: options.pop(name) for name in names}
+        command(config=load({name: value for name, value in given.items() if value is not None}), **options)
+
+    decorated: Callable[..., None] = with_config
+    for setting in reversed(fields(Config)):
+        spellings = dict.fromkeys((f"--{setting.name}", f"--{setting.name.replace('_', '-')}"))
+        decorated = click.option(*spellings, setting.name, metavar="VALUE", help=setting.metadata["help"])(decorated)
+    return decorated

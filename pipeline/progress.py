@@ -1,0 +1,63 @@
+"""What a person sees while a study trains: a bar and a line an epoch, and how long it will take."""
+
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+
+from torch import Tensor
+from tqdm import tqdm
+
+from data.loader import Loader
+from pipeline.epoch import EpochReport
+
+LONG_SECONDS = 3600.0
+SHORTER = "shorter: fewer epochs or seeds (-P epochs=20 -P seeds=0), a GPU (-P device=cuda), a smaller model"
+
+
+class Progress:
+    """Counts epochs over all seeds of a study."""
+
+    def __init__(self, *, seeds: int, epochs: int) -> None:
+        self.seeds, self.epochs = seeds, epochs
+        self.seeds_begun = 0
+        self.seconds_by_epoch: list[float] = []
+        self.seed = 0
+
+    def begin(self, seed: int) -> None:
+        self.seed = seed
+        self.seeds_begun += 1
+
+    def watch(self, epoch: int, batches: Loader) -> Iterable[tuple[Tensor, Tensor]]:
+        """Wrap the batches of an epoch in a bar, on a terminal only."""
+        label = f"seed {self.seed}  epoch {epoch}/{self.epochs}"
+        return tqdm(batches, desc=label, unit="batch", leave=False, disable=not sys.stderr.isatty())
+
+    def report(self, report: EpochReport) -> None:
+        """Print the line of an epoch; after the very first, how long the study will take."""
+        self.seconds_by_epoch.append(report.seconds)
+        scores = "  ".join(
+            f"{part} loss {loss:.4f} acc {report.accuracies[part]:5.2f} %" for part, loss in report.losses.items()
+        )
+        left = self._seconds(self.epochs - report.epoch)
+        print(
+            f"seed {self.seed}  epoch {report.epoch}/{self.epochs}  {scores}  "
+            f"{report.seconds:.1f} s  seed done in {_duration(left)} at most",
+            flush=True,
+        )
+        if len(self.seconds_by_epoch) == 1:
+            self._estimate()
+
+    def _estimate(self) -> None:
+        total = self._seconds(self.seeds * self.epochs)
+        print(
+            f"the study: {self.seeds} seeds x {self.epochs} epochs take {_duration(total)} at most on this machine"
+            + (f"; {SHORTER}" if total > LONG_SECONDS else ""),
+            flush=True,
+        )
+
+    def _seconds(self, epochs: int) -> float:
+        return epochs * sum(self.seconds_by_epoch) / len(self.seconds_by_epoch)
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,143 @@
+"""The figures of a study: RWC by layer, in the paper's pairs of groups, as a heat map; accuracy and loss."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.results import style
+from pipeline.results.statistics import Histories, over_seeds
+
+RWC_LABEL = "relative weight change per epoch"
+PARTS = {"train": (style.PALETTE[0], "-"), "val": (style.PALETTE[2], "-."), "test": (style.PALETTE[1], "--")}
+
+
+def write_figures(histories: Histories, folder: Path, *, title: str, asked: int) -> None:
+    """Write every figure of a study; `asked` is the number of seeds the study was meant to have."""
+    heading = f"{title}, {style.seeds_text(histories.seeds, asked)}"
+    style.write(rwc_by_layer(histories, heading), folder, "rwc_layers")
+    for name, groups in _panels(histories):
+        style.write(rwc_of_groups(histories, groups, heading), folder, f"rwc_{name}")
+    style.write(rwc_heat_map(histories, heading), folder, "rwc_heatmap")
+    style.write(accuracy_and_loss(histories, heading), folder, "accuracy_loss")
+
+
+def rwc_by_layer(histories: Histories, heading: str) -> Figure:
+    """Draw the mean of every layer in the colour of its group, and each seed thin behind it."""
+    figure = style.new_figure()
+    axes = figure.subplots()
+    rows = _rwc(histories)
+    colours = style.group_colours(rows["group"])
+    for group, members in rows.groupby("group", sort=False):
+        _draw_layers(axes, histories, members, colours[str(group)])
+    present = [group for group in colours if (rows["group"] == group).any()]
+    for group in present:
+        axes.plot([], [], color=colours[group], linewidth=3, label=group or "outside the groups")
+    axes.legend(title="group (dark: shallow, light: deep)", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _finish(axes, histories, f"How much each layer changes: {heading}")
+    return figure
+
+
+def rwc_of_groups(histories: Histories, groups: list[str], heading: str) -> Figure:
+    """Draw the layers of some groups, each named in the legend."""
+    rows = _rwc(histories)
+    colours = style.group_colours(rows["group"])
+    chosen = rows[rows["group"].isin(groups)]
+    count = chosen["layer"].nunique()
+    figure = style.new_figure(height=max(5, 0.19 * count + 1))
+    axes = figure.subplots()
+    for group in groups:
+        _draw_layers(axes, histories, chosen[chosen["group"] == group], colours[group], named=True)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    _finish(axes, histories, f"{', '.join(groups)}: {heading}")
+    return figure
+
+
+def rwc_heat_map(histories: Histories, heading: str) -> Figure:
+    """Draw the mean over the seeds by layer (rows, the first on top) and epoch (columns)."""
+    rows = over_seeds(_rwc(histories))
+    layers = list(rows["layer"].unique())
+    grid = rows.pivot(index="layer", columns="epoch", values="mean").loc[layers]
+    values = grid.where(grid > 0).to_numpy()
+    figure = style.new_figure(height=max(3.5, 0.2 * len(layers) + 1.5))
+    axes = figure.subplots()
+    finite = values[np.isfinite(values)]
+    norm = LogNorm(finite.min(), finite.max()) if finite.size and finite.min() < finite.max() else None
+    epochs = grid.columns.to_numpy()
+    mesh = axes.pcolormesh(epochs, np.arange(len(layers)), values, norm=norm, cmap="cividis", shading="nearest")
+    axes.invert_yaxis()
+    colours = style.group_colours(rows["group"])
+    axes.set_yticks(np.arange(len(layers)), layers, fontsize=8)
+    for label, layer in zip(axes.get_yticklabels(), layers, strict=True):
+        label.set_color(colours[rows.loc[rows["layer"] == layer, "group"].iloc[0]])
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_title(heading, fontsize=10)
+    figure.colorbar(mesh, ax=axes, label=f"{RWC_LABEL}, mean of the seeds")
+    return figure
+
+
+def accuracy_and_loss(histories: Histories, heading: str) -> Figure:
+    """Draw means over the seeds with a band of one standard deviation to each side."""
+    figure = style.new_figure(width=10, height=4)
+    panels = figure.subplots(1, 2)
+    table = over_seeds(histories.scalars)
+    for axes, kind, label in zip(panels, ("acc", "loss"), ("accuracy, %", "cross-entropy"), strict=True):
+        for part, (colour, line) in PARTS.items():
+            rows = table[table["metric"] == f"{part}_{kind}"]
+            if rows.empty:
+                continue
+            axes.plot(
+                rows["epoch"],
+                rows["mean"],
+                line,
+                color=colour,
+                label=part,
+                marker=style.marker(histories),
+                markersize=3,
+            )
+            low, high = rows["mean"] - rows["std"], rows["mean"] + rows["std"]
+            axes.fill_between(rows["epoch"], low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.set_ylabel(label)
+        style.epoch_axis(axes, histories)
+        axes.legend(frameon=False)
+    figure.suptitle(f"{heading}: mean and one standard deviation", fontsize=10)
+    return figure
+
+
+def _panels(histories: Histories) -> Iterator[tuple[str, list[str]]]:
+    """Yield the groups drawn together, as in the paper: up to three in one figure, more in neighbouring pairs."""
+    groups = [group for group in _rwc(histories)["group"].unique() if group]
+    if len(groups) > 3:
+        yield from (("_".join(pair), list(pair)) for pair in pairwise(groups))
+    elif groups:
+        yield "_".join(groups), groups
+
+
+def _rwc(histories: Histories) -> pd.DataFrame:
+    return histories.layers[histories.layers["metric"] == "rwc"]
+
+
+def _draw_layers(axes: Axes, histories: Histories, rows: pd.DataFrame, colour: str, *, named: bool = False) -> None:
+    layers = list(rows["layer"].unique())
+    for layer, shade in zip(layers, style.shades(colour, len(layers)), strict=True):
+        of_layer = rows[rows["layer"] == layer]
+        for _seed, history in of_layer.groupby("seed"):
+            axes.plot(history["epoch"], history["value"], color=shade, linewidth=0.6, alpha=0.4)
+        mean = over_seeds(of_layer)
+        axes.plot(
+            mean["epoch"], mean["mean"], color=shade, linewidth=1.8, label=layer if named else None,
+            marker=style.marker(histories), markersize=3,
+        )  # fmt: skip
+
+
+def _finish(axes: Axes, histories: Histories, title: str) -> None:
+    style.log_axis(axes, RWC_LABEL)
+    style.epoch_axis(axes, histories)
+    axes.set_title(title + "\nbold: mean of the seeds that ran the epoch; thin: each seed", fontsize=10)

@@ -1,0 +1,83 @@
+"""How all figures look: colours that colour-blind readers can tell apart, axes, marks, and how they are written."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from pipeline.results.statistics import Histories
+
+# Okabe and Ito's palette; grey for what stands outside the groups
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+OUTSIDE = "#6E6E6E"
+Colour = tuple[float, float, float]
+
+
+def new_figure(width: float = 9, height: float = 5) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def group_colours(groups: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each group in order, grey for the empty name."""
+    named = [group for group in dict.fromkeys(groups) if group]
+    return {group: PALETTE[index % len(PALETTE)] for index, group in enumerate(named)} | {"": OUTSIDE}
+
+
+def shades(colour: str, count: int) -> list[Colour]:
+    """Return a colour in `count` shades, from dark (shallow layers) to light (deep ones)."""
+    base = np.array(to_rgb(colour))
+    dark, light = 0.55 * base, base + 0.55 * (1 - base)
+    if count == 1:
+        return [to_rgb(colour)]
+    return [(r, g, b) for r, g, b in np.linspace(dark, light, count)]
+
+
+def epoch_axis(axes: Axes, histories: Histories) -> None:
+    """Label the epochs, and mark those after which seeds are missing: the mean may jump there."""
+    last = max(histories.last_epochs.values())
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(0.5, last + 0.5)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    stops: dict[int, list[int]] = {}
+    for seed, epoch in histories.last_epochs.items():
+        if epoch < last:
+            stops.setdefault(epoch, []).append(seed)
+    for index, (epoch, seeds) in enumerate(sorted(stops.items())):
+        axes.axvline(epoch, color="black", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
+        label = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))} stopped"
+        axes.annotate(
+            label, (epoch, 0.02 + 0.04 * (index % 4)), xycoords=("data", "axes fraction"), xytext=(-3, 0),
+            textcoords="offset points", fontsize=7, ha="right",
+        )  # fmt: skip
+
+
+def log_axis(axes: Axes, label: str) -> None:
+    """Make the y axis logarithmic, with plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylabel(label)
+
+
+def marker(histories: Histories) -> str | None:
+    """Return a marker where the epochs are few enough to be seen one by one."""
+    return "o" if max(histories.last_epochs.values()) <= 20 else None
+
+
+def seeds_text(seeds: Sequence[int], asked: int) -> str:
+    """Return how many seeds a figure shows, and of how many where some are missing."""
+    return f"{len(seeds)} seed{'s' * (len(seeds) != 1)}" + (f" of {asked}" if len(seeds) < asked else "")
+
+
+def write(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as PNG and as SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=150)
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})

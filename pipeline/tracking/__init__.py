@@ -1,0 +1,6 @@
+"""The only folder that knows MLflow: runs, what is logged to them, and the histories read back."""
+
+import os
+
+# mlflow draws a bar for every file it copies; the project has its own progress
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -1,0 +1,125 @@
+"""The runs of a study's seeds, found and read back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Run as StoredRun
+from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
+
+from pipeline.results.statistics import LAYERS, SCALARS, Histories
+from pipeline.tracking.runs import KIND, PARENT, STUDY
+from pipeline.tracking.seeds import TABLE
+from pipeline.values import distinct_seeds
+
+PAGE = 1000
+
+
+class RunNotFound(Exception):
+    """There is no such study or seed; the message is one line and names the remedy."""
+
+
+class StoredStudy(NamedTuple):
+    id: str
+    experiment: str
+    name: str
+    seeds: tuple[int, ...]
+
+
+class StoredSeed(NamedTuple):
+    id: str
+    number: int
+    status: str
+    parent: str | None
+    metrics: tuple[str, ...]
+
+
+def find_study(run_id: str) -> StoredStudy:
+    """Return a study by the id of its run; raise RunNotFound."""
+    try:
+        run = mlflow.MlflowClient().get_run(run_id)
+    except mlflow.MlflowException:
+        raise RunNotFound(
+            f"study must be the id of a study's run; there is no run {run_id!r} on {mlflow.get_tracking_uri()}"
+        ) from None
+    if run.data.tags.get(KIND) != "study":
+        raise RunNotFound(f"study must be the id of a study's run, with the tag {KIND}=study; {run_id} has none")
+    seeds = distinct_seeds(run.data.params["seeds"])
+    return StoredStudy(run.info.run_id, run.info.experiment_id, run.info.run_name, seeds)
+
+
+def seeds_of_study(study: StoredStudy) -> list[StoredSeed]:
+    """Return the newest run of each seed below a study's run, in the order of the seeds."""
+    return _one_a_seed(study.experiment, f"tags.`{PARENT}` = '{study.id}'")
+
+
+def seeds_of_settings(study_hash: str) -> list[StoredSeed]:
+    """Return the newest run of each seed trained with these settings, finished ones first; raise RunNotFound."""
+    experiment = str(_get_experiment_id())
+    seeds = _one_a_seed(experiment, f"tags.`{STUDY}` = '{study_hash}'")
+    if not any(seed.status == "FINISHED" for seed in seeds):
+        raise RunNotFound(
+            f"experiment {experiment} on {mlflow.get_tracking_uri()} has no finished seed with these settings: "
+            "train one with the same settings, or name a study with -P study=<run id>"
+        )
+    return seeds
+
+
+def read_histories(seeds: Sequence[StoredSeed]) -> Histories:
+    """Read the metrics and the layer table of every seed."""
+    scalars = pd.concat([_scalars(seed) for seed in seeds], ignore_index=True)
+    layers = pd.concat([_layers(seed) for seed in seeds], ignore_index=True)
+    return Histories(scalars, layers)
+
+
+def _one_a_seed(experiment: str, condition: str) -> list[StoredSeed]:
+    client = mlflow.MlflowClient()
+    found: list[StoredRun] = []
+    token = None
+    while token is not None or not found:
+        page = client.search_runs(
+            [experiment],
+            f"tags.`{KIND}` = 'seed' and {condition}",
+            max_results=PAGE,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        found += page
+        token = page.token
+        if not token:
+            break
+    seeds = [_stored_seed(run) for run in found if "seed" in run.data.params]
+    seeds.sort(key=lambda seed: seed.status == "FINISHED")  # stable: the newest finished one comes last
+    by_number = {seed.number: seed for seed in seeds}
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def _stored_seed(run: StoredRun) -> StoredSeed:
+    metrics = tuple(sorted(key for key in run.data.metrics if "/" not in key))
+    return StoredSeed(
+        run.info.run_id, int(run.data.params["seed"]), run.info.status, run.data.tags.get(PARENT), metrics
+    )
+
+
+def _scalars(seed: StoredSeed) -> pd.DataFrame:
+    client = mlflow.MlflowClient()
+    rows = []
+    for name in seed.metrics:
+        points = sorted(client.get_metric_history(seed.id, name), key=lambda point: point.timestamp)
+        values = {point.step: point.value for point in points}  # the newest of several counts
+        rows += [(seed.number, step, name, value) for step, value in sorted(values.items())]
+    return pd.DataFrame(rows, columns=SCALARS)
+
+
+def _layers(seed: StoredSeed) -> pd.DataFrame:
+    with TemporaryDirectory() as folder:
+        path = Path(mlflow.MlflowClient().download_artifacts(seed.id, TABLE, folder))
+        # a layer may be called "nan": only values are read as missing
+        table = pd.read_csv(
+            path, keep_default_na=False, na_values={"value": ["nan"]}, dtype={"layer": str, "group": str}
+        )
+    table.insert(0, "seed", seed.number)
+    return table[LAYERS]

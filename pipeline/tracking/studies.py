@@ -1,0 +1,63 @@
+"""What a study's run holds: its seeds below it, and the means over them."""
+
+import math
+from collections.abc import Callable, Sequence
+from time import time
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Metric
+
+from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
+from pipeline.tracking.histories import StoredSeed
+from pipeline.tracking.keys import group_key, layer_keys
+from pipeline.tracking.runs import PARENT
+
+BATCH = 1000
+Points = dict[tuple[str, int], float]
+
+
+def adopt(study_id: str, seeds: Sequence[StoredSeed]) -> None:
+    """Hang the runs of seeds below a study's run."""
+    client = mlflow.MlflowClient()
+    for seed in seeds:
+        client.set_tag(seed.id, PARENT, study_id)
+
+
+def log_means(study_id: str, histories: Histories) -> None:
+    """Log the means over the seeds under the seeds' own keys, and mean and deviation of the last test accuracies.
+
+    What stands there already is left out: MLflow keeps every point of a step.
+    """
+    client = mlflow.MlflowClient()
+    points, known = _means(histories), _known(client, study_id)
+    new = {place: value for place, value in points.items() if place not in known or _differ(known[place], value)}
+    now = int(time() * 1000)
+    metrics = [Metric(key, value, now, step) for (key, step), value in new.items()]
+    for start in range(0, len(metrics), BATCH):
+        client.log_batch(study_id, metrics=metrics[start : start + BATCH])
+
+
+def _means(histories: Histories) -> Points:
+    rwc = histories.layers[histories.layers["metric"] == "rwc"]
+    keys = layer_keys(rwc["layer"].unique())
+    points = _points(over_seeds(histories.scalars), lambda row: str(row["metric"]))
+    points |= _points(over_seeds(rwc), lambda row: keys[row["layer"]])
+    points |= _points(over_seeds(group_means(rwc, "rwc")), lambda row: group_key(row["group"]))
+    final = final_values(histories, "test_acc")
+    last = max(histories.last_epochs.values())
+    return points | {("test_acc_mean", last): float(final.mean()), ("test_acc_std", last): float(final.std())}
+
+
+def _points(table: pd.DataFrame, key: Callable[[pd.Series], str]) -> Points:
+    return {(key(row), int(row["epoch"])): float(row["mean"]) for _index, row in table.iterrows()}
+
+
+def _known(client: mlflow.MlflowClient, run_id: str) -> Points:
+    keys = client.get_run(run_id).data.metrics
+    history = (point for key in keys for point in client.get_metric_history(run_id, key))
+    return {(point.key, point.step): point.value for point in sorted(history, key=lambda point: point.timestamp)}
+
+
+def _differ(one: float, other: float) -> bool:
+    return one != other and not (math.isnan(one) and math.isnan(other))
