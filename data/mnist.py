@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from torchvision.datasets import MNIST, FashionMNIST
+from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from data.registry import DataError, DataSet, Fetch, Images, register
 
@@ -20,17 +21,15 @@ def _find(original: type[MNIST], data_dir: Path) -> list[Path]:
 
 
 def _read(original: type[MNIST], data_dir: Path) -> Images:
+    """Read the IDX files; torchvision's class itself would rather take an old pickle beside them."""
+    folder = data_dir / original.__name__ / "raw"
     try:
-        train, test = original(data_dir, train=True), original(data_dir, train=False)
+        x_train, y_train, x_test, y_test = (
+            (read_image_file if "images" in name else read_label_file)(str(folder / name)).numpy() for name in FILES
+        )
     except Exception as error:  # torchvision's reader raises whatever the bytes make it raise
-        folder = data_dir / original.__name__ / "raw"
         raise DataError(f"{folder} is damaged ({type(error).__name__}): delete it, then it is fetched anew") from error
-    return Images(
-        train.data.numpy()[..., np.newaxis],
-        train.targets.numpy().astype(np.uint8),
-        test.data.numpy()[..., np.newaxis],
-        test.targets.numpy().astype(np.uint8),
-    )
+    return Images(x_train[..., np.newaxis], y_train.astype(np.uint8), x_test[..., np.newaxis], y_test.astype(np.uint8))
 
 
 def _unpack_debian(folder: Path) -> None:

@@ -32,7 +32,7 @@ def read_npz(path: Path) -> Images:
     """Read and check the four arrays; nothing is unpickled."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in Images._fields if name in archive.files}
+            arrays = {name: np.asarray(archive[name]) for name in Images._fields if name in archive.files}
     except Exception as error:  # zipfile, zlib and numpy raise whatever the bytes make them raise
         raise DataError(f"{path} cannot be read ({error}): it must be an .npz file with {SHAPE}") from error
     missing = [name for name in Images._fields if name not in arrays]

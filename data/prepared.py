@@ -64,11 +64,12 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
     folder = data_dir / "prepared"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{plain(dataset.name)}.lock").acquire()
     except OSError as error:
-        raise DataError(f"the folder {folder} cannot be made ({error}): name another with data_dir") from error
-    with FileLock(folder / f"{plain(dataset.name)}.lock"):
+        raise DataError(f"the folder {folder} cannot be written ({error}): name another with data_dir") from error
+    with lock:
         source = locate(dataset, data_dir, say)
-        fingerprint = _sha256(source.files)
+        fingerprint = _fingerprint(source.files)
         target = folder / f"{plain(dataset.name)}-{fingerprint[:12]}"
         damaged = _damage(target) if target.exists() else "nothing there"
         if damaged:
@@ -80,7 +81,7 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
 
 def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None:
     _check_labels(dataset, images)
-    aside = target.with_suffix(".partial")
+    aside = target.with_name(f"{target.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     resized = images._replace(x_train=_resize(images.x_train), x_test=_resize(images.x_test))
@@ -96,7 +97,7 @@ def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None
         test_counts=np.bincount(images.y_test, minlength=len(classes)).tolist(),
         mean=mean,
         std=std,
-        sha256={name: _sha256([aside / f"{name}.npy"]) for name in Images._fields},
+        sha256={name: _sha256(aside / f"{name}.npy") for name in Images._fields},
         **origin,
     )
     (aside / MANIFEST).write_text(manifest.to_json())
@@ -105,6 +106,11 @@ def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None
 
 
 def _check_labels(dataset: DataSet, images: Images) -> None:
+    for part, pixels, labels in (("training", images.x_train, images.y_train), ("test", images.x_test, images.y_test)):
+        if len(pixels) != len(labels):
+            raise DataError(
+                f"{dataset.name} has {len(pixels)} {part} images but {len(labels)} labels: give one label an image"
+            )
     classes = len(dataset.classes) or int(images.y_train.max()) + 1
     if classes < 2:
         raise DataError(f"{dataset.name} has one class only: give labels of two or more classes")
@@ -117,7 +123,7 @@ def _check_labels(dataset: DataSet, images: Images) -> None:
 
 def _resize(images: Array) -> Array:
     if images.shape[1:3] == (SIZE, SIZE):
-        return images
+        return np.ascontiguousarray(images)  # equal data make equal files, whatever order they came in
     channels_first = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     resized: Tensor = transforms.resize(
         channels_first, [SIZE, SIZE], interpolation=transforms.InterpolationMode.BILINEAR, antialias=True
@@ -140,11 +146,11 @@ def _moments(images: Array) -> tuple[list[float], list[float]]:
 def _damage(folder: Path) -> str | None:
     try:
         manifest = _manifest(folder)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return MANIFEST
     for name, expected in manifest.sha256.items():
         path = folder / f"{name}.npy"
-        if not path.is_file() or _sha256([path]) != expected:
+        if not path.is_file() or _sha256(path) != expected:
             return path.name
     return None
 
@@ -168,9 +174,12 @@ def _map(path: Path) -> NDArray[np.uint8]:
     return mapped
 
 
-def _sha256(files: Sequence[Path]) -> str:
-    total = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
+def _fingerprint(files: Sequence[Path]) -> str:
+    """Return a file's checksum, or that of the checksums of several."""
+    sums = [_sha256(path) for path in files]
+    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,7 +1,9 @@
 """Where a data set is taken from: its .npz in the data folder, its original files there, or else a fetch of them."""
 
 import socket
+import zlib
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -10,6 +12,7 @@ from data.npz import find_npz, read_npz
 from data.registry import DataError, DataSet, Images
 
 TIMEOUT_SECONDS = 30.0
+FETCH_FAILS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz
 
 
 class Source(NamedTuple):
@@ -31,11 +34,11 @@ def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Sour
             try:
                 say(f"{dataset.name}: trying {fetch.source}")
                 _fetch(fetch.into, data_dir)
-            except (OSError, RuntimeError) as error:
-                failures.append(f"{fetch.source} ({str(error).splitlines()[0]})")
+            except FETCH_FAILS as error:
+                failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
         files = dataset.find(data_dir)
         if files:
-            return Source(str(files[0].parent), files, lambda: dataset.read(data_dir))
+            return Source(str(files[0] if len(files) == 1 else files[0].parent), files, lambda: dataset.read(data_dir))
     raise DataError(
         f"{dataset.name} is not there: tried {dataset.name}.npz and the original files in {data_dir}, "
         f"{', '.join(failures)}; put one of them there, or name their folder with data_dir"

@@ -1,6 +1,8 @@
 """Torchvision's ImageNet weights, and what of them fits a network for 32 x 32 images."""
 
 from collections.abc import Mapping
+from http.client import HTTPException
+from pickle import UnpicklingError
 
 from torch import Tensor, nn
 from torchvision.models import get_weight
@@ -20,9 +22,9 @@ def imagenet_weights(architecture: Architecture) -> Mapping[str, Tensor]:
         weights: Mapping[str, Tensor] = get_weight(architecture.imagenet).get_state_dict(
             progress=False, check_hash=True, weights_only=True
         )
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException, EOFError, UnpicklingError) as error:
         raise WeightsError(
-            f"{architecture.imagenet} cannot be downloaded ({error}): find a network, or set pretrained to false"
+            f"{architecture.imagenet} cannot be downloaded ({' '.join(str(error).split())}): find a network, or set pretrained to false"
         ) from error
     return weights
 

@@ -78,8 +78,10 @@ def rwc_heat_map(histories: Histories, heading: str) -> Figure:
         label.set_color(colours[rows.loc[rows["layer"] == layer, "group"].iloc[0]])
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_title(heading, fontsize=10)
-    figure.colorbar(mesh, ax=axes, label=f"{RWC_LABEL}, mean of the seeds")
+    axes.set_title(f"How much each layer changes: {heading}", fontsize=10)
+    bar = figure.colorbar(mesh, ax=axes, label=f"{RWC_LABEL}, mean of the seeds")
+    if norm:
+        style.plain_numbers(bar.ax.yaxis)
     return figure
 
 

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from pipeline.results.statistics import Histories
 
 # Okabe and Ito's palette; grey for what stands outside the groups
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OUTSIDE = "#6E6E6E"
+NAMED_STOPS = 4
 Colour = tuple[float, float, float]
 
 
@@ -44,26 +46,27 @@ def epoch_axis(axes: Axes, histories: Histories) -> None:
     axes.set_xlim(0.5, last + 0.5)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    stops: dict[int, list[int]] = {}
-    for seed, epoch in histories.last_epochs.items():
-        if epoch < last:
-            stops.setdefault(epoch, []).append(seed)
-    for index, (epoch, seeds) in enumerate(sorted(stops.items())):
+    early = {seed: epoch for seed, epoch in histories.last_epochs.items() if epoch < last}
+    for epoch in set(early.values()):
         axes.axvline(epoch, color="black", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
-        label = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))} stopped"
-        axes.annotate(
-            label, (epoch, 0.02 + 0.04 * (index % 4)), xycoords=("data", "axes fraction"), xytext=(-3, 0),
-            textcoords="offset points", fontsize=7, ha="right",
-        )  # fmt: skip
+    if early:
+        named = [f"seed {seed} after {epoch}" for seed, epoch in sorted(early.items(), key=lambda stop: stop[1])]
+        more = f" and {len(named) - NAMED_STOPS} more" if len(named) > NAMED_STOPS else ""
+        axes.set_xlabel(f"epoch\nstopped early (dotted): {', '.join(named[:NAMED_STOPS])}{more}")
 
 
 def log_axis(axes: Axes, label: str) -> None:
     """Make the y axis logarithmic, with plain numbers."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    plain_numbers(axes.yaxis)
     axes.set_ylabel(label)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write 0.05, 0.1, 0.2 on a logarithmic axis instead of powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def marker(histories: Histories) -> str | None:

@@ -1,5 +1,6 @@
 """The runs of a study's seeds, found and read back."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,7 +48,7 @@ def find_study(run_id: str) -> StoredStudy:
         ) from None
     if run.data.tags.get(KIND) != "study":
         raise RunNotFound(f"study must be the id of a study's run, with the tag {KIND}=study; {run_id} has none")
-    seeds = distinct_seeds(run.data.params["seeds"])
+    seeds = distinct_seeds(_as_given(run, "seeds"))
     return StoredStudy(run.info.run_id, run.info.experiment_id, run.info.run_name, seeds)
 
 
@@ -100,8 +101,13 @@ def _one_a_seed(experiment: str, condition: str) -> list[StoredSeed]:
 def _stored_seed(run: StoredRun) -> StoredSeed:
     metrics = tuple(sorted(key for key in run.data.metrics if "/" not in key))
     return StoredSeed(
-        run.info.run_id, int(run.data.params["seed"]), run.info.status, run.data.tags.get(PARENT), metrics
+        run.info.run_id, int(_as_given(run, "seed")), run.info.status, run.data.tags.get(PARENT), metrics
     )
+
+
+def _as_given(run: StoredRun, name: str) -> str:
+    """Return a param without the quotes of a shell, in which `mlflow run` logs the -P values that need them."""
+    return " ".join(shlex.split(run.data.params[name]))
 
 
 def _scalars(seed: StoredSeed) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Runs that end as what they were: FINISHED, FAILED, or KILLED where a signal stopped them; none stays RUNNING."""
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,12 +25,15 @@ class PreparedDataset(MetaDataset):
     """A prepared data set as MLflow describes one; its digest covers all tensors, where MLflow's own reads a part."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self.rows = sum(manifest.train_counts) + sum(manifest.test_counts)
+        self._profile = {"train": sum(manifest.train_counts), "test": sum(manifest.test_counts)}
         super().__init__(CodeDatasetSource({"source": manifest.source}), name=manifest.name, digest=manifest.digest)
 
     @property
     def profile(self) -> dict[str, int]:
-        return {"num_rows": self.rows}
+        return self._profile
+
+    def to_dict(self) -> dict[str, str]:
+        return {**super().to_dict(), "profile": json.dumps(self.profile)}
 
 
 class Run:

@@ -1,0 +1,52 @@
+"""The project run as its users run it: as processes, with a store of their own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+Process = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a process: this Python first on PATH, an empty cache folder, no tracking server."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Callable[..., Process]:
+    """Return a runner of commands in the project's folder, or in another one."""
+
+    def run_command(*command: str, cwd: Path = ROOT, **variables: str) -> Process:
+        return subprocess.run(
+            command, cwd=cwd, env=environment | variables, capture_output=True, text=True, timeout=280, check=False
+        )
+
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def options(tiny_npz: Path) -> dict[str, str]:
+    """A study that takes seconds: AlexNet on the tiny set; the learning rate as a person may spell it."""
+    return {"model_name": "alexnet", "dataset": str(tiny_npz), "batch_size": "16", "epochs": "2", "lr": "1e-2"}
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty SQLite store that this process tracks to; its artifacts lie beside it."""
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    return uri
