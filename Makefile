@@ -4,10 +4,14 @@ BIN := .venv/bin
 PINS = sed -n 's/^ *- \([A-Za-z0-9_.-]*==.*\)/\1/p' conda.yaml
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all check ui setup
+.PHONY: demo test test-all check ui setup pins
 
 demo: setup  ## two real studies on Digits, through mlflow run
-	./demo.sh
+	mlflow run . --env-manager local -P model_name=AlexNet -P dataset=Digits -P seeds=0,42,123 \
+	  -P epochs=12 -P batch_size=32 -P lr=0.01
+	mlflow run . --env-manager local -P model_name=ResNet18 -P dataset=Digits -P seeds=0,42,123 \
+	  -P epochs=4 -P batch_size=32 -P lr=0.001
+	@echo "The figures are in the folders named above. Browse both studies: make ui, then http://127.0.0.1:5000"
 
 test: setup  ## what runs anywhere, within minutes
 	pytest -m "not slow"
@@ -24,6 +28,9 @@ ui: setup  ## browse the runs at http://127.0.0.1:5000
 	mlflow ui
 
 setup: .venv/ready
+
+pins:  ## what pip installs of conda.yaml
+	@$(PINS)
 
 .venv/ready: conda.yaml requirements-dev.txt
 	$(PYTHON) -m venv .venv

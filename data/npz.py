@@ -31,7 +31,7 @@ def find_npz(dataset: DataSet, data_dir: Path) -> Path | None:
 def read_npz(path: Path) -> Images:
     """Read and check the four arrays; nothing is unpickled."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in Images._fields if name in archive.files}
     except Exception as error:  # zipfile, zlib and numpy raise whatever the bytes make them raise
         raise DataError(f"{path} cannot be read ({error}): it must be an .npz file with {SHAPE}") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,10 +35,9 @@ def open_study(config: Config, prepared: Prepared) -> Iterator[Run]:
         yield run
 
 
-def aggregate_seeds(study: Run, name: str, seeds: Sequence[StoredSeed], expected: Sequence[int]) -> None:
+def aggregate_seeds(study: Run, name: str, seeds: Sequence[StoredSeed], asked: Sequence[int]) -> None:
     """Log means, tables and figures of the finished seeds to the study's run; raise SeedsFailed where one failed."""
     finished = [seed for seed in seeds if seed.status == "FINISHED"]
-    asked = sorted({*expected, *(seed.number for seed in seeds)})
     study.set_tags({SEEDS: f"{len(finished)} of {len(asked)}"})
     if finished:
         histories = read_histories(finished)
@@ -63,9 +63,12 @@ def aggregate(config: Config, study: str | None) -> None:
         return
     prepared = bring(config)
     seeds = seeds_of_settings(config.study_hash(prepared.manifest.digest))
-    with open_study(config, prepared) as run:
+    trained = tuple(seed.number for seed in seeds)
+    if untrained := set(config.seeds) - set(trained):
+        click.echo(f"no run with these settings: seeds {', '.join(map(str, sorted(untrained)))}")
+    with open_study(replace(config, seeds=trained), prepared) as run:
         adopt(run.id, [seed for seed in seeds if seed.status == "FINISHED"])
-        aggregate_seeds(run, config.study_name, seeds, config.seeds)
+        aggregate_seeds(run, config.study_name, seeds, trained)
 
 
 def _print_result(study: Run, name: str, histories: Histories, asked: Sequence[int]) -> None:

@@ -56,10 +56,11 @@ def epoch_axis(axes: Axes, histories: Histories) -> None:
 
 
 def log_axis(axes: Axes, label: str) -> None:
-    """Make the y axis logarithmic, with plain numbers."""
-    axes.set_yscale("log")
-    plain_numbers(axes.yaxis)
+    """Make the y axis logarithmic, with plain numbers, where there is anything above zero to draw."""
     axes.set_ylabel(label)
+    if any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
+        axes.set_yscale("log")
+        plain_numbers(axes.yaxis)
 
 
 def plain_numbers(axis: Axis) -> None:

@@ -1,6 +1,9 @@
 """The only folder that knows MLflow: runs, what is logged to them, and the histories read back."""
 
+import logging
 import os
 
 # mlflow draws a bar for every file it copies; the project has its own progress
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# nor does a person who mistyped a name need to read that a database was set up
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)

@@ -100,9 +100,7 @@ def _one_a_seed(experiment: str, condition: str) -> list[StoredSeed]:
 
 def _stored_seed(run: StoredRun) -> StoredSeed:
     metrics = tuple(sorted(key for key in run.data.metrics if "/" not in key))
-    return StoredSeed(
-        run.info.run_id, int(_as_given(run, "seed")), run.info.status, run.data.tags.get(PARENT), metrics
-    )
+    return StoredSeed(run.info.run_id, int(_as_given(run, "seed")), run.info.status, run.data.tags.get(PARENT), metrics)
 
 
 def _as_given(run: StoredRun, name: str) -> str:

@@ -1,57 +1,39 @@
 """Every registered architecture: what it returns, that all of it learns, and that its groups cover layers in order."""
 
-from itertools import product
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import cross_entropy
 from torchvision.models import get_weight
 
 from models import ARCHITECTURES, Architecture, register
 
-CASES = tuple(product(ARCHITECTURES, (1, 3), (10, 7)))
+
+@pytest.mark.parametrize("classes", [10, 7])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_logits_have_one_row_an_image_and_one_column_a_class(name: str, channels: int, classes: int) -> None:
+    with torch.device("meta"):  # the same shapes, without the arithmetic
+        network = ARCHITECTURES[name].build(input_channels=channels, num_classes=classes)
+        assert network(torch.empty(2, channels, 32, 32)).shape == (2, classes)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}-{case[2]}")
-def case(request: pytest.FixtureRequest) -> tuple[nn.Module, int, int]:
-    """A network of each architecture, its number of channels and of classes."""
-    name, channels, classes = request.param
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_gradient_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
-    return ARCHITECTURES[name].build(input_channels=channels, num_classes=classes), channels, classes
-
-
-def images(count: int, channels: int) -> Tensor:
-    return torch.randn(count, channels, 32, 32, generator=torch.Generator().manual_seed(0))
+    # in training BatchNorm takes away the bias before it and dropout some units: their gradients are truly zero
+    network = ARCHITECTURES[name].build(input_channels=1, num_classes=7).eval()
+    logits = network(torch.randn(1, 1, 32, 32))
+    assert logits.isfinite().all()
+    cross_entropy(logits, torch.tensor([3])).backward()
+    without = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert without == []
 
 
 def layers(architecture: Architecture) -> list[str]:
     with torch.device("meta"):
         network = architecture.build(input_channels=3, num_classes=10)
     return [name.removesuffix(".weight") for name, weight in network.named_parameters() if weight.ndim > 1]
-
-
-def test_logits_have_one_row_an_image_and_one_column_a_class(case: tuple[nn.Module, int, int]) -> None:
-    network, channels, classes = case
-    with torch.no_grad():
-        assert network.train()(images(2, channels)).shape == (2, classes)
-
-
-def test_a_gradient_reaches_every_parameter(case: tuple[nn.Module, int, int]) -> None:
-    network, channels, _classes = case
-    # in training mode BatchNorm takes away the bias before it, and dropout some units: their gradients are truly zero
-    cross_entropy(network.eval()(images(4, channels)), torch.arange(4)).backward()
-    without = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
-    network.zero_grad()
-    assert without == []
-
-
-def test_an_image_does_not_change_what_another_gets_in_evaluation(case: tuple[nn.Module, int, int]) -> None:
-    network, channels, _classes = case
-    batch = images(2, channels)
-    with torch.no_grad():
-        together, alone = network.eval()(batch), network(batch[:1])
-    torch.testing.assert_close(together[:1], alone, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)

@@ -1,4 +1,4 @@
-"""VGG19 against the paper: its size, its initialisation, and early = conv 1-4, middle = conv 5-11, later = conv 12-16."""
+"""VGG19 against the paper: its size and start, and early = conv 1-4, middle = conv 5-11, later = conv 12-16."""
 
 from collections.abc import Callable
 from math import sqrt

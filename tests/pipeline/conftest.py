@@ -1,11 +1,14 @@
 """The project run as its users run it: as processes, with a store of their own."""
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -41,9 +44,20 @@ def options(tiny_npz: Path) -> dict[str, str]:
     return {"model_name": "alexnet", "dataset": str(tiny_npz), "batch_size": "16", "epochs": "2", "lr": "1e-2"}
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables, which take seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty SQLite store that this process tracks to; its artifacts lie beside it."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.execute("UPDATE experiments SET artifact_location = ?", (str(tmp_path / "mlruns" / "0"),))
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)

@@ -1,0 +1,166 @@
+"""Any data set as one .npz file: both shapes are read, and each kind of wrong file is refused in one line."""
+
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data import DATASETS, DataError
+from data.npz import find_npz, npz_dataset, read_npz
+from data.prepared import prepare
+
+Arrays = dict[str, Any]
+
+
+def arrays(*, channels: int | None = None) -> Arrays:
+    draws = np.random.default_rng(0)
+    shape = (5, 4) if channels is None else (5, 4, channels)
+    return {
+        "x_train": draws.integers(0, 256, (6, *shape), dtype=np.uint8),
+        "y_train": np.array([0, 1, 2, 0, 1, 2], dtype=np.uint8),
+        "x_test": draws.integers(0, 256, (3, *shape), dtype=np.uint8),
+        "y_test": np.array([2, 1, 0], dtype=np.uint8),
+    }
+
+
+class Trap:
+    """Pickled bytes that make a file when they are unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+def refusal(path: Path, data_dir: Path) -> str:
+    """Return the message with which a file is refused."""
+    with pytest.raises(DataError) as failure:
+        prepare(npz_dataset(path), data_dir, lambda _: None)
+    assert "\n" not in str(failure.value)
+    return str(failure.value)
+
+
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_good_files_are_read(channels: int | None, tmp_path: Path) -> None:
+    given = arrays(channels=channels)
+    np.savez_compressed(tmp_path / "good.npz", **given, more=np.zeros(3))
+    read = read_npz(tmp_path / "good.npz")
+    assert read.x_train.shape == (6, 5, 4, channels or 1)
+    for name, array in read._asdict().items():
+        assert array.dtype == np.uint8
+        assert array.tobytes() == given[name].tobytes()
+
+
+def test_a_file_is_a_data_set_of_its_own_name_without_augmentation(tmp_path: Path) -> None:
+    np.savez(tmp_path / "My_Set.npz", **arrays())
+    prepared = prepare(npz_dataset(tmp_path / "My_Set.npz"), tmp_path / "cache", lambda _: None)
+    assert (prepared.manifest.name, prepared.manifest.source) == ("My_Set", str(tmp_path / "My_Set.npz"))
+    assert prepared.manifest.classes == ["0", "1", "2"]
+    assert (prepared.padding, prepared.flip) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_test": None}, "has no y_test"),
+        ({"x_train": None, "x_test": None}, "has no x_train, x_test"),
+        ({"x_train": np.zeros((6, 5, 4), np.float32)}, "x_train is float32, not uint8"),
+        ({"y_train": np.zeros(6, np.int64)}, "y_train is int64, not uint8"),
+        ({"x_train": np.zeros((6, 20), np.uint8)}, r"x_train has the shape (6, 20)"),
+        ({"x_test": np.zeros((3, 5, 4, 2), np.uint8)}, "x_test has the shape (3, 5, 4, 2)"),
+        ({"x_test": np.zeros((3, 5, 4, 1, 1), np.uint8)}, "x_test has the shape (3, 5, 4, 1, 1)"),
+        ({"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.zeros(0, np.uint8)}, "x_test has the shape (0, 5"),
+        ({"y_train": np.zeros(5, np.uint8)}, "6 images but y_train has the shape (5,)"),
+        ({"y_test": np.zeros((3, 1), np.uint8)}, "3 images but y_test has the shape (3, 1)"),
+        ({"x_test": np.zeros((3, 5, 5), np.uint8)}, "training images are (5, 4, 1), test images (5, 5, 1)"),
+        ({"x_test": np.zeros((3, 5, 4, 3), np.uint8)}, "training images are (5, 4, 1), test images (5, 4, 3)"),
+        ({"y_train": np.zeros(6, np.uint8), "y_test": np.zeros(3, np.uint8)}, "has one class only"),
+        ({"y_test": np.array([0, 1, 3], np.uint8)}, "has a label 3 but 3 classes: labels go from 0 to 2"),
+    ],
+)
+def test_wrong_arrays_are_named(changes: Arrays, message: str, tmp_path: Path) -> None:
+    given = {name: array for name, array in {**arrays(), **changes}.items() if array is not None}
+    np.savez(tmp_path / "wrong.npz", **given)
+    assert message in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache" / "prepared").iterdir()] == ["wrong.lock"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 half a zip", pickle.dumps([1, 2])])
+def test_what_is_no_npz_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "wrong.npz").write_bytes(content)
+    assert "must be an .npz file with uint8 arrays x_train" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.99])
+def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.npz"
+    np.savez_compressed(path, **arrays())
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    assert "cannot be read" in refusal(path, tmp_path / "cache")
+
+
+def test_a_changed_byte_within_an_array_is_refused(tmp_path: Path) -> None:
+    path, given = tmp_path / "wrong.npz", arrays()
+    np.savez(path, **given)
+    content = path.read_bytes()
+    at = content.index(given["x_train"].tobytes())
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert "cannot be read" in refusal(path, tmp_path / "cache")
+
+
+def test_a_single_array_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "wrong.npz").open("wb") as file:
+        np.save(file, np.zeros((6, 5, 4), np.uint8))
+    assert "cannot be read" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+
+
+def test_a_zip_of_other_things_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "wrong.npz", "w") as archive:
+        for name in arrays():
+            archive.writestr(name, b"not an array")
+    assert "not uint8" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+
+
+def test_objects_are_refused_and_not_unpickled(tmp_path: Path) -> None:
+    trap = np.array([Trap(tmp_path / "sprung")] * 6, dtype=object)
+    np.savez(tmp_path / "wrong.npz", **{**arrays(), "y_train": trap})
+    assert "cannot be read" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+    assert not (tmp_path / "sprung").exists()
+    np.load(tmp_path / "wrong.npz", allow_pickle=True)["y_train"]
+    assert (tmp_path / "sprung").exists()
+
+
+def test_a_missing_file_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert f"there is no file {tmp_path / 'gone.npz'}" in refusal(Path("gone.npz"), tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "found"),
+    [
+        ("CIFAR-10", "cifar-10", True),
+        ("CIFAR-10", "CIFAR10", True),
+        ("CIFAR-10", "Cifar_10", True),
+        ("CIFAR-10", "cifar-100", False),
+        ("CIFAR-100", "cifar-100", True),
+        ("FMNIST", "FashionMNIST", True),
+        ("FMNIST", "fashion-mnist", True),
+        ("FMNIST", "fmnist", True),
+        ("FMNIST", "mnist", False),
+        ("MNIST", "fmnist", False),
+    ],
+)
+def test_a_registered_data_set_is_found_in_every_spelling(name: str, file: str, found: bool, tmp_path: Path) -> None:
+    path = tmp_path / f"{file}.npz"
+    path.touch()
+    assert find_npz(DATASETS[name], tmp_path) == (path if found else None)
+
+
+def test_a_file_named_by_its_path_is_not_taken_from_the_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "own.npz").touch()
+    assert find_npz(npz_dataset(Path("elsewhere/own.npz")), tmp_path) is None

@@ -1,0 +1,323 @@
+"""Prepared data sets: the manifest by hand, resizing against PIL, and that only whole sets are ever used."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import functional as transforms
+
+from data import DATASETS, DataError, DataSet
+from data.npz import npz_dataset
+from data.prepared import MANIFEST, Manifest, Prepared, prepare
+from data.registry import Images
+
+ROOT = Path(__file__).parents[2]
+
+
+def quiet(_line: str) -> None:
+    """Say nothing."""
+
+
+def folder_of(dataset: DataSet, data_dir: Path) -> Path:
+    (folder,) = (path for path in (data_dir / "prepared").iterdir() if path.is_dir())
+    assert folder.name.startswith(f"{dataset.name}-")
+    return folder
+
+
+def arrays(prepared: Prepared) -> Images:
+    return Images(*(getattr(prepared, name).numpy() for name in Images._fields))
+
+
+def pil_resized(images: Any) -> Any:
+    """Resize N x H x W x channels to 32 x 32, one by one, with PIL."""
+    pictures = [Image.fromarray(image.squeeze()) for image in images]
+    resized = [np.asarray(transforms.resize(picture, [32, 32])) for picture in pictures]
+    return np.stack(resized).reshape(len(images), 32, 32, -1)
+
+
+@pytest.fixture
+def tiny(make_images: Any, npz_of: Any) -> DataSet:
+    """A data set of one .npz file."""
+    dataset: DataSet = npz_of(make_images())
+    return dataset
+
+
+def test_the_manifest_holds_what_is_computed_by_hand(tmp_path: Path, tiny: DataSet, make_images: Any) -> None:
+    given = make_images()
+    prepared = prepare(tiny, tmp_path, quiet)
+    manifest, folder = prepared.manifest, folder_of(tiny, tmp_path)
+    assert manifest.train_counts == [4, 4, 4]
+    assert manifest.test_counts == [2, 2, 2]
+    assert manifest.shape == [32, 32, 1]
+    assert manifest.source == str(tmp_path / "tiny.npz")
+    assert manifest.source_sha256 == hashlib.sha256((tmp_path / "tiny.npz").read_bytes()).hexdigest()
+    scaled = pil_resized(given.x_train) / 255
+    assert manifest.mean == pytest.approx([scaled.mean()], abs=1 / 255)
+    assert manifest.std == pytest.approx([scaled.std()], abs=1 / 255)
+    stored = np.load(folder / "x_train.npy").astype(np.float64) / 255
+    assert manifest.mean == pytest.approx([stored.mean()], rel=1e-12)
+    assert manifest.std == pytest.approx([stored.std()], rel=1e-9)
+    sums = {name: hashlib.sha256((folder / f"{name}.npy").read_bytes()).hexdigest() for name in Images._fields}
+    assert manifest.sha256 == sums
+    written = json.loads((folder / MANIFEST).read_text())
+    assert written.pop("digest") == manifest.digest
+    assert Manifest(**written) == manifest
+
+
+def test_moments_are_of_each_channel_and_a_constant_one_keeps_its_scale(
+    tmp_path: Path, make_images: Any, npz_of: Any
+) -> None:
+    images = make_images(32, 3)
+    images.x_train[..., 0] = 51
+    images.x_train[..., 1] = np.arange(32) % 2 * 255
+    manifest = prepare(npz_of(images), tmp_path, quiet).manifest
+    assert manifest.mean[:2] == pytest.approx([0.2, 0.5])
+    assert manifest.std[:2] == pytest.approx([1.0, 0.5])
+    assert manifest.std[2] == pytest.approx((images.x_train[..., 2] / 255).std())
+
+
+def test_a_class_without_images_is_counted(tmp_path: Path, make_images: Any, write_idx: Any) -> None:
+    write_idx(make_images(), tmp_path / "MNIST" / "raw")
+    manifest = prepare(DATASETS["MNIST"], tmp_path, quiet).manifest
+    assert manifest.train_counts == [4, 4, 4, *[0] * 7]
+    assert manifest.test_counts == [2, 2, 2, *[0] * 7]
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (8, 1), (40, 3), (97, 3)])
+def test_resizing_is_pils_within_a_grey_level(
+    size: int, channels: int, tmp_path: Path, make_images: Any, npz_of: Any
+) -> None:
+    images = make_images(size, channels)
+    prepared = prepare(npz_of(images), tmp_path, quiet)
+    for part in ("x_train", "x_test"):
+        resized = getattr(prepared, part).numpy().astype(int)
+        assert np.abs(resized - pil_resized(getattr(images, part))).max() <= 1
+
+
+def test_images_of_the_right_size_are_kept(tmp_path: Path, make_images: Any, npz_of: Any, equal: Any) -> None:
+    images = make_images(32, 3)
+    prepared = prepare(npz_of(images), tmp_path, quiet)
+    assert equal(arrays(prepared), images)
+    assert prepared.x_train.dtype == prepared.y_train.dtype == torch.uint8
+
+
+def test_equal_data_have_one_digest_whatever_file_they_came_from(
+    tmp_path: Path, make_images: Any, npz_of: Any, write_idx: Any
+) -> None:
+    images = make_images()
+    write_idx(images, tmp_path / "MNIST" / "raw")
+    from_idx = prepare(DATASETS["MNIST"], tmp_path, quiet).manifest
+    from_npz = prepare(npz_of(images, tmp_path / "own.npz"), tmp_path, quiet).manifest
+    assert from_idx.digest == from_npz.digest
+    assert from_idx.source_sha256 != from_npz.source_sha256
+    images.y_test[0] = 2
+    assert prepare(npz_of(images, tmp_path / "own.npz"), tmp_path, quiet).manifest.digest != from_npz.digest
+
+
+def test_the_order_of_an_array_in_memory_does_not_change_the_digest(
+    tmp_path: Path, make_images: Any, npz_of: Any, equal: Any
+) -> None:
+    images = make_images(32, 3)
+    turned = images._replace(x_train=np.asfortranarray(images.x_train), x_test=np.asfortranarray(images.x_test))
+    prepared = [prepare(npz_of(given, tmp_path / "own.npz"), tmp_path, quiet) for given in (images, turned)]
+    assert prepared[0].manifest.digest == prepared[1].manifest.digest
+    assert prepared[0].manifest.source_sha256 != prepared[1].manifest.source_sha256
+    assert equal(arrays(prepared[1]), images)
+
+
+def test_a_second_use_does_not_read_the_source_again(tmp_path: Path, tiny: DataSet, equal: Any) -> None:
+    def refuse(_data_dir: Path) -> Images:
+        raise AssertionError("the source is read again")
+
+    first = prepare(tiny, tmp_path, quiet)
+    times = {path: path.stat().st_mtime_ns for path in folder_of(tiny, tmp_path).iterdir()}
+    again = prepare(dataclasses.replace(tiny, read=refuse), tmp_path, quiet)
+    assert {path: path.stat().st_mtime_ns for path in folder_of(tiny, tmp_path).iterdir()} == times
+    assert again.manifest == first.manifest
+    assert equal(arrays(again), arrays(first))
+
+
+def test_writing_to_the_tensors_does_not_change_the_files(tmp_path: Path, tiny: DataSet) -> None:
+    prepared = prepare(tiny, tmp_path, quiet)
+    prepared.x_train.zero_()
+    said: list[str] = []
+    assert prepare(tiny, tmp_path, said.append).x_train.any()
+    assert said == []
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def other_digest(path: Path) -> None:
+    path.write_text(path.read_text().replace('"digest": "', '"digest": "0'))
+
+
+def without_a_sum(path: Path) -> None:
+    fields = json.loads(path.read_text())
+    fields["sha256"].pop("y_test")
+    path.write_text(json.dumps({**fields, "digest": None}))
+
+
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        ("x_train.npy", flip_a_byte),
+        ("y_test.npy", flip_a_byte),
+        ("x_test.npy", Path.unlink),
+        ("y_train.npy", lambda path: path.write_bytes(path.read_bytes()[:-3])),
+        (MANIFEST, Path.unlink),
+        (MANIFEST, lambda path: path.write_text("")),
+        (MANIFEST, lambda path: path.write_text(path.read_text()[:100])),
+        (MANIFEST, lambda path: path.write_text("null")),
+        (MANIFEST, lambda path: path.write_text("{}")),
+        (MANIFEST, lambda path: path.write_bytes(b"\xff\xfe")),
+        (MANIFEST, other_digest),
+        (MANIFEST, without_a_sum),
+    ],
+)
+def test_what_is_damaged_is_named_and_made_anew(
+    file: str, harm: Callable[[Path], object], tmp_path: Path, tiny: DataSet, equal: Any
+) -> None:
+    first = prepare(tiny, tmp_path, quiet)
+    expected = Images(*(array.copy() for array in arrays(first)))
+    damaged = folder_of(tiny, tmp_path) / file
+    harm(damaged)
+    said: list[str] = []
+    again = prepare(tiny, tmp_path, said.append)
+    assert said == [f"{damaged} is damaged: preparing tiny anew"]
+    assert again.manifest == first.manifest
+    assert equal(arrays(again), expected)
+    prepare(tiny, tmp_path, said.append)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
+def test_a_crash_while_making_leaves_nothing_that_counts(
+    error: BaseException, tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, saved = np.save, []
+
+    def third_fails(path: Path, array: Any) -> None:
+        saved.append(path)
+        if len(saved) == 3:
+            raise error
+        save(path, array)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", third_fails)
+        with pytest.raises(type(error)):
+            prepare(tiny, tmp_path, quiet)
+    assert len(saved) == 3
+    assert not list((tmp_path / "prepared").rglob(MANIFEST))
+    said: list[str] = []
+    prepared = prepare(tiny, tmp_path, said.append)
+    assert said == []
+    assert prepared.manifest.train_counts == [4, 4, 4]
+    assert {path.name for path in folder_of(tiny, tmp_path).iterdir()} == {
+        MANIFEST,
+        *(f"{name}.npy" for name in Images._fields),
+    }
+
+
+def test_data_sets_whose_names_differ_after_a_dot_do_not_share_a_folder(
+    tmp_path: Path, make_images: Any, npz_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = [npz_of(make_images(), tmp_path / f"set.{letter}.npz") for letter in "ab"]
+    folders = []
+
+    def fail(path: Path, _array: Any) -> None:
+        folders.append(path.parent)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", fail)
+    for dataset in datasets:
+        with pytest.raises(KeyboardInterrupt):
+            prepare(dataset, tmp_path, quiet)
+    assert folders[0] != folders[1]
+
+
+PROCESS = """
+import dataclasses, sys, time
+from pathlib import Path
+from data.npz import npz_dataset
+from data.prepared import prepare
+folder, me, other = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+dataset = npz_dataset(folder / "tiny.npz")
+def slowly(data_dir):
+    (folder / f"read-by-{me}").touch()
+    time.sleep(0.3)
+    return dataset.read(data_dir)
+(folder / f"ready-{me}").touch()
+deadline = time.monotonic() + 60
+while not (folder / f"ready-{other}").exists() and time.monotonic() < deadline:
+    time.sleep(0.01)
+prepared = prepare(dataclasses.replace(dataset, read=slowly), folder)
+print(prepared.manifest.digest, int(prepared.x_train.long().sum()))
+"""
+
+
+def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(tmp_path), *names],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for names in (("a", "b"), ("b", "a"))
+    ]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    prepared = prepare(tiny, tmp_path, quiet)
+    expected = f"{prepared.manifest.digest} {int(prepared.x_train.long().sum())}\n"
+    assert [out for out, _err in outputs] == [expected, expected]
+    assert len(list(tmp_path.glob("read-by-*"))) == 1
+
+
+def test_a_changed_source_is_prepared_anew(tmp_path: Path, tiny: DataSet, make_images: Any, npz_of: Any) -> None:
+    before = prepare(tiny, tmp_path, quiet)
+    npz_of(make_images(train=9, seed=1))
+    after = prepare(tiny, tmp_path, quiet)
+    assert (len(before.x_train), len(after.x_train)) == (12, 9)
+    assert after.manifest.train_counts == [3, 3, 3]
+
+
+def test_the_data_folder_is_made_where_it_is_missing(tmp_path: Path, tiny: DataSet) -> None:
+    prepare(tiny, tmp_path / "not" / "yet", quiet)
+    assert (tmp_path / "not" / "yet" / "prepared").is_dir()
+
+
+@pytest.mark.parametrize("below", ["file", "file/below"])
+def test_a_data_folder_that_cannot_be_made_is_one_line(below: str, tmp_path: Path, tiny: DataSet) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=rf"the folder {tmp_path / below}/prepared cannot .*data_dir") as failure:
+        prepare(tiny, tmp_path / below, quiet)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path, tiny: DataSet) -> None:
+    (tmp_path / "prepared" / "tiny.lock").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"prepared cannot be written .*data_dir"):
+        prepare(tiny, tmp_path, quiet)
+
+
+def test_a_missing_file_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no file"):
+        prepare(npz_dataset(tmp_path / "gone.npz"), tmp_path, quiet)
+    assert [path.name for path in (tmp_path / "prepared").iterdir()] == ["gone.lock"]

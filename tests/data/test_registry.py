@@ -1,0 +1,45 @@
+"""The registered data sets: their names, their classes, and that no name is taken twice."""
+
+import pytest
+
+from data import DATASETS, DataSet, register
+from data.registry import plain
+
+
+def test_the_papers_data_sets_and_digits_are_registered() -> None:
+    assert {"CIFAR-10", "CIFAR-100", "FMNIST", "MNIST", "Digits"} <= set(DATASETS)
+    assert DATASETS["FMNIST"].aliases == ("FashionMNIST",)
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+def test_classes_have_names_of_their_own(dataset: DataSet) -> None:
+    classes = {"CIFAR-100": 100}.get(dataset.name, 10)
+    assert len(dataset.classes) == len(set(dataset.classes)) == classes
+
+
+def test_training_images_are_augmented_as_in_the_paper() -> None:
+    augmentation = {name: (dataset.padding, dataset.flip) for name, dataset in DATASETS.items()}
+    assert augmentation == {
+        "CIFAR-10": (4, True),
+        "CIFAR-100": (4, True),
+        "FMNIST": (0, True),
+        "MNIST": (0, False),
+        "Digits": (0, False),
+    }
+
+
+@pytest.mark.parametrize("name", ["CIFAR-10", "cifar_10", "mnist", "fashion-mnist", "FashionMNIST", "DIGITS"])
+def test_a_name_is_taken_in_every_spelling(name: str) -> None:
+    before = dict(DATASETS)
+    for taken in (
+        DataSet(name=name, find=lambda _: [], read=lambda _: None),
+        DataSet(name="new", aliases=(name,), find=lambda _: [], read=lambda _: None),
+    ):
+        with pytest.raises(ValueError, match=f"{name} is registered twice"):
+            register(taken)
+    assert before == DATASETS
+
+
+@pytest.mark.parametrize("spelling", ["CIFAR-10", "cifar10", "Cifar_10", "CIFAR10"])
+def test_names_are_compared_without_case_and_dashes(spelling: str) -> None:
+    assert plain(spelling) == "cifar10"

@@ -1,0 +1,152 @@
+"""Where a data set is taken from: the order of the sources, what is said where none is there, and broken fetches."""
+
+import socket
+from collections.abc import Callable
+from http.client import IncompleteRead
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torchvision.datasets import CIFAR10
+
+import data.mnist
+from data import DATASETS, DataError, DataSet
+from data.registry import Fetch
+from data.sources import TIMEOUT_SECONDS, locate
+
+FILES = ("one", "two", "three")
+
+
+def fetched(*into: Callable[[Path], object]) -> DataSet:
+    """Return a data set of three files with some ways to fetch them."""
+
+    def find(data_dir: Path) -> list[Path]:
+        files = [data_dir / "raw" / name for name in FILES]
+        return files if all(file.is_file() for file in files) else []
+
+    fetches = tuple(Fetch(f"way {number}", way) for number, way in enumerate(into, start=1))
+    return DataSet(name="Three", find=find, read=lambda _: None, fetches=fetches)
+
+
+def bring(folder: Path) -> None:
+    (folder / "raw").mkdir()
+    for name in FILES:
+        (folder / "raw" / name).write_text(name)
+
+
+def bring_half_then(error: BaseException) -> Callable[[Path], None]:
+    def fetch(folder: Path) -> None:
+        (folder / "raw").mkdir()
+        (folder / "raw" / FILES[0]).write_text("on")
+        raise error
+
+    return fetch
+
+
+@pytest.mark.parametrize("name", ["CIFAR-10", "CIFAR-100", "MNIST", "FMNIST"])
+def test_with_nothing_there_and_no_network_one_line_names_the_ways_out(
+    name: str, tmp_path: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data.mnist, "DEBIAN", tmp_path / "no-debian")
+    said: list[str] = []
+    with pytest.raises(DataError) as failure:
+        locate(DATASETS[name], tmp_path, said.append)
+    message = str(failure.value)
+    assert message.startswith(f"{name} is not there: tried {name}.npz and the original files in {tmp_path}, ")
+    assert "torchvision's download (" in message
+    assert "no route to host" in message
+    assert message.endswith("put one of them there, or name their folder with data_dir")
+    assert "\n" not in message
+    assert ("dataset-fashion-mnist" in message) == (name == "FMNIST")
+    assert said[-1] == f"{name}: trying torchvision's download"
+    assert no_network
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("spelling", ["cifar-10", "CIFAR10", "cifar_10"])
+def test_an_npz_goes_before_the_original_files(
+    spelling: str, tmp_path: Path, make_images: Any, npz_of: Any, cifar_files: Any, write_batches: Any, equal: Any
+) -> None:
+    original, own = make_images(32, 3, seed=0), make_images(32, 3, seed=1)
+    write_batches(CIFAR10, cifar_files(CIFAR10, original), tmp_path)
+    npz_of(own, tmp_path / f"{spelling}.npz")
+    source = locate(DATASETS["CIFAR-10"], tmp_path, print)
+    assert source.files == [tmp_path / f"{spelling}.npz"]
+    assert equal(source.read(), own)
+    source.files[0].unlink()
+    assert equal(locate(DATASETS["CIFAR-10"], tmp_path, print).read(), original)
+
+
+@pytest.mark.parametrize("spelling", ["FashionMNIST", "fashion-mnist", "FMNIST"])
+def test_an_npz_of_an_alias_goes_before_idx_files(
+    spelling: str, tmp_path: Path, make_images: Any, npz_of: Any, write_idx: Any, equal: Any
+) -> None:
+    original, own = make_images(seed=0), make_images(seed=1)
+    write_idx(original, tmp_path / "FashionMNIST" / "raw")
+    npz_of(own, tmp_path / f"{spelling}.npz")
+    assert equal(locate(DATASETS["FMNIST"], tmp_path, print).read(), own)
+
+
+def test_the_first_way_that_works_is_taken(tmp_path: Path) -> None:
+    said: list[str] = []
+    dataset = fetched(bring_half_then(OSError("first")), bring, bring_half_then(AssertionError("not reached")))
+    files = locate(dataset, tmp_path, said.append).files
+    assert [file.read_text() for file in files] == list(FILES)
+    assert said == ["Three: trying way 1", "Three: trying way 2"]
+    assert locate(dataset, tmp_path, said.append).files == files
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError("one\ntwo"), "one two"),
+        (RuntimeError(), "RuntimeError"),
+        (IncompleteRead(b"", 3), "IncompleteRead"),
+        (TimeoutError("timed out"), "timed out"),
+    ],
+)
+def test_a_way_that_fails_is_named_with_its_reason(error: Exception, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as failure:
+        locate(fetched(bring_half_then(error)), tmp_path, lambda _: None)
+    assert f"way 1 ({reason}" in str(failure.value)
+    assert "\n" not in str(failure.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), ValueError("a mistake in the code")])
+def test_an_interrupted_fetch_leaves_nothing(error: BaseException, tmp_path: Path) -> None:
+    with pytest.raises(type(error)):
+        locate(fetched(bring_half_then(error)), tmp_path, lambda _: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fetch_interrupted_between_two_files_does_not_look_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, moved = Path.replace, []
+
+    def second_fails(self: Path, target: Path) -> Path:
+        moved.append(target)
+        if len(moved) == 2:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    dataset = fetched(bring)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", second_fails)
+        with pytest.raises(KeyboardInterrupt):
+            locate(dataset, tmp_path, lambda _: None)
+    assert len(list((tmp_path / "raw").iterdir())) == 1
+    assert dataset.find(tmp_path) == []
+    assert len(locate(dataset, tmp_path, lambda _: None).files) == 3
+
+
+def test_a_fetch_that_stalls_ends_and_other_sockets_keep_their_timeout(tmp_path: Path) -> None:
+    seen = []
+    before = socket.getdefaulttimeout()
+    way = bring_half_then(OSError("stalled"))
+    with pytest.raises(DataError):
+        locate(fetched(lambda folder: (seen.append(socket.getdefaulttimeout()), way(folder))), tmp_path, lambda _: None)
+    assert seen == [TIMEOUT_SECONDS]
+    assert socket.getdefaulttimeout() == before

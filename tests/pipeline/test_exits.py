@@ -1,0 +1,198 @@
+"""Exits of `python -m pipeline`: bad input trains nothing, a failed seed spares the others, signals end runs as KILLED."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow.entities import Run
+
+from pipeline.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a runner of the program in this process, which gives its exit code and what it printed."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    mlflow.set_tracking_uri(store)
+
+    def run_main(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
+        try:
+            code = main()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run_main
+
+
+def runs() -> list[Run]:
+    return list(mlflow.MlflowClient().search_runs(["0"], order_by=["attributes.start_time ASC"]))
+
+
+WRONG = {
+    "--model_name=ResNet19": "did you mean ResNet18",
+    "--dataset=CIFAR10O": "did you mean CIFAR-10",
+    "--epochs=0": "whole number of 1 or more",
+    "--epochs=abc": "whole number of 1 or more",
+    "--lr=-1": "greater than 0",
+    "--lr=nan": "greater than 0",
+    "--seeds=": "like 0,42,123",
+    "--seeds=1,1": "none twice",
+    "--batch_size=0": "whole number of 1 or more",
+    "--epoch=3": "--epochs",
+    "--dataset=missing.npz": "there is no file",
+    "--dataset=wrong.npz": "not uint8",
+}
+
+
+@pytest.mark.parametrize(("option", "remedy"), WRONG.items(), ids=WRONG)
+def test_bad_input_ends_with_2_one_line_and_no_run(call: Call, tmp_path: Path, option: str, remedy: str) -> None:
+    np.savez(tmp_path / "wrong.npz", **{name: np.zeros(3) for name in ("x_train", "y_train", "x_test", "y_test")})
+    code, _out, err = call("study", option)
+    assert code == 2
+    assert remedy in err
+    assert err.count("\n") == 1
+    assert runs() == []
+
+
+def test_an_unknown_key_in_params_yaml_ends_with_2(call: Call, tmp_path: Path) -> None:
+    with (tmp_path / "params.yaml").open("a") as file:
+        file.write("epoch: 3\n")
+    code, _out, err = call("study")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "did you mean epochs" in err
+    assert runs() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["train", "--dataset=Digits"], "-P seed=42"),
+        (["train", "--dataset=Digits", "--seed=1,2"], "-P seed=42"),
+        (["aggregate", "--dataset=Digits"], "no finished seed"),
+        (["aggregate", "--study=nothing"], "no run 'nothing'"),
+        (["stduy"], "python -m pipeline --help"),
+    ],
+    ids=["no seed", "two seeds", "nothing to aggregate", "no such study", "no such command"],
+)
+def test_other_commands_name_the_remedy(call: Call, arguments: list[str], remedy: str) -> None:
+    code, _out, err = call(*arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert remedy in err
+    assert runs() == []
+
+
+def test_both_spellings_of_an_option(call: Call) -> None:
+    for option in ("--batch-size=0", "--batch_size=0"):
+        assert call("study", option)[0] == 2
+        assert "batch_size must be" in call("study", option)[2]
+
+
+def test_help_names_every_command_and_model(call: Call) -> None:
+    code, out, _err = call("--help")
+    assert code == 0
+    assert all(command in out for command in ("study", "prepare", "train", "aggregate"))
+    assert "AlexNet, ResNet18, VGG19, Xception" in " ".join(call("study", "--help")[1].split())
+
+
+def test_a_failed_seed_spares_the_others(call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import pipeline.learn.seed as seed_module
+
+    original = seed_module.torch.manual_seed
+
+    def poisoned(seed: int) -> object:
+        if seed == 7:
+            raise RuntimeError("this seed is cursed")
+        return original(seed)
+
+    monkeypatch.setattr(seed_module.torch, "manual_seed", poisoned)
+    given = [f"--{name}={value}" for name, value in (options | {"epochs": "1"}).items()]
+    code, out, err = call("study", *given, "--seeds=7,1")
+    assert code == 1
+    assert "this seed is cursed" in err
+    assert "1 of 2 seeds finished; failed: 7" in err
+    study, cursed, good = runs()
+    assert [run.info.status for run in (study, cursed, good)] == ["FAILED", "FAILED", "FINISHED"]
+    assert study.data.tags["layerwise.seeds"] == "1 of 2"
+    assert study.data.metrics["test_acc_mean"] == good.data.metrics["test_acc"]
+    assert (Path(study.info.artifact_uri) / "figures" / "rwc_layers.png").is_file()
+    assert "missing: 7" in out
+
+
+def test_a_loss_that_is_not_finite_fails_the_seed(call: Call, options: dict[str, str]) -> None:
+    given = [f"--{name}={value}" for name, value in (options | {"lr": "1e30", "batch_size": "8"}).items()]
+    code, _out, err = call("train", *given, "--seed=3")
+    assert code == 1
+    assert "in epoch 1, step" in err
+    assert err.count("\n") == 1
+    assert [run.info.status for run in runs()] == ["FAILED"]
+
+
+def test_reaching_the_target_stops_the_seed(call: Call, options: dict[str, str]) -> None:
+    given = [f"--{name}={value}" for name, value in (options | {"epochs": "3", "target_val_acc": "1"}).items()]
+    assert call("train", *given, "--seed=3")[0] == 0
+    (run,) = runs()
+    assert len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "test_acc")) == 1
+    assert (Path(run.info.artifact_uri) / "checkpoints" / "slot-a.pt").is_file()
+
+
+def test_held_out_images_decide_and_are_logged(call: Call, options: dict[str, str]) -> None:
+    given = [f"--{name}={value}" for name, value in (options | {"val_split": "0.25", "epochs": "1"}).items()]
+    assert call("train", *given, "--seed=3")[0] == 0
+    (run,) = runs()
+    assert {"val_loss", "val_acc"} <= set(run.data.metrics)
+
+
+def test_prepare_alone_describes_the_data(call: Call, options: dict[str, str]) -> None:
+    code, out, _err = call("prepare", f"--dataset={options['dataset']}")
+    assert code == 0
+    assert "48 training and 24 test images, 2 classes" in out
+    (run,) = runs()
+    assert (run.data.tags["layerwise.kind"], run.info.status) == ("prepare", "FINISHED")
+    assert (Path(run.info.artifact_uri) / "data" / "samples.png").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_signal_kills_the_runs(
+    environment: dict[str, str], options: dict[str, str], store: str, number: signal.Signals
+) -> None:
+    given = [f"--{name}={value}" for name, value in (options | {"epochs": "500"}).items()]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"],
+        cwd=ROOT,
+        env=environment | {"MLFLOW_TRACKING_URI": store},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "epoch 1/500" not in process.stdout.readline():
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(number)
+    time.sleep(0.2)
+    process.send_signal(number)  # mlflow run sends a second one
+    _out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert f"interrupted by {number.name}" in err
+    assert [run.info.status for run in mlflow.MlflowClient(store).search_runs(["0"])] == ["KILLED", "KILLED"]
+
+
+def test_mlflow_run_of_bad_input_ends_with_1_and_a_failed_run(run: Callable, store: str) -> None:
+    process = run(
+        "mlflow", "run", str(ROOT), "--env-manager", "local", "-P", "epoch=3", MLFLOW_TRACKING_URI=store
+    )  # fmt: skip
+    assert process.returncode == 1
+    assert "did you mean --epochs" in process.stderr.lower()
+    (only,) = mlflow.MlflowClient(store).search_runs(["0"])
+    assert only.info.status == "FAILED"

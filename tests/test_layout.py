@@ -1,0 +1,129 @@
+"""The house rules that a machine can check: imports run down the floors, pins stand once, the README tells the truth."""
+
+import ast
+import dataclasses
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from data import DATASETS
+from models import ARCHITECTURES
+from pipeline.config import Config
+
+ROOT = Path(__file__).parent.parent
+# the floors from the bottom; a module may import those of its own floor and of the floors below
+FLOORS = (
+    "models data pipeline.measure pipeline.results pipeline.interrupt pipeline.epoch pipeline.values",
+    "pipeline.hardware pipeline.config pipeline.progress pipeline.options",
+    "pipeline.tracking",
+    "pipeline.learn pipeline.prepare",
+    "pipeline.train pipeline.aggregate",
+    "pipeline.study",
+    "pipeline.__main__",
+)
+ALONE = ("models", "data", "pipeline.measure", "pipeline.results")
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for folder in ("models", "data", "pipeline"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def inside(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def floor(name: str) -> int:
+    found = [level for level, packages in enumerate(FLOORS) if any(inside(name, p) for p in packages.split())]
+    assert len(found) == 1, f"{name} stands on no floor, or on several: {found}"
+    return found[0]
+
+
+def test_imports_run_down_the_floors() -> None:
+    for module, path in modules():
+        if module == "pipeline":
+            continue
+        for name in imports(path):
+            if inside(name, "pipeline") or inside(name, "models") or inside(name, "data"):
+                assert floor(name) <= floor(module), f"{module} imports {name}, which stands above it"
+
+
+@pytest.mark.parametrize("package", ALONE)
+def test_the_lowest_packages_know_nobody_else(package: str) -> None:
+    for module, path in modules():
+        if inside(module, package):
+            for name in imports(path):
+                ours = inside(name, "pipeline") or inside(name, "models") or inside(name, "data")
+                assert not ours or inside(name, package), f"{module} imports {name}"
+                assert not inside(name, "click"), f"{module} imports click"
+
+
+def test_only_tracking_knows_mlflow() -> None:
+    for module, path in modules():
+        if not inside(module, "pipeline.tracking"):
+            assert not [name for name in imports(path) if inside(name, "mlflow")], f"{module} imports mlflow"
+
+
+def conda_pins() -> list[str]:
+    dependencies = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
+    return next(entry["pip"] for entry in dependencies if isinstance(entry, dict))
+
+
+def test_pip_reads_the_pins_of_conda_yaml() -> None:
+    printed = subprocess.run(["make", "--silent", "pins"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == conda_pins()
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in conda_pins())
+
+
+def test_every_package_that_is_imported_is_pinned() -> None:
+    distributions = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+    pinned = {pin.partition("==")[0] for pin in conda_pins()}
+    used = {name.partition(".")[0] for _module, path in modules() for name in imports(path)}
+    standard = {"models", "data", "pipeline"} | set(__import__("sys").stdlib_module_names)
+    assert {distributions.get(name, name) for name in used - standard} == pinned
+
+
+def test_the_readme_s_tree_names_every_file() -> None:
+    readme = (ROOT / "README.md").read_text()
+    tree = readme.split("```text\n")[1].split("```")[0]
+    for folder in ("models", "data", "pipeline"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.name != "__init__.py":
+                assert re.search(rf"\b{re.escape(path.name)}\b", tree), f"the README's tree lacks {path.name}"
+    for name in re.findall(r"\b\w+\.py\b", tree):
+        assert list(ROOT.rglob(name)), f"the README's tree names {name}, which is not there"
+
+
+def test_the_readme_has_every_setting_with_its_default() -> None:
+    readme = (ROOT / "README.md").read_text()
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for setting in dataclasses.fields(Config):
+        assert f"| `{setting.name}` | `{str(params[setting.name]).lower()}` |" in readme.replace(
+            str(params[setting.name]), str(params[setting.name]).lower()
+        ), setting.name
+
+
+def test_the_readme_names_every_model_and_data_set() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert all(name in readme for name in (*ARCHITECTURES, *DATASETS))
+
+
+def test_mlproject_declares_no_parameter() -> None:
+    project = yaml.safe_load((ROOT / "MLproject").read_text())
+    assert set(project["entry_points"]) == {"main", "prepare", "train", "aggregate"}
+    assert all(set(entry) == {"command"} for entry in project["entry_points"].values())
