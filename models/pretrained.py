@@ -23,8 +23,9 @@ def imagenet_weights(architecture: Architecture) -> Mapping[str, Tensor]:
             progress=False, check_hash=True, weights_only=True
         )
     except (OSError, RuntimeError, HTTPException, EOFError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())
         raise WeightsError(
-            f"{architecture.imagenet} cannot be downloaded ({' '.join(str(error).split())}): find a network, or set pretrained to false"
+            f"{architecture.imagenet} cannot be downloaded ({reason}): find a network, or set pretrained to false"
         ) from error
     return weights
 

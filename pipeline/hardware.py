@@ -1,4 +1,6 @@
-"""What `auto` means on this machine: the device that trains and the precision of its arithmetic."""
+"""What `auto` means on this machine, and what makes a device repeat itself to the last bit."""
+
+import os
 
 import torch
 
@@ -13,6 +15,13 @@ def precision_on(device: str, name: str) -> str:
     if name != "auto":
         return name
     return "bf16" if _has_bf16(device) else "fp32"
+
+
+def make_repeatable(device: str) -> None:
+    """Have CUDA choose algorithms that give the same bits every time, where it has them; the CPU does so by itself."""
+    if device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def _has_bf16(device: str) -> bool:

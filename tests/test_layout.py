@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: imports run down the floors, pins stand once, the README tells the truth."""
+"""House rules that a machine can check: imports run down the floors, pins stand once, the README is true."""
 
 import ast
 import dataclasses

@@ -8,6 +8,7 @@ from data.prepared import Prepared
 from models import ARCHITECTURES
 from models.pretrained import copy_equal, imagenet_weights
 from pipeline.config import Config
+from pipeline.hardware import make_repeatable
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import INITIAL, checkpoint, slot
 from pipeline.learn.classifier import Classifier
@@ -30,6 +31,7 @@ def train_seed(config: Config, seed: int, prepared: Prepared, progress: Progress
 
 
 def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, log: SeedLog) -> Best:
+    make_repeatable(config.device)
     torch.manual_seed(seed)
     device = torch.device(config.device)
     generator = torch.Generator(device).manual_seed(seed)

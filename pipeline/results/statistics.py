@@ -25,7 +25,7 @@ class Histories:
     @property
     def last_epochs(self) -> dict[int, int]:
         """The last epoch that each seed ran."""
-        return dict(self.scalars.groupby("seed")["epoch"].max().astype(int))
+        return self.scalars.groupby("seed")["epoch"].max().to_dict()
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def group_colours(groups: Iterable[str]) -> dict[str, str]:
 def shades(colour: str, count: int) -> list[Colour]:
     """Return a colour in `count` shades, from dark (shallow layers) to light (deep ones)."""
     base = np.array(to_rgb(colour))
-    dark, light = 0.55 * base, base + 0.55 * (1 - base)
+    dark, light = 0.55 * base, base + 0.45 * (1 - base)
     if count == 1:
         return [to_rgb(colour)]
     return [(r, g, b) for r, g, b in np.linspace(dark, light, count)]
@@ -77,7 +77,7 @@ def marker(histories: Histories) -> str | None:
 
 def seeds_text(seeds: Sequence[int], asked: int) -> str:
     """Return how many seeds a figure shows, and of how many where some are missing."""
-    return f"{len(seeds)} seed{'s' * (len(seeds) != 1)}" + (f" of {asked}" if len(seeds) < asked else "")
+    return f"{len(seeds)} of {asked} seeds" if len(seeds) < asked else f"{asked} seed{'s' * (asked != 1)}"
 
 
 def write(figure: Figure, folder: Path, name: str) -> None:

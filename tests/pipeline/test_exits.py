@@ -1,4 +1,4 @@
-"""Exits of `python -m pipeline`: bad input trains nothing, a failed seed spares the others, signals end runs as KILLED."""
+"""Exits of `python -m pipeline`: bad input trains nothing, a failed seed spares the others, signals kill."""
 
 import signal
 import subprocess

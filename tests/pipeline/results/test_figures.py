@@ -85,7 +85,7 @@ def test_layers_that_never_change_can_be_drawn(histories: Callable, tmp_path: Pa
 
 
 def test_missing_seeds_are_said() -> None:
-    assert style.seeds_text([1, 2], 3) == "2 seeds of 3"
+    assert style.seeds_text([1, 2], 3) == "2 of 3 seeds"
     assert style.seeds_text([1], 1) == "1 seed"
 
 
@@ -104,6 +104,12 @@ def test_a_row_of_samples_a_class() -> None:
     assert picture.shape == (2 * 4, 10 * 4)
     assert list(picture[0, ::4][:4]) == [0, 2, 5, 255]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
+
+
+def test_a_hundred_classes_stand_side_by_side() -> None:
+    panels = balance_figure([1] * 60, [1] * 60, [str(label) for label in range(60)], "Many").axes
+    assert [len(axes.get_yticks()) for axes in panels] == [25, 25, 10]
+    assert panels[2].get_yticklabels()[0].get_text() == "50"
 
 
 def test_a_bar_a_class_and_part() -> None:

@@ -1,0 +1,45 @@
+"""What a person reads while a study trains."""
+
+import pytest
+
+from pipeline.epoch import EpochReport
+from pipeline.progress import Progress
+
+
+def report(epoch: int, seconds: float) -> EpochReport:
+    return EpochReport(
+        epoch=epoch,
+        losses={"train": 1.5, "test": 2.0},
+        accuracies={"train": 50, "test": 40},
+        layers={},
+        seconds=seconds,
+    )
+
+
+def test_a_line_an_epoch_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(seeds=2, epochs=3)
+    progress.begin(42)
+    progress.report(report(1, 10))
+    progress.report(report(2, 20))
+    first, study, second = capsys.readouterr().out.splitlines()
+    assert first == (
+        "seed 42  epoch 1/3  train loss 1.5000 acc 50.00 %  test loss 2.0000 acc 40.00 %  "
+        "10.0 s  seed done in 0:00:20 at most"
+    )
+    assert study == "the study: 2 seeds x 3 epochs take 0:01:00 at most on this machine"
+    assert second.endswith("20.0 s  seed done in 0:00:15 at most")
+
+
+def test_a_long_study_says_what_shortens_it(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(seeds=5, epochs=150)
+    progress.begin(0)
+    progress.report(report(1, 600))
+    line = capsys.readouterr().out.splitlines()[1]
+    assert "5 days, 5:00:00" in line
+    assert "shorter: fewer epochs or seeds (-P epochs=20 -P seeds=0)" in line
+
+
+def test_batches_pass_through_without_a_bar_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(seeds=1, epochs=1)
+    assert list(progress.watch(1, [1, 2, 3])) == [1, 2, 3]
+    assert capsys.readouterr().err == ""
