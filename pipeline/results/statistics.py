@@ -25,7 +25,8 @@ class Histories:
     @property
     def last_epochs(self) -> dict[int, int]:
         """The last epoch that each seed ran."""
-        return self.scalars.groupby("seed")["epoch"].max().to_dict()
+        last = self.scalars.groupby("seed", as_index=False)["epoch"].max()
+        return dict(zip(last["seed"].tolist(), last["epoch"].tolist(), strict=True))
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
