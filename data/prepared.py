@@ -1,12 +1,10 @@
 """A data set as uint8 tensors of 32 x 32 images on disk, with a manifest whose checksums are checked on every use."""
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,35 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from data.manifest import MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
 from data.registry import Array, DataError, DataSet, Images, plain
 from data.sources import locate
 
 SIZE = 32
-MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """What a prepared data set holds; mean and std are of the training images, per channel, scaled to 0..1."""
-
-    name: str
-    source: str
-    source_sha256: str
-    classes: list[str]
-    shape: list[int]
-    train_counts: list[int]
-    test_counts: list[int]
-    mean: list[float]
-    std: list[float]
-    sha256: dict[str, str]
-
-    @property
-    def digest(self) -> str:
-        """A short hash of the tensors: equal for equal data, whatever file they came from."""
-        return hashlib.sha256(json.dumps(self.sha256, sort_keys=True).encode()).hexdigest()[:16]
-
-    def to_json(self) -> str:
-        return json.dumps({**asdict(self), "digest": self.digest}, indent=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +44,9 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
     with lock:
         source = locate(dataset, data_dir, say)
         fingerprint = _fingerprint(source.files)
-        target = folder / f"{plain(dataset.name)}-{fingerprint[:12]}"
-        damaged = _damage(target) if target.exists() else "nothing there"
+        kind = "" if dataset.classes else "-numbered"  # the same file may be a set with named classes, or one without
+        target = folder / f"{plain(dataset.name)}{kind}-{fingerprint[:12]}"
+        damaged = damaged_file(target) if target.exists() else "nothing there"
         if damaged:
             if target.exists():
                 say(f"{target / damaged} is damaged: preparing {dataset.name} anew")
@@ -97,7 +72,7 @@ def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None
         test_counts=np.bincount(images.y_test, minlength=len(classes)).tolist(),
         mean=mean,
         std=std,
-        sha256={name: _sha256(aside / f"{name}.npy") for name in Images._fields},
+        sha256={name: file_sha256(aside / f"{name}.npy") for name in Images._fields},
         **origin,
     )
     (aside / MANIFEST).write_text(manifest.to_json())
@@ -143,30 +118,9 @@ def _moments(images: Array) -> tuple[list[float], list[float]]:
     return mean, std
 
 
-def _damage(folder: Path) -> str | None:
-    try:
-        manifest = _manifest(folder)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return MANIFEST
-    for name, expected in manifest.sha256.items():
-        path = folder / f"{name}.npy"
-        if not path.is_file() or _sha256(path) != expected:
-            return path.name
-    return None
-
-
-def _manifest(folder: Path) -> Manifest:
-    fields: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-    digest = fields.pop("digest")
-    manifest = Manifest(**fields)
-    if digest != manifest.digest or set(manifest.sha256) != set(Images._fields):
-        raise ValueError("the manifest does not hold together")
-    return manifest
-
-
 def _open(dataset: DataSet, folder: Path) -> Prepared:
     tensors = {name: torch.from_numpy(_map(folder / f"{name}.npy")) for name in Images._fields}
-    return Prepared(manifest=_manifest(folder), padding=dataset.padding, flip=dataset.flip, **tensors)
+    return Prepared(manifest=read_manifest(folder), padding=dataset.padding, flip=dataset.flip, **tensors)
 
 
 def _map(path: Path) -> NDArray[np.uint8]:
@@ -176,10 +130,5 @@ def _map(path: Path) -> NDArray[np.uint8]:
 
 def _fingerprint(files: Sequence[Path]) -> str:
     """Return a file's checksum, or that of the checksums of several."""
-    sums = [_sha256(path) for path in files]
+    sums = [file_sha256(path) for path in files]
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,15 +1,15 @@
 """Where a data set is taken from: its .npz in the data folder, its original files there, or else a fetch of them."""
 
+import shutil
 import socket
 import zlib
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from data.npz import find_npz, read_npz
-from data.registry import DataError, DataSet, Images
+from data.registry import DataError, DataSet, Images, plain
 
 TIMEOUT_SECONDS = 30.0
 FETCH_FAILS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz
@@ -33,7 +33,7 @@ def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Sour
         if fetch:
             try:
                 say(f"{dataset.name}: trying {fetch.source}")
-                _fetch(fetch.into, data_dir)
+                _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
             except FETCH_FAILS as error:
                 failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
         files = dataset.find(data_dir)
@@ -45,16 +45,18 @@ def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Sour
     )
 
 
-def _fetch(into: Callable[[Path], object], data_dir: Path) -> None:
+def _fetch(into: Callable[[Path], object], data_dir: Path, aside: Path) -> None:
     """Bring files aside first: an interrupted fetch leaves nothing that looks whole."""
+    shutil.rmtree(aside, ignore_errors=True)  # of one that was killed
+    aside.mkdir()
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
-        with TemporaryDirectory(dir=data_dir, prefix=".fetching-") as folder:
-            into(Path(folder))
-            for file in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
-                target = data_dir / file.relative_to(folder)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                file.replace(target)
+        into(aside)
+        for file in sorted(path for path in aside.rglob("*") if path.is_file()):
+            target = data_dir / file.relative_to(aside)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
     finally:
+        shutil.rmtree(aside, ignore_errors=True)
         socket.setdefaulttimeout(before)

@@ -25,7 +25,8 @@ def imagenet_weights(architecture: Architecture) -> Mapping[str, Tensor]:
     except (OSError, RuntimeError, HTTPException, EOFError, UnpicklingError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
-            f"{architecture.imagenet} cannot be downloaded ({reason}): find a network, or set pretrained to false"
+            f"{architecture.imagenet} cannot be had ({reason}): find a network, delete what is damaged in torch's "
+            "cache, or set pretrained to false"
         ) from error
     return weights
 

@@ -5,7 +5,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from data.prepared import MANIFEST, Prepared
+from data.manifest import MANIFEST
+from data.prepared import Prepared
 from data.prepared import prepare as prepare_dataset
 from models import ARCHITECTURES
 from models.pretrained import imagenet_weights

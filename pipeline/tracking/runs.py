@@ -12,7 +12,7 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, Param, RunTag
 
-from data.prepared import Manifest
+from data.manifest import Manifest
 from pipeline.interrupt import Interrupted
 
 KIND = "layerwise.kind"

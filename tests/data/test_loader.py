@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 
 from data import DataError
 from data.loader import Loader, load
-from data.prepared import Manifest, Prepared
+from data.manifest import Manifest
+from data.prepared import Prepared
 
 MEAN, STD = [0.25, 0.5, 0.75], [0.5, 0.25, 0.125]
 MakePrepared = Callable[..., Prepared]

@@ -18,8 +18,9 @@ from PIL import Image
 from torchvision.transforms import functional as transforms
 
 from data import DATASETS, DataError, DataSet
+from data.manifest import MANIFEST, Manifest
 from data.npz import npz_dataset
-from data.prepared import MANIFEST, Manifest, Prepared, prepare
+from data.prepared import Prepared, prepare
 from data.registry import Images
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,7 @@ def test_the_manifest_holds_what_is_computed_by_hand(tmp_path: Path, tiny: DataS
     assert manifest.sha256 == sums
     written = json.loads((folder / MANIFEST).read_text())
     assert written.pop("digest") == manifest.digest
+    assert written.pop("checksum")
     assert Manifest(**written) == manifest
 
 
@@ -163,6 +165,11 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
+def other_mean(path: Path) -> None:
+    fields = json.loads(path.read_text())
+    path.write_text(json.dumps(fields | {"mean": [0.5]}))
+
+
 def other_digest(path: Path) -> None:
     path.write_text(path.read_text().replace('"digest": "', '"digest": "0'))
 
@@ -187,6 +194,7 @@ def without_a_sum(path: Path) -> None:
         (MANIFEST, lambda path: path.write_text("{}")),
         (MANIFEST, lambda path: path.write_bytes(b"\xff\xfe")),
         (MANIFEST, other_digest),
+        (MANIFEST, other_mean),
         (MANIFEST, without_a_sum),
     ],
 )

@@ -1,0 +1,67 @@
+"""What a prepared data set holds, with the checksums that tell whether it is whole."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """`mean` and `std` are of the training images, per channel, scaled to 0..1; `sha256` has a sum a tensor file."""
+
+    name: str
+    source: str
+    source_sha256: str
+    classes: list[str]
+    shape: list[int]
+    train_counts: list[int]
+    test_counts: list[int]
+    mean: list[float]
+    std: list[float]
+    sha256: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the tensors: equal for equal data, whatever file they came from."""
+        return _short_hash(self.sha256)
+
+    def to_json(self) -> str:
+        """Return all fields, the digest, and a checksum of the fields."""
+        return json.dumps({**asdict(self), "digest": self.digest, "checksum": _short_hash(asdict(self))}, indent=2)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a folder; raise OSError, ValueError, TypeError, KeyError or AttributeError if damaged."""
+    fields: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    checksum, digest = fields.pop("checksum"), fields.pop("digest")
+    manifest = Manifest(**fields)
+    if (checksum, digest) != (_short_hash(fields), manifest.digest):
+        raise ValueError(f"the checksum of {folder / MANIFEST} does not hold")
+    return manifest
+
+
+def damaged_file(folder: Path) -> str | None:
+    """Return the name of a file of a prepared data set that is missing or damaged, or nothing."""
+    try:
+        manifest = read_manifest(folder)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return MANIFEST
+    for name, expected in manifest.sha256.items():
+        path = folder / f"{name}.npy"
+        if not path.is_file() or file_sha256(path) != expected:
+            return path.name
+    return None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _short_hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
