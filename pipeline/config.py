@@ -16,10 +16,9 @@ from data.npz import npz_dataset
 from data.registry import plain
 from models import ARCHITECTURES
 from pipeline.hardware import device_kind, precision_on
+from pipeline.params import PARAMS, TABLE, paper_value, read_params
 from pipeline.values import ConfigError, Parser, distinct_seeds, nearest, one_of, real, switch, text, whole, word_or
 
-PARAMS = Path("params.yaml")
-TABLE = "table_1"
 PAPER = "paper"
 _RATE = real("a number greater than 0", lambda rate: rate > 0)
 _SHARE = real("a number from 0 to less than 1", lambda share: 0 <= share < 1)
@@ -100,7 +99,7 @@ class Config:
 
 def load(given: Mapping[str, Any]) -> Config:
     """Return params.yaml of the folder the project runs in, overridden by what was given; raise ConfigError."""
-    defaults = _read_params()
+    defaults = read_params()
     table = defaults.pop(TABLE, None)
     names = {f.name: f.metadata["parser"] for f in fields(Config)}
     for name in defaults:
@@ -115,21 +114,6 @@ def load(given: Mapping[str, Any]) -> Config:
     return Config(**_resolve(values, table))
 
 
-def _read_params() -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(PARAMS.read_text())
-    except OSError as error:
-        raise ConfigError(
-            f"{PARAMS.absolute()} cannot be read ({error.strerror}): run in the project's folder"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{PARAMS} is not YAML ({reason}): write a line `name: value` a setting") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{PARAMS} holds no settings: write a line `name: value` a setting")
-    return content
-
-
 def _parse(name: str, parser: Parser, value: Any) -> Any:
     try:
         return parser(value)
@@ -140,7 +124,7 @@ def _parse(name: str, parser: Parser, value: Any) -> Any:
 def _resolve(values: dict[str, Any], table: Any) -> dict[str, Any]:
     for column, name in enumerate(("lr", "weight_decay")):
         if values[name] == PAPER:
-            values[name] = _parse(name, _RATE, _paper_value(table, values["model_name"], values["dataset"], column))
+            values[name] = _parse(name, _RATE, paper_value(table, values["model_name"], values["dataset"], column))
     if values["device"] == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
     values["device"] = device_kind(values["device"])
@@ -151,11 +135,3 @@ def _resolve(values: dict[str, Any], table: Any) -> dict[str, Any]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
     values["data_dir"] = str(Path(values["data_dir"] or cache).expanduser())
     return values
-
-
-def _paper_value(table: Any, model: str, dataset: str, column: int) -> Any:
-    try:
-        row = table.get(model, table["other"])
-        return row.get(dataset, row["other"])[column]
-    except (AttributeError, KeyError, TypeError, IndexError):
-        raise ConfigError(f"{PARAMS}: {TABLE} has no [lr, weight_decay] for {model} on {dataset}: add it") from None

@@ -8,7 +8,8 @@ import torch
 import yaml
 
 from models import ARCHITECTURES
-from pipeline.config import TABLE, Config, load
+from pipeline.config import Config, load
+from pipeline.params import TABLE
 from pipeline.values import ConfigError
 
 ROOT = Path(__file__).parents[2]
