@@ -21,6 +21,7 @@ from pipeline.values import ConfigError, Parser, distinct_seeds, nearest, one_of
 
 PAPER = "paper"
 _RATE = real("a number greater than 0", lambda rate: rate > 0)
+_DECAY = real("a number of 0 or more", lambda decay: decay >= 0)
 _SHARE = real("a number from 0 to less than 1", lambda share: 0 <= share < 1)
 _DATASET_NAMES = {plain(name): known.name for known in DATASETS.values() for name in (known.name, *known.aliases)}
 
@@ -48,9 +49,7 @@ class Config:
     epochs: int = _setting(whole(1), "passes over the training set", changes_numbers=False)
     lr: float = _setting(word_or(PAPER, PAPER, _RATE), "learning rate, or paper: Table 1")
     momentum: float = _setting(_SHARE, "of SGD")
-    weight_decay: float = _setting(
-        word_or(PAPER, PAPER, real("a number of 0 or more", lambda decay: decay >= 0)), "L2 penalty, or paper: Table 1"
-    )
+    weight_decay: float = _setting(word_or(PAPER, PAPER, _DECAY), "L2 penalty, or paper: Table 1")
     batch_size: int = _setting(whole(1), "images a step")
     target_val_acc: float | None = _setting(
         word_or("none", None, real("a percentage, more than 0 to 100", lambda percent: 0 < percent <= 100)),
@@ -122,9 +121,9 @@ def _parse(name: str, parser: Parser, value: Any) -> Any:
 
 
 def _resolve(values: dict[str, Any], table: Any) -> dict[str, Any]:
-    for column, name in enumerate(("lr", "weight_decay")):
+    for column, (name, parser) in enumerate((("lr", _RATE), ("weight_decay", _DECAY))):
         if values[name] == PAPER:
-            values[name] = _parse(name, _RATE, paper_value(table, values["model_name"], values["dataset"], column))
+            values[name] = _parse(name, parser, paper_value(table, values["model_name"], values["dataset"], column))
     if values["device"] == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
     values["device"] = device_kind(values["device"])
