@@ -78,8 +78,8 @@ def rwc_heat_map(histories: Histories, heading: str) -> Figure:
         label.set_color(colours[rows.loc[rows["layer"] == layer, "group"].iloc[0]])
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_title(f"How much each layer changes: {heading}", fontsize=10)
-    bar = figure.colorbar(mesh, ax=axes, label=f"{RWC_LABEL}, mean of the seeds")
+    axes.set_title(f"How much each layer changes per epoch: mean of {heading}", fontsize=10)
+    bar = figure.colorbar(mesh, ax=axes, label="relative weight change")
     if norm:
         style.plain_numbers(bar.ax.yaxis)
     return figure
@@ -134,7 +134,7 @@ def _draw_layers(axes: Axes, histories: Histories, rows: pd.DataFrame, colour: s
             axes.plot(history["epoch"], history["value"], color=shade, linewidth=0.6, alpha=0.4)
         mean = over_seeds(of_layer)
         axes.plot(
-            mean["epoch"], mean["mean"], color=shade, linewidth=1.8, label=layer if named else None,
+            mean["epoch"], mean["mean"], color=shade, linewidth=1.8, label=f"{rows['group'].iloc[0]}  {layer}" if named else None,
             marker=style.marker(histories), markersize=3,
         )  # fmt: skip
 

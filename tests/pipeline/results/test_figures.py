@@ -41,7 +41,7 @@ def test_many_stops_are_counted_instead_of_named(histories: Callable) -> None:
 
 def test_a_group_figure_names_its_layers(histories: Callable) -> None:
     (axes,) = rwc_of_groups(histories({0: 3}, GROUPS), ["block1", "block2"], "title").axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a1", "a2", "b1"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["block1  a1", "block1  a2", "block2  b1"]
 
 
 def test_the_heat_map_has_a_row_a_layer_from_the_top(histories: Callable) -> None:
