@@ -78,7 +78,7 @@ def rwc_heat_map(histories: Histories, heading: str) -> Figure:
         label.set_color(colours[rows.loc[rows["layer"] == layer, "group"].iloc[0]])
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_title(f"How much each layer changes per epoch: mean of {heading}", fontsize=10)
+    axes.set_title(f"Mean change of each layer per epoch: {heading}", fontsize=10)
     bar = figure.colorbar(mesh, ax=axes, label="relative weight change")
     if norm:
         style.plain_numbers(bar.ax.yaxis)
@@ -133,8 +133,9 @@ def _draw_layers(axes: Axes, histories: Histories, rows: pd.DataFrame, colour: s
         for _seed, history in of_layer.groupby("seed"):
             axes.plot(history["epoch"], history["value"], color=shade, linewidth=0.6, alpha=0.4)
         mean = over_seeds(of_layer)
+        label = f"{of_layer['group'].iloc[0]}  {layer}" if named else None
         axes.plot(
-            mean["epoch"], mean["mean"], color=shade, linewidth=1.8, label=f"{rows['group'].iloc[0]}  {layer}" if named else None,
+            mean["epoch"], mean["mean"], color=shade, linewidth=1.8, label=label,
             marker=style.marker(histories), markersize=3,
         )  # fmt: skip
 
