@@ -50,13 +50,17 @@ class Progress:
     def _estimate(self) -> None:
         total = self._seconds(self.seeds * self.epochs)
         print(
-            f"the study: {self.seeds} seeds x {self.epochs} epochs take {_duration(total)} at most on this machine"
+            f"the study: {_count(self.seeds, 'seed')} x {_count(self.epochs, 'epoch')}: {_duration(total)} at most, here"
             + (f"; {SHORTER}" if total > LONG_SECONDS else ""),
             flush=True,
         )
 
     def _seconds(self, epochs: int) -> float:
         return epochs * sum(self.seconds_by_epoch) / len(self.seconds_by_epoch)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _duration(seconds: float) -> str:

@@ -181,4 +181,4 @@ def test_one_line_an_epoch_and_how_long_it_takes(finished: Finished) -> None:
     assert [line.split("  train")[0] for line in lines] == [
         "seed 0  epoch 1/2", "seed 0  epoch 2/2", "seed 7  epoch 1/2", "seed 7  epoch 2/2",
     ]  # fmt: skip
-    assert "the study: 2 seeds x 2 epochs take" in finished.output
+    assert "the study: 2 seeds x 2 epochs:" in finished.output

@@ -26,7 +26,7 @@ def test_a_line_an_epoch_with_the_time_left(capsys: pytest.CaptureFixture[str]) 
         "seed 42  epoch 1/3  train loss 1.5000 acc 50.00 %  test loss 2.0000 acc 40.00 %  "
         "10.0 s  seed done in 0:00:20 at most"
     )
-    assert study == "the study: 2 seeds x 3 epochs take 0:01:00 at most on this machine"
+    assert study == "the study: 2 seeds x 3 epochs: 0:01:00 at most, here"
     assert second.endswith("20.0 s  seed done in 0:00:15 at most")
 
 
