@@ -2,21 +2,24 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # the pins stand once, in conda.yaml; pip reads the same lines
 PINS = sed -n 's/^ *- \([A-Za-z0-9_.-]*==.*\)/\1/p' conda.yaml
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test test-all check ui setup pins
 
 demo: setup  ## two real studies on Digits, through mlflow run
 	mlflow run . --env-manager local -P model_name=AlexNet -P dataset=Digits -P seeds=0,42,123 \
-	  -P epochs=12 -P batch_size=32 -P lr=0.01
+	  -P epochs=12 -P batch_size=32 -P lr=0.01 | tee .venv/demo.log
 	mlflow run . --env-manager local -P model_name=ResNet18 -P dataset=Digits -P seeds=0,42,123 \
-	  -P epochs=4 -P batch_size=32 -P lr=0.001
-	@echo "The figures are in the folders named above. Browse both studies: make ui, then http://127.0.0.1:5000"
+	  -P epochs=4 -P batch_size=32 -P lr=0.001 | tee -a .venv/demo.log
+	@echo && grep -A1 "test accuracy" .venv/demo.log
+	@echo "Browse both studies: make ui, then http://127.0.0.1:5000"
 
 test: setup  ## what runs anywhere, within minutes
 	pytest -m "not slow"
 
-test-all: setup  ## everything
+test-all: setup  ## the rest: what takes minutes, or needs more than Python, git and make
 	pytest -m slow
 
 check: setup  ## format, lint, types

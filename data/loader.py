@@ -45,6 +45,14 @@ class Loader:
         return images.float().sub_(self.mean).div_(self.std).permute(0, 3, 1, 2)
 
 
+def held_out_images(val_split: float, count: int) -> int:
+    """Return how many of the training images `val_split` holds out; raise DataError where none is left to train on."""
+    held_out = max(1, round(val_split * count)) if val_split else 0
+    if held_out >= count:
+        raise DataError(f"val_split={val_split} leaves none of {count} images to train on: take a smaller share")
+    return held_out
+
+
 def load(prepared: Prepared, *, batch_size: int, val_split: float, generator: Generator) -> dict[str, Loader]:
     """Return the loaders `train`, `val` (where `val_split`, a share of the training images, is not 0) and `test`.
 
@@ -55,11 +63,7 @@ def load(prepared: Prepared, *, batch_size: int, val_split: float, generator: Ge
     parts = {}
     if val_split:
         order = torch.randperm(len(x_train), generator=generator, device=device)
-        held_out = max(1, round(val_split * len(x_train)))
-        if held_out >= len(x_train):
-            raise DataError(
-                f"val_split={val_split} leaves none of {len(x_train)} images to train on: take a smaller share"
-            )
+        held_out = held_out_images(val_split, len(x_train))
         chosen, kept = order[:held_out], order[held_out:]
         parts["val"] = Loader(x_train[chosen], y_train[chosen], prepared, batch_size=EVALUATION_BATCH)
         x_train, y_train = x_train[kept], y_train[kept]

@@ -25,7 +25,8 @@ def find_npz(dataset: DataSet, data_dir: Path) -> Path | None:
     if DATASETS.get(dataset.name) is not dataset:
         return None
     names = {plain(name) for name in (dataset.name, *dataset.aliases)}
-    return next((path for path in sorted(data_dir.glob("*.npz")) if plain(path.stem) in names), None)
+    files = (path for path in sorted(data_dir.glob("*.npz")) if path.is_file())
+    return next((path for path in files if plain(path.stem) in names), None)
 
 
 def read_npz(path: Path) -> Images:

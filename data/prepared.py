@@ -130,5 +130,8 @@ def _map(path: Path) -> NDArray[np.uint8]:
 
 def _fingerprint(files: Sequence[Path]) -> str:
     """Return a file's checksum, or that of the checksums of several."""
-    sums = [file_sha256(path) for path in files]
+    try:
+        sums = [file_sha256(path) for path in files]
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read ({error.strerror}): mend it, or remove it") from error
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()

@@ -16,7 +16,7 @@ from pipeline.results.figures import write_figures
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import write_tables
 from pipeline.tracking.histories import StoredSeed, find_study, read_histories, seeds_of_settings, seeds_of_study
-from pipeline.tracking.runs import SEEDS, STUDY, Run, open_run
+from pipeline.tracking.runs import CONFIG, SEEDS, STUDY, Run, open_run
 from pipeline.tracking.studies import adopt, log_means
 
 
@@ -30,14 +30,15 @@ def open_study(config: Config, prepared: Prepared) -> Iterator[Run]:
     tags = {STUDY: config.study_hash(prepared.manifest.digest)}
     with open_run("study", config.study_name, tags=tags) as run:
         run.log_params(config.as_text())
-        run.log_text(config.as_yaml(), "config.yaml")
+        run.log_text(config.as_yaml(), CONFIG)
         log_prepared(run, prepared)
         yield run
 
 
 def aggregate_seeds(study: Run, name: str, seeds: Sequence[StoredSeed], asked: Sequence[int]) -> None:
-    """Log means, tables and figures of the finished seeds to the study's run; raise SeedsFailed where one failed."""
-    finished = [seed for seed in seeds if seed.status == "FINISHED"]
+    """Log means, tables and figures of the finished seeds to the study's run; raise SeedsFailed if one is missing."""
+    finished = [seed for seed in seeds if seed.finished]
+    unfinished = [str(number) for number in asked if number not in {seed.number for seed in finished}]
     study.set_tags({SEEDS: f"{len(finished)} of {len(asked)}"})
     if finished:
         histories = read_histories(finished)
@@ -46,10 +47,9 @@ def aggregate_seeds(study: Run, name: str, seeds: Sequence[StoredSeed], asked: S
             write_figures(histories, Path(folder) / "figures", title=name, asked=len(asked))
             write_tables(histories, Path(folder) / "tables")
             study.log_files(Path(folder))
-        _print_result(study, name, histories, asked)
-    failed = [str(seed.number) for seed in seeds if seed.status in ("FAILED", "KILLED")]
-    if failed:
-        raise SeedsFailed(f"{len(finished)} of {len(asked)} seeds finished; failed: {', '.join(failed)}")
+        _print_result(study, name, histories, len(asked))
+    if unfinished:
+        raise SeedsFailed(f"{len(finished)} of {len(asked)} seeds finished; missing: {', '.join(unfinished)}")
 
 
 @click.command()
@@ -59,25 +59,24 @@ def aggregate(config: Config, study: str | None) -> None:
     """Average the finished seeds: of a study, or all that were trained with these settings."""
     if study is not None:
         stored = find_study(study)
-        aggregate_seeds(Run(stored.id), stored.name, seeds_of_study(stored), stored.seeds)
+        aggregate_seeds(Run(stored.id), stored.name, seeds_of_study(stored.id), stored.seeds)
         return
     prepared = bring(config)
     seeds = seeds_of_settings(config.study_hash(prepared.manifest.digest))
-    trained = tuple(seed.number for seed in seeds)
-    if untrained := set(config.seeds) - set(trained):
-        click.echo(f"no run with these settings: seeds {', '.join(map(str, sorted(untrained)))}")
-    with open_study(replace(config, seeds=trained), prepared) as run:
-        adopt(run.id, [seed for seed in seeds if seed.status == "FINISHED"])
-        aggregate_seeds(run, config.study_name, seeds, trained)
+    finished = [seed for seed in seeds if seed.finished]
+    numbers = tuple(seed.number for seed in finished)
+    if left_out := {*config.seeds, *(seed.number for seed in seeds)} - set(numbers):
+        click.echo(f"not finished with these settings: seeds {', '.join(map(str, sorted(left_out)))}")
+    trained = replace(config, seeds=numbers, epochs=max(seed.epochs for seed in finished))
+    with open_study(trained, prepared) as run:
+        for seed, former in adopt(run.id, finished):
+            click.echo(f"seed {seed}: taken over from the study {former}")
+        aggregate_seeds(run, config.study_name, finished, numbers)
 
 
-def _print_result(study: Run, name: str, histories: Histories, asked: Sequence[int]) -> None:
+def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:
     accuracies = final_values(histories, "test_acc")
-    missing = sorted(set(asked) - set(histories.seeds))
     spread = f" +- {accuracies.std():.2f} (one standard deviation)" if len(accuracies) > 1 else ""
-    click.echo(
-        f"{name}: {len(accuracies)} of {len(asked)} seeds, test accuracy {accuracies.mean():.2f} %{spread}"
-        + (f"; missing: {', '.join(map(str, missing))}" if missing else "")
-    )
+    click.echo(f"{name}: {len(accuracies)} of {asked} seeds, test accuracy {accuracies.mean():.2f} %{spread}")
     click.echo(f"figures: {study.artifact_location('figures')}")
     click.echo(f"browse:  {study.how_to_browse()}")

@@ -16,8 +16,20 @@ from data.npz import npz_dataset
 from data.registry import plain
 from models import ARCHITECTURES
 from pipeline.hardware import device_kind, precision_on
-from pipeline.params import PARAMS, TABLE, paper_value, read_params
-from pipeline.values import ConfigError, Parser, distinct_seeds, nearest, one_of, real, switch, text, whole, word_or
+from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
+from pipeline.values import (
+    ConfigError,
+    Parser,
+    distinct_seeds,
+    expanded,
+    nearest,
+    one_of,
+    real,
+    switch,
+    text,
+    whole,
+    word_or,
+)
 
 PAPER = "paper"
 _RATE = real("a number greater than 0", lambda rate: rate > 0)
@@ -28,7 +40,7 @@ _DATASET_NAMES = {plain(name): known.name for known in DATASETS.values() for nam
 
 def _dataset(value: Any) -> str:
     if str(value).endswith(".npz"):
-        return str(value)
+        return str(expanded(str(value)))
     try:
         return str(one_of(_DATASET_NAMES, plain)(value))
     except ConfigError as error:
@@ -92,7 +104,9 @@ class Config:
         """Return a short hash of every setting that changes the numbers, the digest of the data among them."""
         settings = self.as_text()
         kept = {name: settings[name] for name in (f.name for f in fields(self) if f.metadata["changes_numbers"])}
-        kept |= {"dataset": self.data.name, "digest": digest}
+        data = self.data
+        named = {"dataset": data.name, "classes": " ".join(data.classes)}
+        kept |= named | {"digest": digest, "padding": str(data.padding), "flip": str(data.flip)}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -110,7 +124,7 @@ def load(given: Mapping[str, Any]) -> Config:
     if missing:
         raise ConfigError(f"{PARAMS}: {', '.join(missing)} is missing: every setting has its default there")
     values = {name: _parse(name, parser, {**defaults, **given}[name]) for name, parser in names.items()}
-    return Config(**_resolve(values, table))
+    return Config(**_resolve(values, read_table(table, ARCHITECTURES, DATASETS)))
 
 
 def _parse(name: str, parser: Parser, value: Any) -> Any:
@@ -120,7 +134,7 @@ def _parse(name: str, parser: Parser, value: Any) -> Any:
         raise ConfigError(f"{name} {error}; got {value!r}") from None
 
 
-def _resolve(values: dict[str, Any], table: Any) -> dict[str, Any]:
+def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[str, Any]:
     for column, (name, parser) in enumerate((("lr", _RATE), ("weight_decay", _DECAY))):
         if values[name] == PAPER:
             values[name] = _parse(name, parser, paper_value(table, values["model_name"], values["dataset"], column))
@@ -132,5 +146,5 @@ def _resolve(values: dict[str, Any], table: Any) -> dict[str, Any]:
         able = ", ".join(name for name, architecture in ARCHITECTURES.items() if architecture.imagenet)
         raise ConfigError(f"pretrained must be false for {values['model_name']}: only {able} have ImageNet weights")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
-    values["data_dir"] = str(Path(values["data_dir"] or cache).expanduser())
+    values["data_dir"] = _parse("data_dir", expanded, values["data_dir"] or str(cache))
     return values

@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM as one exception, so that runs are closed on the way out."""
+"""Ctrl-C, SIGTERM and a closed terminal as one exception, so that runs are closed on the way out."""
 
 import signal
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
@@ -17,7 +17,8 @@ class Interrupted(BaseException):
 def raise_on_signals() -> None:
     """Raise Interrupted at the first signal and ignore those that follow, while the runs are being closed."""
     for number in SIGNALS:
-        signal.signal(number, _interrupt)
+        if not (number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN):  # nohup is left in force
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from data.loader import held_out_images
 from data.manifest import MANIFEST
 from data.prepared import Prepared
 from data.prepared import prepare as prepare_dataset
@@ -18,10 +19,15 @@ from pipeline.tracking.runs import Run, open_run
 
 
 def bring(config: Config) -> Prepared:
-    """Bring what a study needs from outside, before any run: the data set and, where asked for, ImageNet's weights."""
+    """Bring what a study needs from outside, before any run: the data set and, where asked for, ImageNet's weights.
+
+    Raise DataError or WeightsError.
+    """
     if config.pretrained:
         imagenet_weights(ARCHITECTURES[config.model_name])
-    return prepare_dataset(config.data, Path(config.data_dir))
+    prepared = prepare_dataset(config.data, Path(config.data_dir))
+    held_out_images(config.val_split, len(prepared.x_train))
+    return prepared
 
 
 def log_prepared(run: Run, prepared: Prepared) -> None:

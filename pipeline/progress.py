@@ -11,7 +11,7 @@ from data.loader import Loader
 from pipeline.epoch import EpochReport
 
 LONG_SECONDS = 3600.0
-SHORTER = "shorter: fewer epochs or seeds (-P epochs=20 -P seeds=0), a GPU (-P device=cuda), a smaller model"
+SHORTER = "shorter: fewer epochs or seeds (-P epochs=20 -P seeds=0), a GPU, a smaller model"
 
 
 class Progress:
@@ -41,7 +41,7 @@ class Progress:
         left = self._seconds(self.epochs - report.epoch)
         print(
             f"seed {self.seed}  epoch {report.epoch}/{self.epochs}  {scores}  "
-            f"{report.seconds:.1f} s  seed done in {_duration(left)} at most",
+            f"{report.seconds:.1f} s  about {_duration(left)} left for this seed",
             flush=True,
         )
         if len(self.seconds_by_epoch) == 1:
@@ -50,7 +50,7 @@ class Progress:
     def _estimate(self) -> None:
         total = self._seconds(self.seeds * self.epochs)
         print(
-            f"the study: {_count(self.seeds, 'seed')} x {_count(self.epochs, 'epoch')}: {_duration(total)} at most, here"
+            f"the study: {_count(self.seeds, 'seed')} x {_count(self.epochs, 'epoch')}: about {_duration(total)}"
             + (f"; {SHORTER}" if total > LONG_SECONDS else ""),
             flush=True,
         )

@@ -11,7 +11,7 @@ from pipeline.learn.seed import train_seed
 from pipeline.options import takes_config
 from pipeline.prepare import bring
 from pipeline.progress import Progress
-from pipeline.tracking.histories import find_study, seeds_of_study
+from pipeline.tracking.histories import seeds_of_study
 
 
 @click.command()
@@ -28,4 +28,4 @@ def study(config: Config) -> None:
                 click.echo(f"seed {seed} failed: {error}", err=True)
             except Exception:  # one seed's failure must not cost the others
                 click.echo(f"seed {seed} failed:\n{traceback.format_exc()}", err=True)
-        aggregate_seeds(run, config.study_name, seeds_of_study(find_study(run.id)), config.seeds)
+        aggregate_seeds(run, config.study_name, seeds_of_study(run.id), config.seeds)

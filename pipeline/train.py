@@ -1,5 +1,7 @@
 """Entry point `train`: one seed in a run of its own, for `aggregate` to find."""
 
+from dataclasses import replace
+
 import click
 
 from pipeline.config import Config
@@ -19,4 +21,5 @@ def train(config: Config, seed: str | None) -> None:
         (number,) = distinct_seeds(seed)
     except (ConfigError, ValueError):
         raise ConfigError(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
-    train_seed(config, number, bring(config), Progress(seeds=1, epochs=config.epochs))
+    prepared = bring(config)
+    train_seed(replace(config, seeds=(number,)), number, prepared, Progress(seeds=1, epochs=config.epochs))

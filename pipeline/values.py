@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 Parser = Callable[[Any], Any]
@@ -53,7 +54,7 @@ def word_or(word: str, meaning: Any, parser: Parser) -> Parser:
     """Parse a word that stands for a meaning, or else what the parser takes."""
 
     def parse(value: Any) -> Any:
-        if value is None or str(value).casefold() == word:
+        if isinstance(value, str) and value.casefold() == word:
             return meaning
         try:
             return parser(value)
@@ -76,6 +77,14 @@ def text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ConfigError("must be a text that is not empty")
     return value.strip()
+
+
+def expanded(value: str) -> str:
+    """Parse a path that may start with ~."""
+    try:
+        return str(Path(value).expanduser())
+    except RuntimeError:
+        raise ConfigError("must be a path whose ~ names a user of this machine") from None
 
 
 def one_of(names: Mapping[str, str], key: Callable[[str], str] = str.casefold) -> Parser:

@@ -14,7 +14,7 @@ from pipeline.learn.checkpoint import INITIAL, checkpoint, slot
 from pipeline.learn.classifier import Classifier
 from pipeline.learn.fit import fit
 from pipeline.progress import Progress
-from pipeline.tracking.runs import STUDY, open_run
+from pipeline.tracking.runs import CONFIG, STUDY, open_run
 from pipeline.tracking.seeds import SeedLog
 
 
@@ -23,6 +23,7 @@ def train_seed(config: Config, seed: int, prepared: Prepared, progress: Progress
     tags = {STUDY: config.study_hash(prepared.manifest.digest)}
     with open_run("seed", f"seed-{seed}", tags=tags, parent=study) as run:
         run.log_params(config.as_text() | {"seed": str(seed)})
+        run.log_text(config.as_yaml(), CONFIG)
         run.log_dataset(prepared.manifest, "train")
         log = SeedLog(run, ARCHITECTURES[config.model_name].group_of)
         progress.begin(seed)

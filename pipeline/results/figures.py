@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from pipeline.results import style
 from pipeline.results.statistics import Histories, over_seeds
@@ -38,7 +37,7 @@ def rwc_by_layer(histories: Histories, heading: str) -> Figure:
         _draw_layers(axes, histories, members, colours[str(group)])
     present = [group for group in colours if (rows["group"] == group).any()]
     for group in present:
-        axes.plot([], [], color=colours[group], linewidth=3, label=group or "outside the groups")
+        axes.plot([], [], style.line(group), color=colours[group], linewidth=3, label=group or "outside the groups")
     axes.legend(title="group (dark: shallow, light: deep)", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     _finish(axes, histories, f"How much each layer changes: {heading}")
     return figure
@@ -76,8 +75,7 @@ def rwc_heat_map(histories: Histories, heading: str) -> Figure:
     axes.set_yticks(np.arange(len(layers)), layers, fontsize=8)
     for label, layer in zip(axes.get_yticklabels(), layers, strict=True):
         label.set_color(colours[rows.loc[rows["layer"] == layer, "group"].iloc[0]])
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    style.epoch_axis(axes, histories, colour="white")
     axes.set_title(f"Mean change of each layer per epoch: {heading}", fontsize=10)
     bar = figure.colorbar(mesh, ax=axes, label="relative weight change")
     if norm:
@@ -107,9 +105,11 @@ def accuracy_and_loss(histories: Histories, heading: str) -> Figure:
             low, high = rows["mean"] - rows["std"], rows["mean"] + rows["std"]
             axes.fill_between(rows["epoch"], low, high, color=colour, alpha=0.2, linewidth=0)
         axes.set_ylabel(label)
+        style.open_axes(axes)
         style.epoch_axis(axes, histories)
         axes.legend(frameon=False)
-    figure.suptitle(f"{heading}: mean and one standard deviation", fontsize=10)
+    spread = " and one standard deviation" if len(histories.seeds) > 1 else ""
+    figure.suptitle(f"{heading}: mean{spread}; train: of the batches as they were trained on", fontsize=10)
     return figure
 
 
@@ -133,14 +133,15 @@ def _draw_layers(axes: Axes, histories: Histories, rows: pd.DataFrame, colour: s
         for _seed, history in of_layer.groupby("seed"):
             axes.plot(history["epoch"], history["value"], color=shade, linewidth=0.6, alpha=0.4)
         mean = over_seeds(of_layer)
-        label = f"{of_layer['group'].iloc[0]}  {layer}" if named else None
+        group = of_layer["group"].iloc[0]
         axes.plot(
-            mean["epoch"], mean["mean"], color=shade, linewidth=1.8, label=label,
-            marker=style.marker(histories), markersize=3,
+            mean["epoch"], mean["mean"], style.line(group), color=shade, linewidth=1.8,
+            label=f"{group}  {layer}" if named else None, marker=style.marker(histories), markersize=3,
         )  # fmt: skip
 
 
 def _finish(axes: Axes, histories: Histories, title: str) -> None:
     style.log_axis(axes, RWC_LABEL)
+    style.open_axes(axes)
     style.epoch_axis(axes, histories)
     axes.set_title(title + "\nbold: mean of the seeds that ran the epoch; thin: each seed", fontsize=10)

@@ -49,5 +49,5 @@ def final_values(histories: Histories, metric: str) -> pd.Series:
 
 def group_means(layers: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return the mean of a measurement over the layers of each group: seed, epoch, group, value; in depth order."""
-    rows = layers[(layers["metric"] == metric) & (layers["group"] != "")]
+    rows = layers[(layers["metric"] == metric) & (layers["group"] != "")].dropna(subset="value")
     return rows.groupby(["seed", "epoch", "group"], sort=False)["value"].mean().reset_index()

@@ -29,6 +29,11 @@ def group_colours(groups: Iterable[str]) -> dict[str, str]:
     return {group: PALETTE[index % len(PALETTE)] for index, group in enumerate(named)} | {"": OUTSIDE}
 
 
+def line(group: str) -> str:
+    """Return the line of a group: dashed outside the groups, as grey can look like a group's lightest shade."""
+    return "-" if group else "--"
+
+
 def shades(colour: str, count: int) -> list[Colour]:
     """Return a colour in `count` shades, from dark (shallow layers) to light (deep ones)."""
     base = np.array(to_rgb(colour))
@@ -38,28 +43,32 @@ def shades(colour: str, count: int) -> list[Colour]:
     return [(r, g, b) for r, g, b in np.linspace(dark, light, count)]
 
 
-def epoch_axis(axes: Axes, histories: Histories) -> None:
+def open_axes(axes: Axes) -> None:
+    """Draw a light grid, and no frame at the top and on the right."""
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> None:
     """Label the epochs, and mark those after which seeds are missing: the mean may jump there."""
     last = max(histories.last_epochs.values())
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, last + 0.5)
-    axes.grid(alpha=0.25, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
     early = {seed: epoch for seed, epoch in histories.last_epochs.items() if epoch < last}
     for epoch in set(early.values()):
-        axes.axvline(epoch, color="black", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
+        axes.axvline(epoch + 0.5, color=colour, linewidth=0.9, linestyle=(0, (2, 3)))
     if early:
         named = [f"seed {seed} after {epoch}" for seed, epoch in sorted(early.items(), key=lambda stop: stop[1])]
         more = f" and {len(named) - NAMED_STOPS} more" if len(named) > NAMED_STOPS else ""
-        axes.set_xlabel(f"epoch\nstopped early (dotted): {', '.join(named[:NAMED_STOPS])}{more}")
+        axes.set_xlabel(f"epoch\nended before the others (dotted): {', '.join(named[:NAMED_STOPS])}{more}")
 
 
 def log_axis(axes: Axes, label: str) -> None:
     """Make the y axis logarithmic, with plain numbers, where there is anything above zero to draw."""
     axes.set_ylabel(label)
     if any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
-        axes.set_yscale("log")
+        axes.set_yscale("log", nonpositive="mask")
         plain_numbers(axes.yaxis)
 
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import mlflow
 import pandas as pd
+import yaml
 from mlflow.entities import Run as StoredRun
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 from pipeline.results.statistics import LAYERS, SCALARS, Histories
-from pipeline.tracking.runs import KIND, PARENT, STUDY
+from pipeline.tracking.runs import CONFIG, KIND, PARENT, STUDY
 from pipeline.tracking.seeds import TABLE
 from pipeline.values import distinct_seeds
 
@@ -25,7 +26,6 @@ class RunNotFound(Exception):
 
 class StoredStudy(NamedTuple):
     id: str
-    experiment: str
     name: str
     seeds: tuple[int, ...]
 
@@ -33,35 +33,43 @@ class StoredStudy(NamedTuple):
 class StoredSeed(NamedTuple):
     id: str
     number: int
-    status: str
+    epochs: int
+    finished: bool
     parent: str | None
     metrics: tuple[str, ...]
 
 
 def find_study(run_id: str) -> StoredStudy:
-    """Return a study by the id of its run; raise RunNotFound."""
+    """Return a study with finished seeds by the id of its run; raise RunNotFound."""
+    client = mlflow.MlflowClient()
     try:
-        run = mlflow.MlflowClient().get_run(run_id)
-    except mlflow.MlflowException:
+        run = client.get_run(run_id)
+    except mlflow.MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
         raise RunNotFound(
             f"study must be the id of a study's run; there is no run {run_id!r} on {mlflow.get_tracking_uri()}"
         ) from None
     if run.data.tags.get(KIND) != "study":
         raise RunNotFound(f"study must be the id of a study's run, with the tag {KIND}=study; {run_id} has none")
-    seeds = distinct_seeds(_as_given(run, "seeds"))
-    return StoredStudy(run.info.run_id, run.info.experiment_id, run.info.run_name, seeds)
+    if not any(seed.finished for seed in seeds_of_study(run_id)):
+        raise RunNotFound(f"the study {run_id} has no finished seed: run it again, or name another one")
+    with TemporaryDirectory() as folder:
+        config = yaml.safe_load(Path(client.download_artifacts(run_id, CONFIG, folder)).read_text())
+    return StoredStudy(run_id, run.info.run_name, distinct_seeds(config["seeds"]))
 
 
-def seeds_of_study(study: StoredStudy) -> list[StoredSeed]:
+def seeds_of_study(run_id: str) -> list[StoredSeed]:
     """Return the newest run of each seed below a study's run, in the order of the seeds."""
-    return _one_a_seed(study.experiment, f"tags.`{PARENT}` = '{study.id}'")
+    experiment = mlflow.MlflowClient().get_run(run_id).info.experiment_id
+    return _one_a_seed(experiment, f"tags.`{PARENT}` = '{run_id}'")
 
 
 def seeds_of_settings(study_hash: str) -> list[StoredSeed]:
     """Return the newest run of each seed trained with these settings, finished ones first; raise RunNotFound."""
     experiment = str(_get_experiment_id())
     seeds = _one_a_seed(experiment, f"tags.`{STUDY}` = '{study_hash}'")
-    if not any(seed.status == "FINISHED" for seed in seeds):
+    if not any(seed.finished for seed in seeds):
         raise RunNotFound(
             f"experiment {experiment} on {mlflow.get_tracking_uri()} has no finished seed with these settings: "
             "train one with the same settings, or name a study with -P study=<run id>"
@@ -80,7 +88,7 @@ def _one_a_seed(experiment: str, condition: str) -> list[StoredSeed]:
     client = mlflow.MlflowClient()
     found: list[StoredRun] = []
     token = None
-    while token is not None or not found:
+    while True:
         page = client.search_runs(
             [experiment],
             f"tags.`{KIND}` = 'seed' and {condition}",
@@ -92,15 +100,21 @@ def _one_a_seed(experiment: str, condition: str) -> list[StoredSeed]:
         token = page.token
         if not token:
             break
-    seeds = [_stored_seed(run) for run in found if "seed" in run.data.params]
-    seeds.sort(key=lambda seed: seed.status == "FINISHED")  # stable: the newest finished one comes last
+    seeds = [_stored_seed(run) for run in found if {"seed", "epochs"} <= set(run.data.params)]
+    seeds.sort(key=lambda seed: seed.finished)  # stable: the newest finished one comes last
     by_number = {seed.number: seed for seed in seeds}
     return [by_number[number] for number in sorted(by_number)]
 
 
 def _stored_seed(run: StoredRun) -> StoredSeed:
-    metrics = tuple(sorted(key for key in run.data.metrics if "/" not in key))
-    return StoredSeed(run.info.run_id, int(_as_given(run, "seed")), run.info.status, run.data.tags.get(PARENT), metrics)
+    return StoredSeed(
+        id=run.info.run_id,
+        number=int(_as_given(run, "seed")),
+        epochs=int(_as_given(run, "epochs")),
+        finished=run.info.status == "FINISHED",
+        parent=run.data.tags.get(PARENT),
+        metrics=tuple(sorted(key for key in run.data.metrics if "/" not in key)),
+    )
 
 
 def _as_given(run: StoredRun, name: str) -> str:

@@ -1,6 +1,7 @@
 """Runs that end as what they were: FINISHED, FAILED, or KILLED where a signal stopped them; none stays RUNNING."""
 
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import mlflow
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Metric, Param, RunTag
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 from data.manifest import Manifest
 from pipeline.interrupt import Interrupted
@@ -18,6 +21,7 @@ from pipeline.interrupt import Interrupted
 KIND = "layerwise.kind"
 STUDY = "layerwise.study"
 SEEDS = "layerwise.seeds"
+CONFIG = "config.yaml"
 PARENT = "mlflow.parentRunId"
 
 
@@ -82,14 +86,23 @@ def open_run(
     kind: str, name: str, *, tags: Mapping[str, str] | None = None, parent: str | None = None
 ) -> Iterator[Run]:
     """Open the run that `mlflow run` has made for this process, or a new one, and close it whatever happens."""
-    all_tags = {KIND: kind, **(tags or {})}
-    opened = mlflow.start_run(run_name=name, tags=all_tags, nested=parent is not None, parent_run_id=parent)
+    all_tags = {KIND: kind, **(tags or {}), **({PARENT: parent} if parent else {})}
+    client = mlflow.MlflowClient()
+    run_id = os.environ.pop("MLFLOW_RUN_ID", None)
+    if run_id is None:
+        experiment = str(_get_experiment_id())
+        run_id = client.create_run(experiment, tags=resolve_tags(all_tags), run_name=name).info.run_id
     status = "FAILED"
     try:
-        yield Run(opened.info.run_id)
+        mlflow.start_run(run_id, run_name=name, tags=all_tags, nested=parent is not None)
+        yield Run(run_id)
         status = "FINISHED"
     except Interrupted:
         status = "KILLED"
         raise
     finally:
-        mlflow.end_run(status)
+        active = mlflow.active_run()
+        if active is not None and active.info.run_id == run_id:
+            mlflow.end_run(status)
+        else:
+            client.set_terminated(run_id, status)

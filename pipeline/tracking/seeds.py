@@ -1,6 +1,7 @@
 """What a seed's run holds: metrics of every epoch, the table of all layers, checkpoints, and the best model."""
 
 import csv
+import math
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -79,6 +80,6 @@ class SeedLog:
         by_group: dict[str, list[float]] = {}
         for layer, value in rwc.items():
             metrics[keys[layer]] = value
-            if group := self.group_of(layer):
+            if (group := self.group_of(layer)) and not math.isnan(value):
                 by_group.setdefault(group, []).append(value)
         return metrics | {group_key(group): sum(values) / len(values) for group, values in by_group.items()}

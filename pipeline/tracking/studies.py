@@ -17,11 +17,12 @@ BATCH = 1000
 Points = dict[tuple[str, int], float]
 
 
-def adopt(study_id: str, seeds: Sequence[StoredSeed]) -> None:
-    """Hang the runs of seeds below a study's run."""
+def adopt(study_id: str, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
+    """Hang the runs of seeds below a study's run; return the seeds that had another study, and which."""
     client = mlflow.MlflowClient()
     for seed in seeds:
         client.set_tag(seed.id, PARENT, study_id)
+    return [(seed.number, seed.parent) for seed in seeds if seed.parent]
 
 
 def log_means(study_id: str, histories: Histories) -> None:

@@ -57,6 +57,12 @@ def test_paper_resolves_to_table_1(cell: tuple[str, str], expected: tuple[float,
     assert (config.lr, config.weight_decay) == expected
 
 
+def test_names_in_table_1_ignore_case_and_dashes_and_a_weight_decay_may_be_zero(params: Path) -> None:
+    params.write_text(params.read_text().replace("ResNet18: {other: [0.1, 1e-4]}", "resnet-18: {cifar10: [0.7, 0]}"))
+    config = load({"model_name": "ResNet18"})
+    assert (config.lr, config.weight_decay) == (0.7, 0)
+
+
 @pytest.mark.usefixtures("params")
 def test_lr_and_weight_decay_resolve_one_by_one() -> None:
     config = load({"model_name": "VGG19", "lr": "0.2"})
@@ -167,7 +173,17 @@ def test_a_wrong_value_is_refused_with_the_remedy(given: str, remedy: str) -> No
         (lambda text: text.replace("epochs: 150", "epochs: [1, 2]"), "epochs must be a whole number"),
         (lambda text: text.replace("epochs: 150", "epochs: true"), "epochs must be a whole number"),
         (lambda text: text.replace("table_1:", "table_2:"), "unknown key table_2"),
-        (lambda text: text.split("table_1:")[0], "table_1 has no [lr, weight_decay]"),
+        (lambda text: text.split("table_1:")[0], "table_1 must hold a line"),
+        (lambda text: text.replace("  other: {other:", "  others: {other:"), "did you mean other?"),
+        (
+            lambda text: text.replace("CIFAR-10: [0.001, 1e-4]", "CIFAR-10: [0.001]"),
+            "table_1 has no [lr, weight_decay]",
+        ),
+        (lambda text: text.replace("lr: paper", "lr:      "), "lr must be a number"),
+        (lambda text: text.replace("target_val_acc: 94", "target_val_acc:   "), "target_val_acc must be a percentage"),
+        (lambda text: text + "epochs: 3\n", "epochs stands twice"),
+        (lambda text: text.replace("epochs: 150", "epochs: 2020-13-45"), "params.yaml is not YAML"),
+        (lambda text: text.replace("epochs: 150", f"epochs: {'[' * 3000}"), "params.yaml is not YAML"),
         (lambda _text: "a: b: c", "is not YAML"),
         (lambda _text: "", "holds no settings"),
         (lambda _text: "- 1", "holds no settings"),

@@ -13,6 +13,7 @@ import pytest
 from mlflow.entities import Run
 
 from pipeline.__main__ import main
+from pipeline.interrupt import SIGNALS
 
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., tuple[int, str, str]]
@@ -21,7 +22,7 @@ Call = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Return a runner of the program in this process, which gives its exit code and what it printed."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     mlflow.set_tracking_uri(store)
 
     def run_main(*arguments: str) -> tuple[int, str, str]:
@@ -54,6 +55,7 @@ WRONG = {
     "--epoch=3": "--epochs",
     "--dataset=missing.npz": "there is no file",
     "--dataset=wrong.npz": "not uint8",
+    "--data_dir=~nobody-of-this-name/x": "names a user of this machine",
 }
 
 
@@ -122,13 +124,68 @@ def test_a_failed_seed_spares_the_others(call: Call, options: dict[str, str], mo
     code, out, err = call("study", *given, "--seeds=7,1")
     assert code == 1
     assert "this seed is cursed" in err
-    assert "1 of 2 seeds finished; failed: 7" in err
+    assert "1 of 2 seeds finished; missing: 7" in err
     study, cursed, good = runs()
     assert [run.info.status for run in (study, cursed, good)] == ["FAILED", "FAILED", "FINISHED"]
     assert study.data.tags["layerwise.seeds"] == "1 of 2"
     assert study.data.metrics["test_acc_mean"] == good.data.metrics["test_acc"]
     assert (Path(study.info.artifact_uri) / "figures" / "rwc_layers.png").is_file()
-    assert "missing: 7" in out
+    assert "1 of 2 seeds, test accuracy" in out
+
+
+def test_a_seed_whose_run_cannot_be_opened_is_missing(
+    call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_settings: object) -> None:
+        raise RuntimeError("no run for you")
+
+    monkeypatch.setattr("pipeline.learn.seed.open_run", refuse)
+    given = [f"--{name}={value}" for name, value in options.items()]
+    code, _out, err = call("study", *given, "--seeds=0,1")
+    assert code == 1
+    assert "0 of 2 seeds finished; missing: 0, 1" in err
+    (study,) = runs()
+    assert (study.info.status, study.data.tags["layerwise.seeds"]) == ("FAILED", "0 of 2")
+    assert call("aggregate", f"--study={study.info.run_id}")[0] == 2
+
+
+def test_a_run_that_cannot_be_started_is_not_left_running(
+    call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_settings: object) -> None:
+        raise RuntimeError("no start")
+
+    monkeypatch.setattr("pipeline.tracking.runs.mlflow.start_run", refuse)
+    with pytest.raises(RuntimeError, match="no start"):
+        call("prepare", f"--dataset={options['dataset']}")
+    assert [run.info.status for run in runs()] == ["FAILED"]
+
+
+def test_a_val_split_that_leaves_nothing_ends_with_2(call: Call, options: dict[str, str]) -> None:
+    code, _out, err = call("study", f"--dataset={options['dataset']}", "--val_split=0.999")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "take a smaller share" in err
+    assert runs() == []
+
+
+def test_aggregate_takes_finished_seeds_alone_and_says_what_it_moves(call: Call, options: dict[str, str]) -> None:
+    given = [f"--{name}={value}" for name, value in (options | {"epochs": "1"}).items()]
+    assert call("study", *given, "--seeds=4")[0] == 0
+    first, seed = runs()
+    client = mlflow.MlflowClient()
+    killed = client.create_run("0", tags=dict(seed.data.tags))
+    for name, value in (("seed", "99"), ("epochs", "1")):
+        client.log_param(killed.info.run_id, name, value)
+    client.set_terminated(killed.info.run_id, "KILLED")
+    code, out, _err = call("aggregate", *given[:-2], "--lr=0.01", "--seeds=4")
+    assert code == 0
+    assert "not finished with these settings: seeds 99" in out
+    assert f"seed 4: taken over from the study {first.info.run_id}" in out
+    second = runs()[-1]
+    assert (second.data.tags["layerwise.seeds"], second.data.params["epochs"]) == ("1 of 1", "1")
+    code, _out, err = call("aggregate", f"--study={first.info.run_id}")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has no finished seed" in err
 
 
 def test_a_loss_that_is_not_finite_fails_the_seed(call: Call, options: dict[str, str]) -> None:
@@ -164,7 +221,7 @@ def test_prepare_alone_describes_the_data(call: Call, options: dict[str, str]) -
     assert (Path(run.info.artifact_uri) / "data" / "samples.png").is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=["SIGTERM", "Ctrl-C", "hang-up"])
 def test_a_signal_kills_the_runs(
     environment: dict[str, str], options: dict[str, str], store: str, number: signal.Signals
 ) -> None:
@@ -193,6 +250,6 @@ def test_mlflow_run_of_bad_input_ends_with_1_and_a_failed_run(run: Callable, sto
         "mlflow", "run", str(ROOT), "--env-manager", "local", "-P", "epoch=3", MLFLOW_TRACKING_URI=store
     )  # fmt: skip
     assert process.returncode == 1
-    assert "did you mean --epochs" in process.stderr.lower()
+    assert "--epochs" in process.stderr, "the nearest name"
     (only,) = mlflow.MlflowClient(store).search_runs(["0"])
     assert only.info.status == "FAILED"

@@ -117,9 +117,16 @@ def test_checkpoints_are_two_slots_and_the_initial_weights(finished: Finished) -
         rwc = change / initial["features.0.weight"].abs().sum()
         assert rwc.item() == pytest.approx(finished.history(run, RWC[0])[1], rel=1e-5)
         assert last["optimizer"]["state"]
+        (group,) = last["optimizer"]["param_groups"]
+        assert (group["lr"], group["momentum"], group["weight_decay"]) == (0.01, 0.9, 1e-4)
         accuracies = finished.history(run, "test_acc")
         assert last["best"]["accuracy"] == max(accuracies.values())
         assert last["best"]["epoch"] == min(epoch for epoch in (1, 2) if accuracies[epoch] == max(accuracies.values()))
+
+
+def test_every_seed_starts_from_weights_of_its_own(finished: Finished) -> None:
+    one, other = (torch.load(finished.artifacts(run) / "checkpoints" / "initial.pt") for run in finished.seeds)
+    assert not torch.equal(one["features.0.weight"], other["features.0.weight"])
 
 
 def test_the_best_model_loads_both_ways_and_takes_raw_images(

@@ -29,7 +29,7 @@ def test_a_bold_mean_and_a_thin_line_a_seed_for_every_layer(histories: Callable)
 
 def test_the_epochs_after_which_seeds_are_missing_are_marked(histories: Callable) -> None:
     (axes,) = rwc_by_layer(histories({0: 4, 7: 2, 9: 2}, GROUPS), "title").axes
-    (mark,) = [line for line in axes.lines if list(line.get_xdata()) == [2, 2]]
+    (mark,) = [line for line in axes.lines if list(line.get_xdata()) == [2.5, 2.5]]
     assert list(mark.get_ydata()) == [0, 1]
     assert "seed 7 after 2, seed 9 after 2" in axes.get_xlabel()
 
@@ -50,6 +50,7 @@ def test_the_heat_map_has_a_row_a_layer_from_the_top(histories: Callable) -> Non
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
     values = axes.collections[0].get_array().reshape(len(GROUPS), 3)
     assert values[1, 0] == pytest.approx(2.035)
+    assert "seed 7 after 2" in axes.get_xlabel()
 
 
 def test_accuracy_and_loss_have_a_band_a_part(histories: Callable) -> None:

@@ -28,7 +28,7 @@ def report(epoch: int, rwc: float) -> EpochReport:
 
 def log_seed(seed: int, *, epochs: int = 1, fail: bool = False, study: str | None = None) -> Run:
     with open_run("seed", f"seed-{seed}", tags={"layerwise.study": HASH}, parent=study) as run:
-        run.log_params({"seed": str(seed)})
+        run.log_params({"seed": str(seed), "epochs": str(epochs)})
         log = SeedLog(run, lambda layer: "early" if layer == "b" else "")
         for epoch in range(1, epochs + 1):
             log.log_epoch(report(epoch, math.nan))
@@ -56,8 +56,8 @@ def test_the_newest_finished_run_of_a_seed_is_taken() -> None:
     with pytest.raises(RuntimeError, match="on purpose"):
         log_seed(5, fail=True)
     third, fifth = seeds_of_settings(HASH)
-    assert (third.number, third.id, third.status) == (3, newest.id, "FINISHED")
-    assert (fifth.number, fifth.status) == (5, "FAILED")
+    assert (third.number, third.id, third.finished) == (3, newest.id, True)
+    assert (fifth.number, fifth.finished) == (5, False)
 
 
 def test_a_layer_called_nan_and_a_value_that_is_nan_are_told_apart() -> None:
@@ -84,9 +84,9 @@ def test_means_of_a_long_study_are_logged_in_batches_and_once(histories: Callabl
 def test_the_seeds_of_a_study_are_those_below_it() -> None:
     log_seed(1)
     with open_run("study", "Net-Set") as run:
-        run.log_params({"seeds": "'5, 3'"})
+        run.log_text("seeds: 5,3", "config.yaml")
         for seed in (5, 3):
             log_seed(seed, study=run.id)
     found = find_study(run.id)
     assert (found.name, found.seeds) == ("Net-Set", (5, 3))
-    assert [seed.number for seed in seeds_of_study(found)] == [3, 5]
+    assert [seed.number for seed in seeds_of_study(run.id)] == [3, 5]
