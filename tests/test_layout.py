@@ -4,7 +4,9 @@ import ast
 import dataclasses
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,32 @@ def test_the_lowest_packages_know_nobody_else(package: str) -> None:
                 assert not inside(name, "click"), f"{module} imports click"
 
 
+@pytest.mark.parametrize(
+    ("package", "allowed"),
+    [
+        ("models", {"torch", "torchvision"}),
+        ("data", {"torch", "torchvision", "numpy", "sklearn", "filelock"}),
+        ("pipeline.measure", {"torch"}),
+        ("pipeline.results", {"numpy", "pandas", "matplotlib"}),
+    ],
+)
+def test_what_the_lowest_packages_are_built_on(package: str, allowed: set[str]) -> None:
+    ours = {"models", "data", "pipeline"} | set(sys.stdlib_module_names)
+    used = {name.partition(".")[0] for module, path in modules() if inside(module, package) for name in imports(path)}
+    assert used - ours <= allowed
+
+
+def test_no_circles() -> None:
+    paths = dict(modules())
+    edges = {
+        module: {target for name in imports(path) for target in (name, name.rpartition(".")[0]) if target in paths}
+        for module, path in paths.items()
+    }
+    packages = {"models", "data", "pipeline", "pipeline.measure"}  # their __init__ imports every module by name
+    order = TopologicalSorter({module: found - packages - {module} for module, found in edges.items()})
+    assert len(list(order.static_order())) >= len(paths)
+
+
 def test_only_tracking_knows_mlflow() -> None:
     for module, path in modules():
         if not inside(module, "pipeline.tracking"):
@@ -94,7 +122,7 @@ def test_every_package_that_is_imported_is_pinned() -> None:
     distributions = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
     pinned = {pin.partition("==")[0] for pin in conda_pins()}
     used = {name.partition(".")[0] for _module, path in modules() for name in imports(path)}
-    standard = {"models", "data", "pipeline"} | set(__import__("sys").stdlib_module_names)
+    standard = {"models", "data", "pipeline"} | set(sys.stdlib_module_names)
     assert {distributions.get(name, name) for name in used - standard} == pinned
 
 

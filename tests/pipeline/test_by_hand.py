@@ -13,6 +13,7 @@ import mlflow
 import pytest
 from mlflow.entities import Run
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 MAY_DIFFER = {"epoch_seconds"}
 
