@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
+from statistics import median
 
 from torch import Tensor
 from tqdm import tqdm
@@ -56,7 +57,7 @@ class Progress:
         )
 
     def _seconds(self, epochs: int) -> float:
-        return epochs * sum(self.seconds_by_epoch) / len(self.seconds_by_epoch)
+        return epochs * median(self.seconds_by_epoch)
 
 
 def _count(number: int, noun: str) -> str:

@@ -33,6 +33,13 @@ def test_a_line_an_epoch_with_the_time_left(capsys: pytest.CaptureFixture[str]) 
     assert second.endswith("20.0 s  about 0:00:15 left for this seed")
 
 
+def test_an_epoch_that_was_held_up_does_not_spoil_the_estimate(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(seeds=1, epochs=13)
+    for epoch, seconds in enumerate((10, 9000, 10), start=1):
+        progress.report(report(epoch, seconds))
+    assert "about 0:01:40 left" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_a_long_study_says_what_shortens_it(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(seeds=5, epochs=150)
     progress.begin(0)
