@@ -13,7 +13,7 @@ demo: setup  ## two real studies on Digits, through mlflow run
 	  -P epochs=12 -P batch_size=32 -P lr=0.01 | tee .venv/demo.log
 	mlflow run . --env-manager local -P model_name=ResNet18 -P dataset=Digits -P seeds=0,42,123 \
 	  -P epochs=4 -P batch_size=32 -P lr=0.001 | tee -a .venv/demo.log
-	@echo && grep -A1 "test accuracy" .venv/demo.log
+	@echo && grep --no-group-separator -A1 "test accuracy" .venv/demo.log
 	@echo "Browse both studies: make ui, then http://127.0.0.1:5000"
 
 test: setup  ## what runs anywhere, within minutes
