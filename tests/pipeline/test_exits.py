@@ -20,10 +20,9 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:  # noqa: ARG001
     """Return a runner of the program in this process, which gives its exit code and what it printed."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    mlflow.set_tracking_uri(store)
 
     def run_main(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])

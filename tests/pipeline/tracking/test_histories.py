@@ -16,9 +16,7 @@ from pipeline.tracking.studies import log_means
 HASH = "abc"
 
 
-@pytest.fixture(autouse=True)
-def _tracked(store: str) -> None:
-    mlflow.set_tracking_uri(store)
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def report(epoch: int, rwc: float) -> EpochReport:
