@@ -20,7 +20,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:  # noqa: ARG001
+def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:  # noqa: ARG001  # it sets the environment
     """Return a runner of the program in this process, which gives its exit code and what it printed."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
