@@ -15,7 +15,7 @@ from data import DATASETS, DataSet
 from data.npz import npz_dataset
 from data.registry import plain
 from models import ARCHITECTURES
-from pipeline.hardware import device_kind, precision_on
+from pipeline.hardware import device_kind, precision_on, threads_each
 from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.values import (
     ConfigError,
@@ -71,6 +71,11 @@ class Config:
     pretrained: bool = _setting(switch, "start from torchvision's ImageNet weights")
     precision: str = _setting(one_of({name: name for name in ("auto", "fp32", "bf16")}), "auto, fp32 or bf16")
     device: str = _setting(one_of({name: name for name in ("auto", "cpu", "cuda")}), "auto, cpu or cuda")
+    jobs: int = _setting(whole(1), "seeds trained side by side, each in a process of its own", changes_numbers=False)
+    threads: int = _setting(word_or("auto", None, whole(1)), "CPU threads a seed, or auto", changes_numbers=False)
+    rwc_every: int | None = _setting(
+        word_or("none", None, whole(1)), "steps between measurements within epochs, or none", changes_numbers=False
+    )
     checkpoint_every: int = _setting(whole(1), "epochs between checkpoints", changes_numbers=False)
     data_dir: str = _setting(
         word_or("none", None, text), "folder of the data sets, or none: the cache folder", changes_numbers=False
@@ -145,6 +150,7 @@ def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[s
     if values["pretrained"] and not ARCHITECTURES[values["model_name"]].imagenet:
         able = ", ".join(name for name, architecture in ARCHITECTURES.items() if architecture.imagenet)
         raise ConfigError(f"pretrained must be false for {values['model_name']}: only {able} have ImageNet weights")
+    values["threads"] = values["threads"] or threads_each(min(values["jobs"], len(values["seeds"])))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
     values["data_dir"] = _parse("data_dir", expanded, values["data_dir"] or str(cache))
     return values

@@ -1,14 +1,15 @@
 """What the training loop reports of one epoch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
     """Mean losses and accuracies (percent) by part of the data: train, test and, where held out, val; layers measured.
 
-    `layers` holds {measurement: {layer: value}}. `seconds` is the whole epoch, from handing over the report before:
+    `layers` holds {measurement: {layer: value}}; `steps` holds {step: {layer: RWC}} where RWC was measured within the
+    epoch, steps counted from the first of all. `seconds` is the whole epoch, from handing over the report before:
     loading, training, evaluation, measuring, and what the caller did with that report.
     """
 
@@ -16,6 +17,7 @@ class EpochReport:
     losses: Mapping[str, float]
     accuracies: Mapping[str, float]
     layers: Mapping[str, Mapping[str, float]]
+    steps: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     seconds: float
 
     @property

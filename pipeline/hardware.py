@@ -17,8 +17,14 @@ def precision_on(device: str, name: str) -> str:
     return "bf16" if _has_bf16(device) else "fp32"
 
 
-def make_repeatable(device: str) -> None:
-    """Have CUDA choose algorithms that give the same bits every time, where it has them; the CPU does so by itself."""
+def threads_each(jobs: int) -> int:
+    """Return an equal share of this machine's CPU threads for each of several processes side by side."""
+    return max(1, torch.get_num_threads() // jobs)
+
+
+def make_repeatable(device: str, threads: int) -> None:
+    """Have the device give the same bits every time: a CPU needs the same threads, CUDA certain algorithms."""
+    torch.set_num_threads(threads)
     if device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -16,22 +16,20 @@ SHORTER = "shorter: fewer epochs or seeds (-P epochs=20 -P seeds=0), a GPU, a sm
 
 
 class Progress:
-    """Counts epochs over all seeds of a study."""
+    """What one process shows: of all seeds of a study, or, where `jobs` of them train side by side, of one."""
 
-    def __init__(self, *, seeds: int, epochs: int) -> None:
-        self.seeds, self.epochs = seeds, epochs
-        self.seeds_begun = 0
+    def __init__(self, *, seeds: int, epochs: int, jobs: int = 1, announces: bool = True) -> None:
+        self.seeds, self.epochs, self.jobs, self.announces = seeds, epochs, jobs, announces
         self.seconds_by_epoch: list[float] = []
         self.seed = 0
 
     def begin(self, seed: int) -> None:
         self.seed = seed
-        self.seeds_begun += 1
 
     def watch(self, epoch: int, batches: Loader) -> Iterable[tuple[Tensor, Tensor]]:
-        """Wrap the batches of an epoch in a bar, on a terminal only."""
+        """Wrap the batches of an epoch in a bar, on a terminal that no other process writes to."""
         label = f"seed {self.seed}  epoch {epoch}/{self.epochs}"
-        return tqdm(batches, desc=label, unit="batch", leave=False, disable=not sys.stderr.isatty())
+        return tqdm(batches, desc=label, unit="batch", leave=False, disable=self.jobs > 1 or not sys.stderr.isatty())
 
     def report(self, report: EpochReport) -> None:
         """Print the line of an epoch; after the very first, how long the study will take."""
@@ -45,11 +43,12 @@ class Progress:
             f"{report.seconds:.1f} s  about {_duration(left)} left for this seed",
             flush=True,
         )
-        if len(self.seconds_by_epoch) == 1:
+        if len(self.seconds_by_epoch) == 1 and self.announces:
             self._estimate()
 
     def _estimate(self) -> None:
-        total = self._seconds(self.seeds * self.epochs)
+        rounds = -(-self.seeds // self.jobs)
+        total = self._seconds(rounds * self.epochs)
         print(
             f"the study: {_count(self.seeds, 'seed')} x {_count(self.epochs, 'epoch')}: about {_duration(total)}"
             + (f"; {SHORTER}" if total > LONG_SECONDS else ""),

@@ -1,16 +1,12 @@
 """Entry point `study`, the project's main: prepare the data, train every seed, aggregate."""
 
-import traceback
-
 import click
 
 from pipeline.aggregate import aggregate_seeds, open_study
 from pipeline.config import Config
-from pipeline.learn.fit import Diverged
-from pipeline.learn.seed import train_seed
+from pipeline.execute.local import train_seeds
 from pipeline.options import takes_config
 from pipeline.prepare import bring
-from pipeline.progress import Progress
 from pipeline.tracking.histories import seeds_of_study
 
 
@@ -19,13 +15,6 @@ from pipeline.tracking.histories import seeds_of_study
 def study(config: Config) -> None:
     """Train all seeds and average them: one study."""
     prepared = bring(config)
-    progress = Progress(seeds=len(config.seeds), epochs=config.epochs)
     with open_study(config, prepared) as run:
-        for seed in config.seeds:
-            try:
-                train_seed(config, seed, prepared, progress, study=run.id)
-            except Diverged as error:
-                click.echo(f"seed {seed} failed: {error}", err=True)
-            except Exception:  # one seed's failure must not cost the others
-                click.echo(f"seed {seed} failed:\n{traceback.format_exc()}", err=True)
+        train_seeds(config, prepared, run.id)
         aggregate_seeds(run, config.study_name, seeds_of_study(run.id), config.seeds)

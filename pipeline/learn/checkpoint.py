@@ -1,5 +1,6 @@
 """Everything a seed needs to go on after an epoch, in one file that `torch.load(weights_only=True)` reads."""
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -19,12 +20,15 @@ def slot(number: int) -> str:
 def checkpoint(
     model: nn.Module, optimizer: torch.optim.Optimizer, generator: Generator, epoch: int, best: Best
 ) -> dict[str, Any]:
-    """Return weights, momentum, states of all random generators, the epoch that is over, and the best so far."""
+    """Return weights, momentum, states of all random generators, the epoch that is over, and the best so far.
+
+    All are copies, for training goes on while they are written.
+    """
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {
         "epoch": epoch,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "model": deepcopy(model.state_dict()),
+        "optimizer": deepcopy(optimizer.state_dict()),
         "random": {"torch": torch.get_rng_state(), "cuda": cuda, "loader": generator.get_state()},
         "best": {"epoch": best.epoch, "accuracy": best.accuracy, "model": best.weights},
     }

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from data.loader import Loader
 from pipeline.epoch import EpochReport
-from pipeline.measure.tracker import LayerTracker
+from pipeline.measure.tracker import LayerTracker, StepTracker
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
@@ -27,17 +27,19 @@ def fit(
     *,
     epochs: int,
     precision: str,
+    rwc_every: int | None = None,
     watch: Callable[[int, Loader], Batches] = lambda _epoch, loader: loader,
 ) -> Iterator[EpochReport]:
     """Train on `loaders["train"]`, evaluate on the others, and yield after every epoch, from 1; raise Diverged.
 
     `watch` wraps the training batches of an epoch, for a progress bar. Training accuracy is that of the batches as they
-    were trained on.
+    were trained on. `rwc_every` measures RWC every so many steps as well.
     """
     tracker = LayerTracker(model)
+    steps = StepTracker(model, every=rwc_every) if rwc_every else None
     started = time.perf_counter()
     for epoch in range(1, epochs + 1):
-        scores = {"train": _train(model, watch(epoch, loaders["train"]), optimizer, epoch, precision)}
+        scores = {"train": _train(model, watch(epoch, loaders["train"]), optimizer, epoch, precision, steps)}
         for part, loader in loaders.items():
             if part != "train":
                 scores[part] = _evaluate(model, loader, precision, where=f"epoch {epoch}, evaluation on {part}")
@@ -48,13 +50,19 @@ def fit(
             losses={part: loss for part, (loss, _accuracy) in scores.items()},
             accuracies={part: accuracy for part, (_loss, accuracy) in scores.items()},
             layers=layers,
+            steps=steps.collect() if steps else {},
             seconds=finished - started,
         )
         started = finished
 
 
 def _train(
-    model: nn.Module, batches: Batches, optimizer: torch.optim.Optimizer, epoch: int, precision: str
+    model: nn.Module,
+    batches: Batches,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    precision: str,
+    steps: StepTracker | None,
 ) -> tuple[float, float]:
     model.train()
     losses, correct, sizes = [], [], []
@@ -65,6 +73,8 @@ def _train(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         optimizer.step()
+        if steps:
+            steps.step_end()
         losses.append(loss.detach())
         correct.append((logits.detach().argmax(1) == labels).sum())
         sizes.append(len(labels))

@@ -1,5 +1,7 @@
 """One seed, from a configuration to a finished run."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -14,6 +16,7 @@ from pipeline.learn.checkpoint import INITIAL, checkpoint, slot
 from pipeline.learn.classifier import Classifier
 from pipeline.learn.fit import fit
 from pipeline.progress import Progress
+from pipeline.tracking.background import Background
 from pipeline.tracking.runs import CONFIG, STUDY, open_run
 from pipeline.tracking.seeds import SeedLog
 
@@ -32,7 +35,7 @@ def train_seed(config: Config, seed: int, prepared: Prepared, progress: Progress
 
 
 def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, log: SeedLog) -> Best:
-    make_repeatable(config.device)
+    make_repeatable(config.device, config.threads)
     torch.manual_seed(seed)
     device = torch.device(config.device)
     generator = torch.Generator(device).manual_seed(seed)
@@ -43,19 +46,27 @@ def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, lo
     )
     log.log_state(model.state_dict(), INITIAL)
     best, saved = Best(), 0
-    for report in fit(
-        model, loaders, optimizer, epochs=config.epochs, precision=config.precision, watch=progress.watch
-    ):
-        log.log_epoch(report)
-        progress.report(report)
-        best.update(report, model)
-        reached = config.target_val_acc is not None and report.deciding_accuracy >= config.target_val_acc
-        if reached or report.epoch % config.checkpoint_every == 0 or report.epoch == config.epochs:
-            log.log_table()
-            log.log_state(checkpoint(model, optimizer, generator, report.epoch, best), slot(saved))
-            saved += 1
-        if reached:
-            break
+    reports = fit(
+        model,
+        loaders,
+        optimizer,
+        epochs=config.epochs,
+        precision=config.precision,
+        rwc_every=config.rwc_every,
+        watch=progress.watch,
+    )
+    with Background() as background:
+        for report in reports:
+            progress.report(report)
+            best.update(report, model)
+            reached = config.target_val_acc is not None and report.deciding_accuracy >= config.target_val_acc
+            states = {}
+            if reached or report.epoch % config.checkpoint_every == 0 or report.epoch == config.epochs:
+                states[slot(saved)] = checkpoint(model, optimizer, generator, report.epoch, best)
+                saved += 1
+            background.submit(partial(log.log_epoch, report, states))
+            if reached:
+                break
     return best
 
 

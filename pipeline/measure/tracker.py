@@ -1,8 +1,11 @@
 """Follows the layers of any model through any training loop: call `epoch_end()` after every epoch."""
 
-from torch import nn
+from collections.abc import Iterable
 
-from pipeline.measure.registry import MEASUREMENTS, Weights
+from torch import Tensor, nn
+
+from pipeline.measure.registry import MEASUREMENTS
+from pipeline.measure.sweep import Weights, sweep
 
 
 def layer_weights(model: nn.Module) -> Weights:
@@ -15,15 +18,41 @@ def layer_weights(model: nn.Module) -> Weights:
 
 
 class LayerTracker:
-    """Holds the weights at the end of the last epoch, at first the initial ones."""
+    """Holds the weights as they were at the last call, at first the initial ones."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, measurements: Iterable[str] = MEASUREMENTS) -> None:
+        self.measurements = tuple(measurements)
         self.weights = layer_weights(model)
         self.before = {layer: weight.clone() for layer, weight in self.weights.items()}
 
     def epoch_end(self) -> dict[str, dict[str, float]]:
         """Return {measurement: {layer: value}} of the change since the last call."""
-        measured = {name: measure(self.before, self.weights) for name, measure in MEASUREMENTS.items()}
-        for layer, weight in self.weights.items():
-            self.before[layer].copy_(weight)
-        return measured
+        rows: list[list[float]] = self._advance().tolist()
+        return {name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)}
+
+    def _advance(self) -> Tensor:
+        return sweep(self.before, self.weights, self.measurements, keep=True)
+
+    def _by_layer(self, row: list[float]) -> dict[str, float]:
+        return dict(zip(self.weights, row, strict=True))
+
+
+class StepTracker(LayerTracker):
+    """RWC over every so many steps; the values wait on the device until they are collected."""
+
+    def __init__(self, model: nn.Module, *, every: int) -> None:
+        super().__init__(model, ["rwc"])
+        self.every = every
+        self.step = 0
+        self._waiting: dict[int, Tensor] = {}
+
+    def step_end(self) -> None:
+        self.step += 1
+        if self.step % self.every == 0:
+            self._waiting[self.step] = self._advance()[0]
+
+    def collect(self) -> dict[int, dict[str, float]]:
+        """Return {step: {layer: RWC}} of the steps that were measured since the last call; steps count from 1."""
+        collected = {step: self._by_layer(row.tolist()) for step, row in self._waiting.items()}
+        self._waiting.clear()
+        return collected

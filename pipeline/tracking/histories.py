@@ -14,7 +14,7 @@ from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask 
 
 from pipeline.results.statistics import LAYERS, SCALARS, Histories
 from pipeline.tracking.runs import CONFIG, KIND, PARENT, STUDY
-from pipeline.tracking.seeds import TABLE
+from pipeline.tracking.seeds import LAYERS as LAYER_TABLE
 from pipeline.values import distinct_seeds
 
 PAGE = 1000
@@ -134,7 +134,7 @@ def _scalars(seed: StoredSeed) -> pd.DataFrame:
 
 def _layers(seed: StoredSeed) -> pd.DataFrame:
     with TemporaryDirectory() as folder:
-        path = Path(mlflow.MlflowClient().download_artifacts(seed.id, TABLE, folder))
+        path = Path(mlflow.MlflowClient().download_artifacts(seed.id, LAYER_TABLE, folder))
         # a layer may be called "nan": only values are read as missing
         table = pd.read_csv(
             path, keep_default_na=False, na_values={"value": ["nan"]}, dtype={"layer": str, "group": str}

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,9 +19,26 @@ from pipeline.epoch import EpochReport
 from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.runs import Run
 
-TABLE = "layer_metrics.csv"
-COLUMNS = ("epoch", "layer", "group", "metric", "value")
+LAYERS = "layer_metrics.csv"
+STEPS = "rwc_steps.csv"
 CHECKPOINTS = "checkpoints"
+State = dict[str, Any]
+
+
+class Table:
+    """A table that grows by the epoch, as CSV."""
+
+    def __init__(self, *columns: str) -> None:
+        self._text = StringIO()
+        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer.writerow(columns)
+
+    def add(self, rows: Iterable[tuple[int | str | float, ...]]) -> None:
+        self._writer.writerows(rows)
+
+    @property
+    def text(self) -> str:
+        return self._text.getvalue()
 
 
 class SeedLog:
@@ -29,26 +46,23 @@ class SeedLog:
 
     def __init__(self, run: Run, group_of: Callable[[str], str]) -> None:
         self.run, self.group_of = run, group_of
-        self.rows: list[tuple[int, str, str, str, float]] = []
+        self.tables = {LAYERS: Table("epoch", "layer", "group", "metric", "value")}
 
-    def log_epoch(self, report: EpochReport) -> None:
-        """Log the metrics of an epoch, in one call, and keep its rows for the table."""
+    def log_epoch(self, report: EpochReport, states: Mapping[str, State] | None = None) -> None:
+        """Log the metrics of an epoch, in one call; with states to save, {file: state}, the tables so far as well."""
         self.run.log_metrics(self._metrics(report), report.epoch)
-        self.rows += [
-            (report.epoch, layer, self.group_of(layer), metric, value)
-            for metric, by_layer in report.layers.items()
-            for layer, value in by_layer.items()
-        ]
+        self._add_rows(report)
+        if states:
+            self.log_tables()
+            for name, state in states.items():
+                self.log_state(state, name)
 
-    def log_table(self) -> None:
-        """Upload the measurements of every layer and epoch so far as one table."""
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(self.rows)
-        self.run.log_text(text.getvalue(), TABLE)
+    def log_tables(self) -> None:
+        """Upload what was measured of every layer so far, a table a file."""
+        for name, table in self.tables.items():
+            self.run.log_text(table.text, name)
 
-    def log_state(self, state: dict[str, Any], name: str) -> None:
+    def log_state(self, state: State, name: str) -> None:
         """Upload a file of tensors that `torch.load(weights_only=True)` reads."""
         with TemporaryDirectory() as folder:
             torch.save(state, Path(folder) / name)
@@ -70,6 +84,15 @@ class SeedLog:
             metadata={"classes": list(classes)},
             step=epoch,
         )
+
+    def _add_rows(self, report: EpochReport) -> None:
+        for metric, by_layer in report.layers.items():
+            self.tables[LAYERS].add(
+                (report.epoch, layer, self.group_of(layer), metric, value) for layer, value in by_layer.items()
+            )
+        for step, by_layer in report.steps.items():
+            steps = self.tables.setdefault(STEPS, Table("epoch", "step", "layer", "group", "rwc"))
+            steps.add((report.epoch, step, layer, self.group_of(layer), value) for layer, value in by_layer.items())
 
     def _metrics(self, report: EpochReport) -> dict[str, float]:
         metrics = {f"{part}_loss": loss for part, loss in report.losses.items()}

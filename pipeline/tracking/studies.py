@@ -9,7 +9,7 @@ import pandas as pd
 from mlflow.entities import Metric
 
 from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
-from pipeline.tracking.histories import StoredSeed
+from pipeline.tracking.histories import StoredSeed, seeds_of_study
 from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.runs import PARENT
 
@@ -23,6 +23,13 @@ def adopt(study_id: str, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
     for seed in seeds:
         client.set_tag(seed.id, PARENT, study_id)
     return [(seed.number, seed.parent) for seed in seeds if seed.parent]
+
+
+def close_seed(study_id: str, seed: int) -> None:
+    """Mark the run of a seed whose process was killed as FAILED: nobody else will."""
+    for run in seeds_of_study(study_id):
+        if run.number == seed and not run.finished:
+            mlflow.MlflowClient().set_terminated(run.id, "FAILED")
 
 
 def log_means(study_id: str, histories: Histories) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.measure.registry import MEASUREMENTS
-from pipeline.measure.tracker import LayerTracker, layer_weights
+from pipeline.measure.tracker import LayerTracker, StepTracker, layer_weights
 
 
 def test_a_layer_is_a_weight_of_two_or_more_dimensions() -> None:
@@ -26,3 +26,17 @@ def test_measures_from_call_to_call() -> None:
         model.weight.mul_(2)
     assert tracker.epoch_end()["rwc"]["0"] == pytest.approx(1)
     assert tracker.epoch_end()["rwc"]["0"] == 0
+
+
+def test_measures_every_so_many_steps_across_collections() -> None:
+    model = nn.Linear(2, 2)
+    tracker = StepTracker(nn.Sequential(model), every=2)
+    collected = []
+    for _epoch in range(2):
+        for _step in range(3):
+            with torch.no_grad():
+                model.weight.mul_(2)
+            tracker.step_end()
+        collected.append(tracker.collect())
+    assert collected == [{2: {"0": 3}}, {4: {"0": 3}, 6: {"0": 3}}]
+    assert tracker.collect() == {}

@@ -1,0 +1,1 @@
+"""Many seeds: where and how they are trained."""

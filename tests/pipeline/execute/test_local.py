@@ -1,0 +1,104 @@
+"""Several seeds side by side, as real processes: the same bits, and what one that is killed or interrupted leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pytest
+import torch
+from mlflow.entities import Run
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.usefixtures("store")
+
+
+@pytest.fixture
+def start(environment: dict[str, str], options: dict[str, str], store: str) -> Callable[..., subprocess.Popen]:
+    """Return a starter of studies of two seeds, each with one thread."""
+
+    def start_study(jobs: int, epochs: int) -> subprocess.Popen:
+        settings = options | {"seeds": "0,7", "threads": "1", "jobs": str(jobs), "epochs": str(epochs)}
+        given = [f"--{name}={value}" for name, value in settings.items()]
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"],
+            cwd=ROOT,
+            env=environment | {"MLFLOW_TRACKING_URI": store},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start_study
+
+
+def runs(kind: str) -> list[Run]:
+    found = mlflow.MlflowClient().search_runs(["0"], order_by=["attributes.start_time ASC"])
+    return [run for run in found if run.data.tags["layerwise.kind"] == kind]
+
+
+def trainers(parent: subprocess.Popen) -> list[int]:
+    """The processes that train seeds, by their ids."""
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def read_until(process: subprocess.Popen, text: str) -> None:
+    while text not in process.stdout.readline():
+        assert process.poll() is None, process.stderr.read()
+
+
+def test_side_by_side_gives_the_same_bits_as_one_after_another(start: Callable) -> None:
+    for jobs in (1, 2):
+        process = start(jobs, epochs=2)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert out.count("the study: 2 seeds x 2 epochs") == 1
+    client = mlflow.MlflowClient()
+    seeds = runs("seed")
+    assert sorted(run.data.params["seed"] for run in seeds) == ["0", "0", "7", "7"]
+    for number in ("0", "7"):
+        one, other = (run for run in seeds if run.data.params["seed"] == number)
+        assert {one.data.params["jobs"], other.data.params["jobs"]} == {"1", "2"}
+        assert set(one.data.metrics) == set(other.data.metrics)
+        for key in set(one.data.metrics) - {"epoch_seconds"}:
+            histories = [client.get_metric_history(run.info.run_id, key) for run in (one, other)]
+            first, second = ([(point.step, point.value) for point in history] for history in histories)
+            assert first == second, key
+        states = [
+            torch.load(Path(run.info.artifact_uri) / "checkpoints" / "slot-b.pt", weights_only=True)["model"]
+            for run in (one, other)
+        ]
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(start: Callable) -> None:
+    process = start(jobs=2, epochs=8)
+    read_until(process, "epoch 1/8")
+    os.kill(trainers(process)[0], signal.SIGKILL)
+    _out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "seed 0 failed: its process was ended by SIGKILL" in err
+    assert {run.info.run_name: run.info.status for run in runs("seed")} == {"seed-0": "FAILED", "seed-7": "FINISHED"}
+    (study,) = runs("study")
+    assert (study.info.status, study.data.tags["layerwise.seeds"]) == ("FAILED", "1 of 2")
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupt_ends_all_processes_and_kills_the_runs(start: Callable, group: bool) -> None:
+    process = start(jobs=2, epochs=500)
+    read_until(process, "seed 7  epoch 1/500")
+    children = trainers(process)
+    assert len(children) == 2
+    if group:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    else:
+        process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + (signal.SIGINT if group else signal.SIGTERM)
+    assert [run.info.status for run in runs("study") + runs("seed")] == ["KILLED"] * 3
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
