@@ -39,10 +39,10 @@ def fit(
     steps = StepTracker(model, every=rwc_every) if rwc_every else None
     started = time.perf_counter()
     for epoch in range(1, epochs + 1):
-        scores = {"train": _train(model, watch(epoch, loaders["train"]), optimizer, epoch, precision, steps)}
+        scores = {"train": train_pass(model, watch(epoch, loaders["train"]), optimizer, epoch, precision, steps)}
         for part, loader in loaders.items():
             if part != "train":
-                scores[part] = _evaluate(model, loader, precision, where=f"epoch {epoch}, evaluation on {part}")
+                scores[part] = evaluation_pass(model, loader, precision, where=f"epoch {epoch}, evaluation on {part}")
         layers = tracker.epoch_end()
         finished = time.perf_counter()
         yield EpochReport(
@@ -56,7 +56,7 @@ def fit(
         started = finished
 
 
-def _train(
+def train_pass(
     model: nn.Module,
     batches: Batches,
     optimizer: torch.optim.Optimizer,
@@ -67,7 +67,7 @@ def _train(
     model.train()
     losses, correct, sizes = [], [], []
     for images, labels in batches:
-        with _autocast(images, precision):
+        with autocast(images, precision):
             logits = model(images)
             loss = cross_entropy(logits, labels)
         optimizer.zero_grad()
@@ -82,11 +82,11 @@ def _train(
 
 
 @torch.inference_mode()
-def _evaluate(model: nn.Module, batches: Batches, precision: str, *, where: str) -> tuple[float, float]:
+def evaluation_pass(model: nn.Module, batches: Batches, precision: str, *, where: str) -> tuple[float, float]:
     model.eval()
     losses, correct, sizes = [], [], []
     for images, labels in batches:
-        with _autocast(images, precision):
+        with autocast(images, precision):
             logits = model(images)
         losses.append(cross_entropy(logits.float(), labels))
         correct.append((logits.argmax(1) == labels).sum())
@@ -105,5 +105,5 @@ def _score(losses: list[Tensor], correct: list[Tensor], sizes: list[int], *, whe
     return mean, 100 * int(torch.stack(correct).sum()) / total
 
 
-def _autocast(images: Tensor, precision: str) -> AbstractContextManager[None]:
+def autocast(images: Tensor, precision: str) -> AbstractContextManager[None]:
     return torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

@@ -1,0 +1,107 @@
+"""d: logging an epoch of 60 layers, to SQLite and to a server, and how much of it the training loop waits for."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import mlflow
+from requests import RequestException, get
+
+from benchmarks.report import Figure
+from benchmarks.rounds import time_in_turns
+from benchmarks.setup import Bench
+from pipeline.epoch import EpochReport
+from pipeline.measure.registry import MEASUREMENTS
+from pipeline.tracking.background import Background
+from pipeline.tracking.runs import open_run
+from pipeline.tracking.seeds import SeedLog
+
+LAYERS = [f"block{number // 15 + 1}.{number}.conv" for number in range(60)]
+ROUNDS = 41
+
+
+def figures(_bench: Bench) -> Iterator[Figure]:
+    with TemporaryDirectory() as folder:
+        database = f"sqlite:///{folder}/direct.db"
+        yield from _measure(database, "SQLite")
+        with _server(Path(folder)) as address:
+            yield from _measure(address, "a server over SQLite")
+
+
+def _measure(uri: str, store: str) -> Iterator[Figure]:
+    scores = {"train": 50.0, "test": 50.0}
+    layers = {name: dict.fromkeys(LAYERS, 0.1) for name in MEASUREMENTS}
+    report = EpochReport(epoch=1, losses=scores, accuracies=scores, layers=layers, seconds=1)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        with open_run("seed", "bench") as run, Background() as background:
+            log = SeedLog(run, lambda layer: layer.partition(".")[0])
+            written = time_in_turns({"log": lambda: log.log_epoch(report)}, ROUNDS)["log"]
+            waited = []
+            for _epoch in range(ROUNDS):
+                started = time.perf_counter()
+                background.submit(lambda: log.log_epoch(report))
+                waited.append(time.perf_counter() - started)
+                time.sleep(0.2)  # an epoch that is longer than its logging, as every real one
+    finally:
+        mlflow.set_tracking_uri(before)
+    milliseconds = 1000 * median(written)
+    yield Figure(
+        f"logging an epoch of {len(LAYERS)} layers",
+        store,
+        f"{milliseconds:.1f} ms",
+        "at most 30 ms",
+        milliseconds <= 30,
+    )
+    yield Figure("of that, what the loop waits for", store, f"{1000 * median(waited):.2f} ms", "none of it", None)
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/artifacts"]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            *store,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _await(f"http://127.0.0.1:{port}/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+def _await(address: str) -> None:
+    for _try in range(120):
+        try:
+            get(address, timeout=1).raise_for_status()
+        except RequestException:
+            time.sleep(0.5)
+        else:
+            return
+    raise TimeoutError(f"no answer from {address}")

@@ -1,0 +1,68 @@
+"""The table in docs/performance.md: a line a figure, each with the machine, the date and the commit that it is from."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+FIGURES = ROOT / "docs" / "performance.json"
+BEGIN, END = "<!-- figures: made by `make bench` -->\n", "<!-- end of the figures -->\n"
+
+
+class Figure(NamedTuple):
+    """One measured number: what was measured, against what, the value, and the target, with whether it holds."""
+
+    what: str
+    baseline: str
+    value: str
+    target: str
+    holds: bool | None
+
+
+def machine() -> str:
+    """Return processor, cores in use, vector instructions, and the versions that the figures depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return (
+        f"{model or platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"{torch.backends.cpu.get_cpu_capability()}, {'with' if bf16 else 'no'} bfloat16 arithmetic, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def keep(part: str, figures: Iterable[Figure]) -> None:
+    """Replace the figures of one part, and write the page anew."""
+    parts = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    parts[part] = {
+        "machine": machine(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": commit.stdout.strip(),
+        "figures": [figure._asdict() for figure in figures],
+    }
+    parts = dict(sorted(parts.items()))
+    FIGURES.write_text(json.dumps(parts, indent=1) + "\n")
+    before, _mark, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(before + BEGIN + table(parts) + END + rest.partition(END)[2])
+
+
+def table(parts: dict[str, dict]) -> str:
+    lines = ["", "| | what | against | measured | target | |", "|---|---|---|---|---|---|"]
+    origins: list[str] = []
+    for name, part in parts.items():
+        origin = f"{part['date']}, commit {part['commit']}: {part['machine']}"
+        origins += [] if origin in origins else [origin]
+        for row in (Figure(**values) for values in part["figures"]):
+            verdict = {True: "holds", False: "**does not hold**", None: ""}[row.holds]
+            mark = f"{name} [{origins.index(origin) + 1}]"
+            lines.append(f"| {mark} | {row.what} | {row.baseline} | {row.value} | {row.target} | {verdict} |")
+    return "\n".join(lines + [""] + [f"[{n}] {origin}  " for n, origin in enumerate(origins, start=1)]) + "\n\n"

@@ -1,0 +1,47 @@
+"""Variants timed in turns, A B A B, so that a machine that slows down slows all; medians and intervals of ratios."""
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.stats import bootstrap
+
+Seconds = dict[str, list[float]]
+
+
+class Ratio(NamedTuple):
+    """The median of the ratios of each round, and a 95 % bootstrap interval of that median."""
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g}, {self.rounds} rounds)"
+
+
+def time_in_turns(variants: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 1) -> Seconds:
+    """Return the seconds of every round of each variant; every other round goes through them in reverse."""
+    seconds: Seconds = {name: [] for name in variants}
+    for number in range(-warm_up, rounds):
+        order = list(variants) if number % 2 == 0 else list(reversed(variants))
+        for name in order:
+            gc.collect()
+            started = time.perf_counter()
+            variants[name]()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if number >= 0:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def ratio(numerators: list[float], denominators: list[float]) -> Ratio:
+    """Return the ratio of paired times."""
+    ratios = np.array(numerators) / np.array(denominators)
+    interval = bootstrap((ratios,), np.median, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+    return Ratio(float(np.median(ratios)), float(interval.low), float(interval.high), len(ratios))
