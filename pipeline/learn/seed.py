@@ -51,7 +51,7 @@ def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, lo
         best.update(report, model)
         reached = config.target_val_acc is not None and report.deciding_accuracy >= config.target_val_acc
         if reached or report.epoch % config.checkpoint_every == 0 or report.epoch == config.epochs:
-            log.log_table()
+            log.log_tables()
             log.log_state(checkpoint(model, optimizer, generator, report.epoch, best), slot(saved))
             saved += 1
         if reached:

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 from pipeline.results.statistics import Histories
 
@@ -16,6 +18,10 @@ from pipeline.results.statistics import Histories
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OUTSIDE = "#6E6E6E"
 NAMED_STOPS = 4
+DOTS = 150  # an inch
+# thin lines of more points than these are pixels in an SVG, where a point takes some 20 bytes
+MOST_VECTOR_POINTS = 20_000
+Numbers = NDArray[np.float64]
 Colour = tuple[float, float, float]
 
 
@@ -64,6 +70,17 @@ def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> No
         axes.set_xlabel(f"epoch\nended before the others (dotted): {', '.join(named[:NAMED_STOPS])}{more}")
 
 
+def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour]) -> None:
+    """Draw seeds x layers x points as thin lines behind all others, in a colour a layer; pixels in an SVG if many."""
+    seeds, layers, points = curves.shape
+    lines = np.stack(np.broadcast_arrays(x, curves), axis=-1).reshape(seeds * layers, points, 2)
+    behind = LineCollection(
+        list(lines), colors=np.tile(colours, (seeds, 1)), linewidths=0.6, alpha=0.4, zorder=1.5,
+        rasterized=lines.size / 2 > MOST_VECTOR_POINTS,
+    )  # fmt: skip
+    axes.add_collection(behind)
+
+
 def log_axis(axes: Axes, label: str) -> None:
     """Make the y axis logarithmic, with plain numbers, where there is anything above zero to draw."""
     axes.set_ylabel(label)
@@ -92,5 +109,5 @@ def seeds_text(seeds: Sequence[int], asked: int) -> str:
 def write(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as PNG and as SVG."""
     folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=150)
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(folder / f"{name}.png", dpi=DOTS)
+    figure.savefig(folder / f"{name}.svg", dpi=DOTS, metadata={"Date": None})

@@ -1,9 +1,7 @@
-"""What a seed's run holds: metrics of every epoch, the table of all layers, checkpoints, and the best model."""
+"""What a seed's run holds: metrics of every epoch, the same as tables, checkpoints, and the best model."""
 
-import csv
 import math
 from collections.abc import Callable, Sequence
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,9 +16,8 @@ from torch import nn
 from pipeline.epoch import EpochReport
 from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.runs import Run
+from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, as_csv
 
-TABLE = "layer_metrics.csv"
-COLUMNS = ("epoch", "layer", "group", "metric", "value")
 CHECKPOINTS = "checkpoints"
 
 
@@ -29,24 +26,24 @@ class SeedLog:
 
     def __init__(self, run: Run, group_of: Callable[[str], str]) -> None:
         self.run, self.group_of = run, group_of
-        self.rows: list[tuple[int, str, str, str, float]] = []
+        self.layer_rows: list[tuple[int, str, str, str, float]] = []
+        self.epoch_rows: list[tuple[int, str, float]] = []
 
     def log_epoch(self, report: EpochReport) -> None:
-        """Log the metrics of an epoch, in one call, and keep its rows for the table."""
-        self.run.log_metrics(self._metrics(report), report.epoch)
-        self.rows += [
+        """Log the metrics of an epoch, in one call, and keep its rows for the tables."""
+        scalars = _scalars(report)
+        self.run.log_metrics(scalars | self._changes(report), report.epoch)
+        self.epoch_rows += [(report.epoch, metric, value) for metric, value in scalars.items()]
+        self.layer_rows += [
             (report.epoch, layer, self.group_of(layer), metric, value)
             for metric, by_layer in report.layers.items()
             for layer, value in by_layer.items()
         ]
 
-    def log_table(self) -> None:
-        """Upload the measurements of every layer and epoch so far as one table."""
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(self.rows)
-        self.run.log_text(text.getvalue(), TABLE)
+    def log_tables(self) -> None:
+        """Upload the scalars of every epoch so far, and the measurements of every layer, as a table each."""
+        self.run.log_text(as_csv(EPOCH_TABLE, self.epoch_rows), EPOCH_TABLE)
+        self.run.log_text(as_csv(LAYER_TABLE, self.layer_rows), LAYER_TABLE)
 
     def log_state(self, state: dict[str, Any], name: str) -> None:
         """Upload a file of tensors that `torch.load(weights_only=True)` reads."""
@@ -71,15 +68,18 @@ class SeedLog:
             step=epoch,
         )
 
-    def _metrics(self, report: EpochReport) -> dict[str, float]:
-        metrics = {f"{part}_loss": loss for part, loss in report.losses.items()}
-        metrics |= {f"{part}_acc": accuracy for part, accuracy in report.accuracies.items()}
-        metrics["epoch_seconds"] = report.seconds
+    def _changes(self, report: EpochReport) -> dict[str, float]:
         rwc = report.layers["rwc"]
         keys = layer_keys(rwc)
         by_group: dict[str, list[float]] = {}
         for layer, value in rwc.items():
-            metrics[keys[layer]] = value
             if (group := self.group_of(layer)) and not math.isnan(value):
                 by_group.setdefault(group, []).append(value)
-        return metrics | {group_key(group): sum(values) / len(values) for group, values in by_group.items()}
+        means = {group_key(group): sum(values) / len(values) for group, values in by_group.items()}
+        return {keys[layer]: value for layer, value in rwc.items()} | means
+
+
+def _scalars(report: EpochReport) -> dict[str, float]:
+    scalars = {f"{part}_loss": loss for part, loss in report.losses.items()}
+    scalars |= {f"{part}_acc": accuracy for part, accuracy in report.accuracies.items()}
+    return dict(sorted((scalars | {"epoch_seconds": report.seconds}).items()))

@@ -30,7 +30,7 @@ def log_seed(seed: int, *, epochs: int = 1, fail: bool = False, study: str | Non
         log = SeedLog(run, lambda layer: "early" if layer == "b" else "")
         for epoch in range(1, epochs + 1):
             log.log_epoch(report(epoch, math.nan))
-        log.log_table()
+        log.log_tables()
         if fail:
             raise RuntimeError("on purpose")
     return run
