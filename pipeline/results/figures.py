@@ -60,7 +60,10 @@ def rwc_heat_map(histories: Histories, heading: str) -> Figure:
     finite = values[np.isfinite(values)]
     norm = LogNorm(finite.min(), finite.max()) if finite.size and finite.min() < finite.max() else None
     epochs = np.arange(1, values.shape[1] + 1)
-    mesh = axes.pcolormesh(epochs, np.arange(len(layers)), values, norm=norm, cmap="cividis", shading="nearest")
+    mesh = axes.pcolormesh(
+        epochs, np.arange(len(layers)), values, norm=norm, cmap="cividis", shading="nearest",
+        rasterized=style.many(5 * values.size),
+    )  # fmt: skip
     axes.invert_yaxis()
     colours = style.group_colours(histories.group_of.values())
     axes.set_yticks(np.arange(len(layers)), layers, fontsize=8)

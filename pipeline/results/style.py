@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import BboxImage
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
@@ -19,8 +21,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OUTSIDE = "#6E6E6E"
 NAMED_STOPS = 4
 DOTS = 150  # an inch
-# thin lines of more points than these are pixels in an SVG, where a point takes some 20 bytes
-MOST_VECTOR_POINTS = 20_000
+MOST_VECTOR_POINTS = 10_000
+FEW_LINES = 100
 Numbers = NDArray[np.float64]
 Colour = tuple[float, float, float]
 
@@ -71,14 +73,20 @@ def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> No
 
 
 def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour]) -> None:
-    """Draw seeds x layers x points as thin lines behind all others, in a colour a layer; pixels in an SVG if many."""
+    """Draw seeds x layers x points as thin lines behind all others, in a colour a layer; the more, the fainter."""
     seeds, layers, points = curves.shape
     lines = np.stack(np.broadcast_arrays(x, curves), axis=-1).reshape(seeds * layers, points, 2)
+    ink = min(1, (FEW_LINES / len(lines)) ** 0.5)
     behind = LineCollection(
-        list(lines), colors=np.tile(colours, (seeds, 1)), linewidths=0.6, alpha=0.4, zorder=1.5,
-        rasterized=lines.size / 2 > MOST_VECTOR_POINTS,
+        list(lines), colors=np.tile(colours, (seeds, 1)), linewidths=max(0.3, 0.6 * ink), alpha=0.4 * ink, zorder=1.5,
+        rasterized=many(seeds * layers * points),
     )  # fmt: skip
     axes.add_collection(behind)
+
+
+def many(points: int) -> bool:
+    """Return whether so many points are to be pixels in an SVG, where each of them takes some 20 bytes."""
+    return points > MOST_VECTOR_POINTS
 
 
 def log_axis(axes: Axes, label: str) -> None:
@@ -107,7 +115,24 @@ def seeds_text(seeds: Sequence[int], asked: int) -> str:
 
 
 def write(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PNG and as SVG."""
+    """Write a figure as PNG and as SVG, in one layout."""
     folder.mkdir(parents=True, exist_ok=True)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        for lines in [lines for lines in axes.collections if isinstance(lines, LineCollection)]:
+            if lines.get_rasterized():
+                _turn_into_pixels(figure, axes, lines)
     figure.savefig(folder / f"{name}.png", dpi=DOTS)
     figure.savefig(folder / f"{name}.svg", dpi=DOTS, metadata={"Date": None})
+
+
+def _turn_into_pixels(figure: Figure, axes: Axes, lines: LineCollection) -> None:
+    """Draw lines once, where they stand; matplotlib would draw them for each file, which is most of the time."""
+    width, height = (int(size) for size in figure.bbox.size)
+    renderer = RendererAgg(width, height, figure.dpi)  # type: ignore[no-untyped-call]  # matplotlib gives it no types
+    lines.draw(renderer)
+    image = BboxImage(figure.bbox, zorder=lines.get_zorder())
+    image.set_data(np.asarray(renderer.buffer_rgba()))  # type: ignore[no-untyped-call]
+    lines.remove()
+    axes.add_artist(image)
