@@ -128,10 +128,11 @@ def _draw_layers(axes: Axes, histories: Histories, groups: Sequence[str], *, nam
         shades += style.shades(colours[group], len(members))
     epochs = np.arange(1, histories.rwc_means.shape[1] + 1)
     style.thin_lines(axes, epochs, histories.rwc_by_seed[:, chosen], shades)
+    width = min(1.8, max(1, 60 / len(chosen)))
     for layer, shade in zip(chosen, shades, strict=True):
         group = group_of_layer[layer]
         axes.plot(
-            epochs, histories.rwc_means[layer], style.line(group), color=shade, linewidth=1.8,
+            epochs, histories.rwc_means[layer], style.line(group), color=shade, linewidth=width,
             label=f"{group}  {layers[layer]}" if named else None, marker=style.marker(histories), markersize=3,
         )  # fmt: skip
 

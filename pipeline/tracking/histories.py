@@ -36,7 +36,6 @@ class StoredSeed(NamedTuple):
     epochs: int
     finished: bool
     parent: str | None
-    artifacts: str
 
 
 def find_study(run_id: str) -> StoredStudy:
@@ -111,7 +110,6 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         epochs=int(_as_given(run, "epochs")),
         finished=run.info.status == "FINISHED",
         parent=run.data.tags.get(PARENT),
-        artifacts=run.info.artifact_uri,
     )
 
 
@@ -121,9 +119,8 @@ def _as_given(run: StoredRun, name: str) -> str:
 
 
 def _table_of_all(seeds: Sequence[StoredSeed], name: str) -> pd.DataFrame:
+    client = mlflow.MlflowClient()
     with TemporaryDirectory() as folder:
-        tables = []
-        for seed in seeds:
-            path = mlflow.artifacts.download_artifacts(artifact_uri=f"{seed.artifacts}/{name}", dst_path=folder)
-            tables.append(read_table(Path(path), seed.number))
-    return stack(tables)
+        return stack(
+            [read_table(Path(client.download_artifacts(seed.id, name, folder)), seed.number) for seed in seeds]
+        )
