@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,6 +50,8 @@ def _apart(function: Callable[..., Any], *arguments: object) -> Any:
 
 def _track_to(folder: str) -> None:
     import mlflow
+
+    import pipeline.tracking  # noqa: F401  # it keeps mlflow quiet
 
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     found = mlflow.get_experiment_by_name("benchmark")
@@ -109,7 +113,8 @@ def _aggregate(folder: str, study: str) -> tuple[float, float, float]:
 
     imported = _peak()
     started = perf_counter()
-    aggregate.main(["--study", study], standalone_mode=False)
+    with redirect_stdout(StringIO()):
+        aggregate.main(["--study", study], standalone_mode=False)
     return perf_counter() - started, imported, _peak()
 
 

@@ -62,7 +62,7 @@ def rwc_heat_map(histories: Histories, heading: str) -> Figure:
     epochs = np.arange(1, values.shape[1] + 1)
     mesh = axes.pcolormesh(
         epochs, np.arange(len(layers)), values, norm=norm, cmap="cividis", shading="nearest",
-        rasterized=style.many(5 * values.size),
+        rasterized=style.many(10 * values.size),  # a cell takes as much as ten points
     )  # fmt: skip
     axes.invert_yaxis()
     colours = style.group_colours(histories.group_of.values())

@@ -19,9 +19,9 @@ from pipeline.results.statistics import Histories
 # Okabe and Ito's palette; grey for what stands outside the groups
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OUTSIDE = "#6E6E6E"
-NAMED_STOPS = 4
+NAMED_STOPS = 3
 DOTS = 150  # an inch
-MOST_VECTOR_POINTS = 10_000
+MOST_VECTOR_POINTS = 40_000
 FEW_LINES = 100
 Numbers = NDArray[np.float64]
 Colour = tuple[float, float, float]
@@ -64,12 +64,15 @@ def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> No
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, last + 0.5)
     early = {seed: epoch for seed, epoch in histories.last_epochs.items() if epoch < last}
-    for epoch in set(early.values()):
-        axes.axvline(epoch + 0.5, color=colour, linewidth=0.9, linestyle=(0, (2, 3)))
+    stops = sorted(set(early.values()))
+    for epoch in stops:
+        faint = min(1, (NAMED_STOPS / len(stops)) ** 0.5)
+        axes.axvline(epoch + 0.5, color=colour, linewidth=0.9, linestyle=(0, (2, 3)), alpha=faint)
     if early:
         named = [f"seed {seed} after {epoch}" for seed, epoch in sorted(early.items(), key=lambda stop: stop[1])]
-        more = f" and {len(named) - NAMED_STOPS} more" if len(named) > NAMED_STOPS else ""
-        axes.set_xlabel(f"epoch\nended before the others (dotted): {', '.join(named[:NAMED_STOPS])}{more}")
+        counted = f"{len(early)} seeds, after {' to '.join(map(str, dict.fromkeys((stops[0], stops[-1]))))}"
+        which = ", ".join(named) if len(named) <= NAMED_STOPS else counted
+        axes.set_xlabel(f"epoch\nended before the others (dotted):\n{which}")
 
 
 def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour]) -> None:
@@ -85,7 +88,7 @@ def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour
 
 
 def many(points: int) -> bool:
-    """Return whether so many points are to be pixels in an SVG, where each of them takes some 20 bytes."""
+    """Return whether so many points, some 20 bytes each in an SVG, take more space there than an image of them."""
     return points > MOST_VECTOR_POINTS
 
 
