@@ -6,7 +6,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all check ui setup pins
+.PHONY: demo test test-all check bench ui setup pins
 
 demo: setup  ## two real studies on Digits, through mlflow run
 	mlflow run . --env-manager local -P model_name=AlexNet -P dataset=Digits -P seeds=0,42,123 \
@@ -26,6 +26,9 @@ check: setup  ## format, lint, types
 	ruff format --check .
 	ruff check .
 	mypy
+
+bench: setup  ## what training costs, into docs/performance.md; make bench PARTS="c d" DATA=folder
+	python -m benchmarks $(PARTS) --data_dir $(or $(DATA),none)
 
 ui: setup  ## browse the runs at http://127.0.0.1:5000
 	mlflow ui

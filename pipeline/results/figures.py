@@ -1,11 +1,10 @@
 """The figures of a study: RWC by layer, in the paper's pairs of groups, as a heat map; accuracy and loss."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -31,12 +30,10 @@ def rwc_by_layer(histories: Histories, heading: str) -> Figure:
     """Draw the mean of every layer in the colour of its group, and each seed thin behind it."""
     figure = style.new_figure()
     axes = figure.subplots()
-    rows = _rwc(histories)
-    colours = style.group_colours(rows["group"])
-    for group, members in rows.groupby("group", sort=False):
-        _draw_layers(axes, histories, members, colours[str(group)])
-    present = [group for group in colours if (rows["group"] == group).any()]
-    for group in present:
+    groups = list(dict.fromkeys(histories.group_of.values()))
+    _draw_layers(axes, histories, groups, named=False)
+    colours = style.group_colours(groups)
+    for group in sorted(groups, key=list(colours).index):
         axes.plot([], [], style.line(group), color=colours[group], linewidth=3, label=group or "outside the groups")
     axes.legend(title="group (dark: shallow, light: deep)", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     _finish(axes, histories, f"How much each layer changes: {heading}")
@@ -45,14 +42,10 @@ def rwc_by_layer(histories: Histories, heading: str) -> Figure:
 
 def rwc_of_groups(histories: Histories, groups: list[str], heading: str) -> Figure:
     """Draw the layers of some groups, each named in the legend."""
-    rows = _rwc(histories)
-    colours = style.group_colours(rows["group"])
-    chosen = rows[rows["group"].isin(groups)]
-    count = chosen["layer"].nunique()
+    count = sum(group in groups for group in histories.group_of.values())
     figure = style.new_figure(height=max(5, 0.19 * count + 1))
     axes = figure.subplots()
-    for group in groups:
-        _draw_layers(axes, histories, chosen[chosen["group"] == group], colours[group], named=True)
+    _draw_layers(axes, histories, groups, named=True)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     _finish(axes, histories, f"{', '.join(groups)}: {heading}")
     return figure
@@ -60,21 +53,22 @@ def rwc_of_groups(histories: Histories, groups: list[str], heading: str) -> Figu
 
 def rwc_heat_map(histories: Histories, heading: str) -> Figure:
     """Draw the mean over the seeds by layer (rows, the first on top) and epoch (columns)."""
-    rows = over_seeds(_rwc(histories))
-    layers = list(rows["layer"].unique())
-    grid = rows.pivot(index="layer", columns="epoch", values="mean").loc[layers]
-    values = grid.where(grid > 0).to_numpy()
+    layers, means = list(histories.group_of), histories.rwc_means
+    values = np.where(means > 0, means, np.nan)
     figure = style.new_figure(height=max(3.5, 0.2 * len(layers) + 1.5))
     axes = figure.subplots()
     finite = values[np.isfinite(values)]
     norm = LogNorm(finite.min(), finite.max()) if finite.size and finite.min() < finite.max() else None
-    epochs = grid.columns.to_numpy()
-    mesh = axes.pcolormesh(epochs, np.arange(len(layers)), values, norm=norm, cmap="cividis", shading="nearest")
+    epochs = np.arange(1, values.shape[1] + 1)
+    mesh = axes.pcolormesh(
+        epochs, np.arange(len(layers)), values, norm=norm, cmap="cividis", shading="nearest",
+        rasterized=style.many(10 * values.size),  # a cell takes as much as ten points
+    )  # fmt: skip
     axes.invert_yaxis()
-    colours = style.group_colours(rows["group"])
+    colours = style.group_colours(histories.group_of.values())
     axes.set_yticks(np.arange(len(layers)), layers, fontsize=8)
-    for label, layer in zip(axes.get_yticklabels(), layers, strict=True):
-        label.set_color(colours[rows.loc[rows["layer"] == layer, "group"].iloc[0]])
+    for label, group in zip(axes.get_yticklabels(), histories.group_of.values(), strict=True):
+        label.set_color(colours[group])
     style.epoch_axis(axes, histories, colour="white")
     axes.set_title(f"Mean change of each layer per epoch: {heading}", fontsize=10)
     bar = figure.colorbar(mesh, ax=axes, label="relative weight change")
@@ -115,28 +109,31 @@ def accuracy_and_loss(histories: Histories, heading: str) -> Figure:
 
 def _panels(histories: Histories) -> Iterator[tuple[str, list[str]]]:
     """Yield the groups drawn together, as in the paper: up to three in one figure, more in neighbouring pairs."""
-    groups = [group for group in _rwc(histories)["group"].unique() if group]
+    groups = list(dict.fromkeys(group for group in histories.group_of.values() if group))
     if len(groups) > 3:
         yield from (("_".join(pair), list(pair)) for pair in pairwise(groups))
     elif groups:
         yield "_".join(groups), groups
 
 
-def _rwc(histories: Histories) -> pd.DataFrame:
-    return histories.layers[histories.layers["metric"] == "rwc"]
-
-
-def _draw_layers(axes: Axes, histories: Histories, rows: pd.DataFrame, colour: str, *, named: bool = False) -> None:
-    layers = list(rows["layer"].unique())
-    for layer, shade in zip(layers, style.shades(colour, len(layers)), strict=True):
-        of_layer = rows[rows["layer"] == layer]
-        for _seed, history in of_layer.groupby("seed"):
-            axes.plot(history["epoch"], history["value"], color=shade, linewidth=0.6, alpha=0.4)
-        mean = over_seeds(of_layer)
-        group = of_layer["group"].iloc[0]
+def _draw_layers(axes: Axes, histories: Histories, groups: Sequence[str], *, named: bool) -> None:
+    """Draw the mean of every layer of some groups, group by group, in front of all seeds."""
+    layers = np.array(list(histories.group_of))
+    group_of_layer = np.array(list(histories.group_of.values()))
+    colours = style.group_colours(histories.group_of.values())
+    chosen, shades = [], []
+    for group in groups:
+        members = np.flatnonzero(group_of_layer == group)
+        chosen += members.tolist()
+        shades += style.shades(colours[group], len(members))
+    epochs = np.arange(1, histories.rwc_means.shape[1] + 1)
+    style.thin_lines(axes, epochs, histories.rwc_by_seed[:, chosen], shades)
+    width = min(1.8, max(1, 60 / len(chosen)))
+    for layer, shade in zip(chosen, shades, strict=True):
+        group = group_of_layer[layer]
         axes.plot(
-            mean["epoch"], mean["mean"], style.line(group), color=shade, linewidth=1.8,
-            label=f"{group}  {layer}" if named else None, marker=style.marker(histories), markersize=3,
+            epochs, histories.rwc_means[layer], style.line(group), color=shade, linewidth=width,
+            label=f"{group}  {layers[layer]}" if named else None, marker=style.marker(histories), markersize=3,
         )  # fmt: skip
 
 

@@ -1,8 +1,11 @@
 """Statistics over seeds: for every epoch, of the seeds that ran it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 SCALARS = ["seed", "epoch", "metric", "value"]
 LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
@@ -12,21 +15,51 @@ LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
 class Histories:
     """What the seeds of a study logged, as long tables: `scalars` with the columns SCALARS, `layers` with LAYERS.
 
-    The rows of `layers` are in the order of the network's layers.
+    The rows of `layers` are in the order of the network's layers, epochs count from 1. There are millions of rows in a
+    large study: what several readers need of them is computed once.
     """
 
     scalars: pd.DataFrame
     layers: pd.DataFrame
 
-    @property
+    @cached_property
     def seeds(self) -> list[int]:
-        return sorted(int(seed) for seed in self.scalars["seed"].unique())
+        return sorted(self.last_epochs)
 
-    @property
+    @cached_property
     def last_epochs(self) -> dict[int, int]:
         """The last epoch that each seed ran."""
         last = self.scalars.groupby("seed", as_index=False)["epoch"].max()
         return dict(zip(last["seed"].tolist(), last["epoch"].tolist(), strict=True))
+
+    @cached_property
+    def rwc(self) -> pd.DataFrame:
+        """The rows of `layers` that hold the relative weight change."""
+        return self.layers[self.layers["metric"] == "rwc"]
+
+    @cached_property
+    def group_of(self) -> dict[str, str]:
+        """The group of each layer, from the first layer to the last; an empty string outside the groups."""
+        first = self.rwc.drop_duplicates("layer")
+        return dict(zip(first["layer"], first["group"], strict=True))
+
+    @cached_property
+    def rwc_means(self) -> NDArray[np.float64]:
+        """The mean relative weight change over the seeds: layers x epochs, NaN where there is none."""
+        means = over_seeds(self.rwc)
+        return self._by_layer_and_epoch(means, means["mean"])
+
+    @cached_property
+    def rwc_by_seed(self) -> NDArray[np.float64]:
+        """The relative weight change of every seed: seeds x layers x epochs, NaN where there is none."""
+        seeds = self.rwc.groupby("seed")
+        return np.stack([self._by_layer_and_epoch(rows, rows["value"]) for _seed, rows in seeds])
+
+    def _by_layer_and_epoch(self, rows: pd.DataFrame, values: pd.Series) -> NDArray[np.float64]:
+        grid = np.full((len(self.group_of), max(self.last_epochs.values())), np.nan)
+        depth = pd.Index(list(self.group_of)).get_indexer(pd.Index(rows["layer"]))
+        grid[depth, rows["epoch"] - 1] = values
+        return grid
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +68,7 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     A seed that stopped early counts while it ran. NaN values are left out of all three.
     """
     keys = [column for column in table.columns if column not in ("seed", "value")]
-    grouped = table.groupby(keys, sort=False)["value"]
+    grouped = table.groupby(keys, sort=False, observed=True)["value"]
     result = grouped.agg(["mean", "std", "count"]).rename(columns={"count": "n"})
     return result.reset_index().sort_values("epoch", kind="stable", ignore_index=True)
 
@@ -50,4 +83,4 @@ def final_values(histories: Histories, metric: str) -> pd.Series:
 def group_means(layers: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return the mean of a measurement over the layers of each group: seed, epoch, group, value; in depth order."""
     rows = layers[(layers["metric"] == metric) & (layers["group"] != "")].dropna(subset="value")
-    return rows.groupby(["seed", "epoch", "group"], sort=False)["value"].mean().reset_index()
+    return rows.groupby(["seed", "epoch", "group"], sort=False, observed=True)["value"].mean().reset_index()

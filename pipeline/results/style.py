@@ -6,16 +6,24 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import BboxImage
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 from pipeline.results.statistics import Histories
 
 # Okabe and Ito's palette; grey for what stands outside the groups
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OUTSIDE = "#6E6E6E"
-NAMED_STOPS = 4
+NAMED_STOPS = 3
+DOTS = 150  # an inch
+MOST_VECTOR_POINTS = 40_000
+FEW_LINES = 100
+Numbers = NDArray[np.float64]
 Colour = tuple[float, float, float]
 
 
@@ -56,12 +64,32 @@ def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> No
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, last + 0.5)
     early = {seed: epoch for seed, epoch in histories.last_epochs.items() if epoch < last}
-    for epoch in set(early.values()):
-        axes.axvline(epoch + 0.5, color=colour, linewidth=0.9, linestyle=(0, (2, 3)))
+    stops = sorted(set(early.values()))
+    for epoch in stops:
+        faint = min(1, (NAMED_STOPS / len(stops)) ** 0.5)
+        axes.axvline(epoch + 0.5, color=colour, linewidth=0.9, linestyle=(0, (2, 3)), alpha=faint)
     if early:
         named = [f"seed {seed} after {epoch}" for seed, epoch in sorted(early.items(), key=lambda stop: stop[1])]
-        more = f" and {len(named) - NAMED_STOPS} more" if len(named) > NAMED_STOPS else ""
-        axes.set_xlabel(f"epoch\nended before the others (dotted): {', '.join(named[:NAMED_STOPS])}{more}")
+        counted = f"{len(early)} seeds, after {' to '.join(map(str, dict.fromkeys((stops[0], stops[-1]))))}"
+        which = ", ".join(named) if len(named) <= NAMED_STOPS else counted
+        axes.set_xlabel(f"epoch\nended before the others (dotted):\n{which}")
+
+
+def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour]) -> None:
+    """Draw seeds x layers x points as thin lines behind all others, in a colour a layer; the more, the fainter."""
+    seeds, layers, points = curves.shape
+    lines = np.stack(np.broadcast_arrays(x, curves), axis=-1).reshape(seeds * layers, points, 2)
+    ink = min(1, (FEW_LINES / len(lines)) ** 0.5)
+    behind = LineCollection(
+        list(lines), colors=np.tile(colours, (seeds, 1)), linewidths=max(0.3, 0.6 * ink), alpha=0.4 * ink, zorder=1.5,
+        rasterized=many(seeds * layers * points),
+    )  # fmt: skip
+    axes.add_collection(behind)
+
+
+def many(points: int) -> bool:
+    """Return whether so many points, some 20 bytes each in an SVG, take more space there than an image of them."""
+    return points > MOST_VECTOR_POINTS
 
 
 def log_axis(axes: Axes, label: str) -> None:
@@ -90,7 +118,24 @@ def seeds_text(seeds: Sequence[int], asked: int) -> str:
 
 
 def write(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PNG and as SVG."""
+    """Write a figure as PNG and as SVG, in one layout."""
     folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", dpi=150)
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        for lines in [lines for lines in axes.collections if isinstance(lines, LineCollection)]:
+            if lines.get_rasterized():
+                _turn_into_pixels(figure, axes, lines)
+    figure.savefig(folder / f"{name}.png", dpi=DOTS)
+    figure.savefig(folder / f"{name}.svg", dpi=DOTS, metadata={"Date": None})
+
+
+def _turn_into_pixels(figure: Figure, axes: Axes, lines: LineCollection) -> None:
+    """Draw lines once, where they stand; matplotlib would draw them for each file, which is most of the time."""
+    width, height = (int(size) for size in figure.bbox.size)
+    renderer = RendererAgg(width, height, figure.dpi)  # type: ignore[no-untyped-call]  # matplotlib gives it no types
+    lines.draw(renderer)
+    image = BboxImage(figure.bbox, zorder=lines.get_zorder())
+    image.set_data(np.asarray(renderer.buffer_rgba()))  # type: ignore[no-untyped-call]
+    lines.remove()
+    axes.add_artist(image)

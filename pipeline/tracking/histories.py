@@ -10,11 +10,12 @@ import mlflow
 import pandas as pd
 import yaml
 from mlflow.entities import Run as StoredRun
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
-from pipeline.results.statistics import LAYERS, SCALARS, Histories
+from pipeline.results.statistics import Histories
 from pipeline.tracking.runs import CONFIG, KIND, PARENT, STUDY
-from pipeline.tracking.seeds import LAYERS as LAYER_TABLE
+from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, read_table, stack
 from pipeline.values import distinct_seeds
 
 PAGE = 1000
@@ -36,7 +37,7 @@ class StoredSeed(NamedTuple):
     epochs: int
     finished: bool
     parent: str | None
-    metrics: tuple[str, ...]
+    artifacts: str
 
 
 def find_study(run_id: str) -> StoredStudy:
@@ -78,10 +79,8 @@ def seeds_of_settings(study_hash: str) -> list[StoredSeed]:
 
 
 def read_histories(seeds: Sequence[StoredSeed]) -> Histories:
-    """Read the metrics and the layer table of every seed."""
-    scalars = pd.concat([_scalars(seed) for seed in seeds], ignore_index=True)
-    layers = pd.concat([_layers(seed) for seed in seeds], ignore_index=True)
-    return Histories(scalars, layers)
+    """Read the two tables of every seed: two downloads a seed, however many metrics they hold."""
+    return Histories(_table_of_all(seeds, EPOCH_TABLE), _table_of_all(seeds, LAYER_TABLE))
 
 
 def _one_a_seed(experiment: str, condition: str) -> list[StoredSeed]:
@@ -113,7 +112,7 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         epochs=int(_as_given(run, "epochs")),
         finished=run.info.status == "FINISHED",
         parent=run.data.tags.get(PARENT),
-        metrics=tuple(sorted(key for key in run.data.metrics if "/" not in key)),
+        artifacts=run.info.artifact_uri,
     )
 
 
@@ -122,22 +121,13 @@ def _as_given(run: StoredRun, name: str) -> str:
     return " ".join(shlex.split(run.data.params[name]))
 
 
-def _scalars(seed: StoredSeed) -> pd.DataFrame:
-    client = mlflow.MlflowClient()
-    rows = []
-    for name in seed.metrics:
-        points = sorted(client.get_metric_history(seed.id, name), key=lambda point: point.timestamp)
-        values = {point.step: point.value for point in points}  # the newest of several counts
-        rows += [(seed.number, step, name, value) for step, value in sorted(values.items())]
-    return pd.DataFrame(rows, columns=SCALARS)
+def _table_of_all(seeds: Sequence[StoredSeed], name: str) -> pd.DataFrame:
+    return stack([_table(seed, name) for seed in seeds])
 
 
-def _layers(seed: StoredSeed) -> pd.DataFrame:
+def _table(seed: StoredSeed, name: str) -> pd.DataFrame:
+    # not through the client, which asks for the whole run, with all of its metrics, before a download
+    artifacts = get_artifact_repository(seed.artifacts)
     with TemporaryDirectory() as folder:
-        path = Path(mlflow.MlflowClient().download_artifacts(seed.id, LAYER_TABLE, folder))
-        # a layer may be called "nan": only values are read as missing
-        table = pd.read_csv(
-            path, keep_default_na=False, na_values={"value": ["nan"]}, dtype={"layer": str, "group": str}
-        )
-    table.insert(0, "seed", seed.number)
-    return table[LAYERS]
+        path = artifacts.download_artifacts(name, folder)  # type: ignore[no-untyped-call]  # mlflow gives it no types
+        return read_table(Path(path), seed.number)

@@ -1,9 +1,7 @@
-"""What a seed's run holds: metrics of every epoch, the table of all layers, checkpoints, and the best model."""
+"""What a seed's run holds: metrics of every epoch, the same as tables, checkpoints, and the best model."""
 
-import csv
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from io import StringIO
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,27 +16,10 @@ from torch import nn
 from pipeline.epoch import EpochReport
 from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.runs import Run
+from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, STEP_TABLE, Table
 
-LAYERS = "layer_metrics.csv"
-STEPS = "rwc_steps.csv"
 CHECKPOINTS = "checkpoints"
 State = dict[str, Any]
-
-
-class Table:
-    """A table that grows by the epoch, as CSV."""
-
-    def __init__(self, *columns: str) -> None:
-        self._text = StringIO()
-        self._writer = csv.writer(self._text, lineterminator="\n")
-        self._writer.writerow(columns)
-
-    def add(self, rows: Iterable[tuple[int | str | float, ...]]) -> None:
-        self._writer.writerows(rows)
-
-    @property
-    def text(self) -> str:
-        return self._text.getvalue()
 
 
 class SeedLog:
@@ -46,21 +27,27 @@ class SeedLog:
 
     def __init__(self, run: Run, group_of: Callable[[str], str]) -> None:
         self.run, self.group_of = run, group_of
-        self.tables = {LAYERS: Table("epoch", "layer", "group", "metric", "value")}
+        self.epochs, self.layers, self.steps = Table(EPOCH_TABLE), Table(LAYER_TABLE), Table(STEP_TABLE)
 
     def log_epoch(self, report: EpochReport, states: Mapping[str, State] | None = None) -> None:
         """Log the metrics of an epoch, in one call; with states to save, {file: state}, the tables so far as well."""
-        self.run.log_metrics(self._metrics(report), report.epoch)
-        self._add_rows(report)
+        scalars = _scalars(report)
+        self.run.log_metrics(scalars | self._changes(report), report.epoch)
+        self.epochs.add((report.epoch, metric, value) for metric, value in scalars.items())
+        for metric, by_layer in report.layers.items():
+            self.layers.add((report.epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
+        for step, by_layer in report.steps.items():
+            self.steps.add((report.epoch, step, *self._named(layer), value) for layer, value in by_layer.items())
         if states:
             self.log_tables()
             for name, state in states.items():
                 self.log_state(state, name)
 
     def log_tables(self) -> None:
-        """Upload what was measured of every layer so far, a table a file."""
-        for name, table in self.tables.items():
-            self.run.log_text(table.text, name)
+        """Upload the scalars of every epoch so far, and the measurements of every layer, as a table each."""
+        for table in (self.epochs, self.layers, self.steps):
+            if not table.empty:
+                self.run.log_text(table.text, table.name)
 
     def log_state(self, state: State, name: str) -> None:
         """Upload a file of tensors that `torch.load(weights_only=True)` reads."""
@@ -85,24 +72,21 @@ class SeedLog:
             step=epoch,
         )
 
-    def _add_rows(self, report: EpochReport) -> None:
-        for metric, by_layer in report.layers.items():
-            self.tables[LAYERS].add(
-                (report.epoch, layer, self.group_of(layer), metric, value) for layer, value in by_layer.items()
-            )
-        for step, by_layer in report.steps.items():
-            steps = self.tables.setdefault(STEPS, Table("epoch", "step", "layer", "group", "rwc"))
-            steps.add((report.epoch, step, layer, self.group_of(layer), value) for layer, value in by_layer.items())
+    def _named(self, layer: str) -> tuple[str, str]:
+        return layer, self.group_of(layer)
 
-    def _metrics(self, report: EpochReport) -> dict[str, float]:
-        metrics = {f"{part}_loss": loss for part, loss in report.losses.items()}
-        metrics |= {f"{part}_acc": accuracy for part, accuracy in report.accuracies.items()}
-        metrics["epoch_seconds"] = report.seconds
+    def _changes(self, report: EpochReport) -> dict[str, float]:
         rwc = report.layers["rwc"]
         keys = layer_keys(rwc)
         by_group: dict[str, list[float]] = {}
         for layer, value in rwc.items():
-            metrics[keys[layer]] = value
             if (group := self.group_of(layer)) and not math.isnan(value):
                 by_group.setdefault(group, []).append(value)
-        return metrics | {group_key(group): sum(values) / len(values) for group, values in by_group.items()}
+        means = {group_key(group): sum(values) / len(values) for group, values in by_group.items()}
+        return {keys[layer]: value for layer, value in rwc.items()} | means
+
+
+def _scalars(report: EpochReport) -> dict[str, float]:
+    scalars = {f"{part}_loss": loss for part, loss in report.losses.items()}
+    scalars |= {f"{part}_acc": accuracy for part, accuracy in report.accuracies.items()}
+    return dict(sorted((scalars | {"epoch_seconds": report.seconds}).items()))

@@ -1,7 +1,8 @@
 """What a study's run holds: its seeds below it, and the means over them."""
 
+import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from time import time
 
 import mlflow
@@ -13,6 +14,7 @@ from pipeline.tracking.histories import StoredSeed, seeds_of_study
 from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.runs import PARENT
 
+MEANS = "layerwise.means"
 BATCH = 1000
 Points = dict[tuple[str, int], float]
 
@@ -35,34 +37,41 @@ def close_seed(study_id: str, seed: int) -> None:
 def log_means(study_id: str, histories: Histories) -> None:
     """Log the means over the seeds under the seeds' own keys, and mean and deviation of the last test accuracies.
 
-    What stands there already is left out: MLflow keeps every point of a step.
+    What stands there already is left out: MLflow keeps every point of a step. A tag holds the digest of all points
+    while they stand there, so that only a run with other means, or with a part of them, is asked for its points.
     """
     client = mlflow.MlflowClient()
-    points, known = _means(histories), _known(client, study_id)
+    points, data = _means(histories), client.get_run(study_id).data
+    digest = hashlib.sha256(repr(points).encode()).hexdigest()[:16]
+    if data.tags.get(MEANS) == digest:
+        return
+    known = _known(client, study_id, data.metrics)
     new = {place: value for place, value in points.items() if place not in known or _differ(known[place], value)}
     now = int(time() * 1000)
     metrics = [Metric(key, value, now, step) for (key, step), value in new.items()]
+    client.set_tag(study_id, MEANS, "incomplete")
     for start in range(0, len(metrics), BATCH):
         client.log_batch(study_id, metrics=metrics[start : start + BATCH])
+    client.set_tag(study_id, MEANS, digest)
 
 
 def _means(histories: Histories) -> Points:
-    rwc = histories.layers[histories.layers["metric"] == "rwc"]
-    keys = layer_keys(rwc["layer"].unique())
-    points = _points(over_seeds(histories.scalars), lambda row: str(row["metric"]))
-    points |= _points(over_seeds(rwc), lambda row: keys[row["layer"]])
-    points |= _points(over_seeds(group_means(rwc, "rwc")), lambda row: group_key(row["group"]))
+    scalars, layers = over_seeds(histories.scalars), over_seeds(histories.rwc)
+    groups = over_seeds(group_means(histories.rwc, "rwc"))
+    points = _points(scalars["metric"], scalars)
+    points |= _points(layers["layer"].map(layer_keys(histories.group_of)), layers)
+    points |= _points(groups["group"].map(group_key), groups)
     final = final_values(histories, "test_acc")
     last = max(histories.last_epochs.values())
     return points | {("test_acc_mean", last): float(final.mean()), ("test_acc_std", last): float(final.std())}
 
 
-def _points(table: pd.DataFrame, key: Callable[[pd.Series], str]) -> Points:
-    return {(key(row), int(row["epoch"])): float(row["mean"]) for _index, row in table.iterrows()}
+def _points(keys: Iterable[str], means: pd.DataFrame) -> Points:
+    places = zip(keys, means["epoch"].tolist(), strict=True)
+    return dict(zip(places, means["mean"].tolist(), strict=True))
 
 
-def _known(client: mlflow.MlflowClient, run_id: str) -> Points:
-    keys = client.get_run(run_id).data.metrics
+def _known(client: mlflow.MlflowClient, run_id: str, keys: Iterable[str]) -> Points:
     history = (point for key in keys for point in client.get_metric_history(run_id, key))
     return {(point.key, point.step): point.value for point in sorted(history, key=lambda point: point.timestamp)}
 

@@ -211,6 +211,17 @@ def test_held_out_images_decide_and_are_logged(call: Call, options: dict[str, st
     assert {"val_loss", "val_acc"} <= set(run.data.metrics)
 
 
+def test_rwc_within_epochs_is_a_table_of_the_seed(call: Call, options: dict[str, str]) -> None:
+    given = [f"--{name}={value}" for name, value in (options | {"rwc_every": "2"}).items()]
+    assert call("train", *given, "--seed=3", "--target_val_acc=none")[0] == 0
+    (run,) = runs()
+    table = pd.read_csv(Path(run.info.artifact_uri) / "rwc_steps.csv")
+    assert table.columns.tolist() == ["epoch", "step", "layer", "group", "value"]
+    steps = table[table["layer"] == "features.0"]
+    assert steps[["epoch", "step"]].to_numpy().tolist() == [[1, 2], [2, 4], [2, 6]]  # 3 steps an epoch
+    assert (table["value"] > 0).all()
+
+
 def test_prepare_alone_describes_the_data(call: Call, options: dict[str, str]) -> None:
     code, out, _err = call("prepare", f"--dataset={options['dataset']}")
     assert code == 0

@@ -104,6 +104,17 @@ def test_the_layer_table_agrees_with_the_metrics_and_the_initial_weights(finishe
             assert {row["group"] for row in found} == {next((g for g, names in GROUPS.items() if layer in names), "")}
 
 
+def test_the_table_of_epochs_agrees_with_the_metrics(finished: Finished) -> None:
+    for run in finished.seeds:
+        with (finished.artifacts(run) / "epoch_metrics.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert list(rows[0]) == ["epoch", "metric", "value"]
+        assert len(rows) == 2 * len(SCALARS)
+        for name in SCALARS:
+            found = {int(row["epoch"]): float(row["value"]) for row in rows if row["metric"] == name}
+            assert found == finished.history(run, name)
+
+
 def test_checkpoints_are_two_slots_and_the_initial_weights(finished: Finished) -> None:
     for run in finished.seeds:
         folder = finished.artifacts(run) / "checkpoints"

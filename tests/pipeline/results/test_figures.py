@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 
 from pipeline.results import style
 from pipeline.results.dataset import balance_figure, samples_figure
@@ -16,15 +17,39 @@ GROUPS = {"stem": "", "a1": "block1", "a2": "block1", "b1": "block2", "c1": "blo
 
 def test_a_bold_mean_and_a_thin_line_a_seed_for_every_layer(histories: Callable) -> None:
     (axes,) = rwc_by_layer(histories({0: 4, 7: 4}, GROUPS), "title").axes
-    drawn = [line for line in axes.lines if len(line.get_xdata()) == 4]
-    assert len([line for line in drawn if line.get_linewidth() < 1]) == 2 * len(GROUPS)
-    bold = [line for line in drawn if line.get_linewidth() > 1]
+    (thin,) = axes.collections
+    assert len(thin.get_segments()) == 2 * len(GROUPS)
+    np.testing.assert_allclose(thin.get_segments()[0], [(epoch, 1 / epoch) for epoch in (1, 2, 3, 4)])
+    np.testing.assert_allclose(thin.get_segments()[len(GROUPS)][:, 1], [1 / epoch + 0.07 for epoch in (1, 2, 3, 4)])
+    bold = [line for line in axes.lines if len(line.get_xdata()) == 4]
     assert len(bold) == len(GROUPS)
+    assert thin.get_linewidth()[0] < 1 < bold[0].get_linewidth()
+    assert thin.get_zorder() < bold[0].get_zorder()
     np.testing.assert_allclose(bold[0].get_ydata(), [1 / epoch + 0.035 for epoch in (1, 2, 3, 4)])
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "block1", "block2", "block3", "block4", "outside the groups",
     ]  # fmt: skip
     assert (axes.get_xlabel(), axes.get_yscale()) == ("epoch", "log")
+
+
+def test_a_thin_line_and_its_mean_have_one_colour_and_end_where_the_seed_did(histories: Callable) -> None:
+    (axes,) = rwc_of_groups(histories({0: 3, 7: 2}, GROUPS), ["block1", "block2"], "title").axes
+    (thin,) = axes.collections
+    bold = [line for line in axes.lines if len(line.get_xdata()) == 3]
+    np.testing.assert_allclose(thin.get_colors()[:, :3], 2 * [to_rgb(line.get_color()) for line in bold])
+    assert [len(segment[np.isfinite(segment[:, 1])]) for segment in thin.get_segments()] == [3, 3, 3, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("seeds", "pixels"), [(5, 0), (200, 1)], ids=["few lines", "many"])
+def test_many_thin_lines_are_pixels_in_an_svg(histories: Callable, tmp_path: Path, seeds: int, pixels: int) -> None:
+    study = histories(dict.fromkeys(range(seeds), 30), GROUPS)
+    assert (seeds * 30 * len(GROUPS) > style.MOST_VECTOR_POINTS) == pixels
+    style.write(rwc_by_layer(study, "title"), tmp_path, "rwc")
+    svg = (tmp_path / "rwc.svg").read_text()
+    assert svg.count("<image") == pixels
+    assert len(svg) < 1_000_000
+    shades = np.unique(imread(tmp_path / "rwc.png")[200:500, 200:600].reshape(-1, 4), axis=0)
+    assert len(shades) > 100  # the lines are in the PNG
 
 
 def test_the_epochs_after_which_seeds_are_missing_are_marked(histories: Callable) -> None:
@@ -36,7 +61,10 @@ def test_the_epochs_after_which_seeds_are_missing_are_marked(histories: Callable
 
 def test_many_stops_are_counted_instead_of_named(histories: Callable) -> None:
     (axes,) = rwc_by_layer(histories({seed: seed + 1 for seed in range(9)}, GROUPS), "title").axes
-    assert axes.get_xlabel().endswith("and 4 more")
+    assert axes.get_xlabel().endswith("8 seeds, after 1 to 8")
+    marks = [line for line in axes.lines if list(line.get_ydata()) == [0, 1]]
+    assert len(marks) == 8
+    assert marks[0].get_alpha() < 1
 
 
 def test_a_group_figure_names_its_layers(histories: Callable) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,6 +35,25 @@ def test_layers_keep_the_order_of_the_network(histories: Callable) -> None:
     result = over_seeds(histories({0: 2, 7: 2}, GROUPS).layers)
     first = result[(result["epoch"] == 1) & (result["metric"] == "rwc")]
     assert list(first["layer"]) == list(GROUPS)
+
+
+def test_arrays_by_layer_have_nan_where_a_seed_did_not_run(histories: Callable) -> None:
+    study = histories({7: 1, 0: 2}, GROUPS)
+    assert study.group_of == GROUPS
+    nan = math.nan
+    first_layer = [[1.0, 0.5], [1.07, nan]]
+    np.testing.assert_allclose(study.rwc_by_seed[:, 0], first_layer)
+    np.testing.assert_allclose(study.rwc_means[0], [1.035, 0.5])
+    np.testing.assert_allclose(study.rwc_means[3], [4.035, 2.0])
+
+
+def test_categories_change_nothing(histories: Callable) -> None:
+    study = histories({7: 1, 0: 3}, GROUPS)
+    texts = ["layer", "group", "metric"]
+    compact = study.layers.astype(dict.fromkeys(texts, "category"))
+    as_text = over_seeds(compact).astype(dict.fromkeys(texts, "str"))
+    pd.testing.assert_frame_equal(as_text, over_seeds(study.layers), check_exact=True)
+    assert list(group_means(compact, "rwc")["group"]) == list(group_means(study.layers, "rwc")["group"])
 
 
 def test_final_values_are_each_seed_s_own_last(histories: Callable) -> None:

@@ -1,13 +1,20 @@
-"""Histories read back from a real store: the newest point of a step counts, one run a seed."""
+"""Histories read back from a real store, in few requests and to the last bit; one run a seed; means logged once."""
 
+import inspect
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import mlflow
+import pandas as pd
 import pytest
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from pipeline.epoch import EpochReport
 from pipeline.results.statistics import over_seeds
+from pipeline.tracking import studies
 from pipeline.tracking.histories import find_study, read_histories, seeds_of_settings, seeds_of_study
 from pipeline.tracking.runs import Run, open_run
 from pipeline.tracking.seeds import SeedLog
@@ -19,31 +26,83 @@ HASH = "abc"
 pytestmark = pytest.mark.usefixtures("store")
 
 
-def report(epoch: int, rwc: float) -> EpochReport:
-    scores = {"train": 1.0, "test": 2.0}
-    return EpochReport(epoch=epoch, losses=scores, accuracies=scores, layers={"rwc": {"nan": rwc, "b": 1.0}}, seconds=1)
+def report(epoch: int, rwc: Mapping[str, float]) -> EpochReport:
+    scores = {"train": 0.1 + 0.2, "test": 2.0}
+    return EpochReport(epoch=epoch, losses=scores, accuracies=scores, layers={"rwc": rwc}, seconds=1)
 
 
-def log_seed(seed: int, *, epochs: int = 1, fail: bool = False, study: str | None = None) -> Run:
+def log_seed(
+    seed: int,
+    *,
+    epochs: int = 1,
+    rwc: Mapping[str, float] = {"nan": math.nan, "b": 1.0},
+    fail: bool = False,
+    study: str | None = None,
+) -> Run:
     with open_run("seed", f"seed-{seed}", tags={"layerwise.study": HASH}, parent=study) as run:
         run.log_params({"seed": str(seed), "epochs": str(epochs)})
         log = SeedLog(run, lambda layer: "early" if layer == "b" else "")
         for epoch in range(1, epochs + 1):
-            log.log_epoch(report(epoch, math.nan))
+            log.log_epoch(report(epoch, rwc))
         log.log_tables()
         if fail:
             raise RuntimeError("on purpose")
     return run
 
 
-def test_the_newest_point_of_a_step_counts() -> None:
-    run = log_seed(3)
-    client = mlflow.MlflowClient()
-    (old,) = client.get_metric_history(run.id, "test_acc")
-    client.log_metric(run.id, "test_acc", 77.0, step=1, timestamp=old.timestamp + 5)
-    client.log_metric(run.id, "test_acc", 55.0, step=1, timestamp=old.timestamp - 5)
-    scalars = read_histories(seeds_of_settings(HASH)).scalars
-    assert scalars[scalars["metric"] == "test_acc"]["value"].tolist() == [77.0]
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each method of the tracking store is called, and downloads."""
+    calls: Counter[str] = Counter()
+
+    def counted(name: str, method: Callable) -> Callable:
+        def call(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return method(*arguments, **options)
+
+        return call
+
+    for name in dir(SqlAlchemyStore):
+        if not name.startswith("_") and inspect.isfunction(getattr(SqlAlchemyStore, name)):
+            monkeypatch.setattr(SqlAlchemyStore, name, counted(name, getattr(SqlAlchemyStore, name)))
+    download = counted("download", LocalArtifactRepository.download_artifacts)
+    monkeypatch.setattr(LocalArtifactRepository, "download_artifacts", download)
+    return calls
+
+
+def test_the_requests_of_a_seed_do_not_depend_on_its_metrics(requests: Counter[str]) -> None:
+    log_seed(1)
+    log_seed(2)
+    log_seed(3, epochs=5, rwc={f"layer{number}": 1.0 for number in range(50)})
+    seeds = seeds_of_settings(HASH)
+    for count in (1, 3):
+        requests.clear()
+        read_histories(seeds[-count:])
+        assert requests == {"download": 2 * count}
+
+
+def test_tables_are_read_back_to_the_last_bit() -> None:
+    values = {"b": 5e-324, "0": 0.1 + 0.2, "True": 1 / 3, "": 1e22 / 7, " a: b": 123456789.12345679, "nan": math.nan}
+    log_seed(3, epochs=2, rwc=values)
+    study = read_histories(seeds_of_settings(HASH))
+    assert dict(zip(study.layers["layer"][:6], study.layers["value"][:6], strict=True)) == pytest.approx(
+        values, rel=0, abs=0, nan_ok=True
+    )
+    assert study.layers["epoch"].tolist() == [1] * 6 + [2] * 6
+    assert set(study.scalars["metric"]) == {"epoch_seconds", "test_acc", "test_loss", "train_acc", "train_loss"}
+    train = study.scalars[study.scalars["metric"] == "train_loss"]
+    assert list(zip(train["seed"], train["epoch"], train["value"], strict=True)) == [
+        (3, 1, 0.30000000000000004), (3, 2, 0.30000000000000004),
+    ]  # fmt: skip
+
+
+def test_seeds_with_other_texts_are_stacked() -> None:
+    log_seed(1, epochs=2, rwc={"b": 1.0, "c": 2.0})
+    log_seed(2, rwc={"c": 4.0, "a": 3.0})
+    layers = read_histories(seeds_of_settings(HASH)).layers
+    assert layers["layer"].tolist() == ["b", "c", "b", "c", "c", "a"]
+    assert layers["group"].tolist() == ["early", "", "early", "", "", ""]
+    assert isinstance(layers["layer"].dtype, pd.CategoricalDtype)
 
 
 def test_the_newest_finished_run_of_a_seed_is_taken() -> None:
@@ -67,16 +126,59 @@ def test_a_layer_called_nan_and_a_value_that_is_nan_are_told_apart() -> None:
     assert layers["value"][1] == 1.0
 
 
-def test_means_of_a_long_study_are_logged_in_batches_and_once(histories: Callable) -> None:
+def test_means_of_a_long_study_are_logged_in_batches_and_once(histories: Callable, requests: Counter[str]) -> None:
     study = histories({0: 300, 7: 300}, {"a": "early", "b": "later"})
     with open_run("study", "Net-Set") as run:
         log_means(run.id, study)
         log_means(run.id, study)
+    assert not requests["get_metric_history"]
     points = mlflow.MlflowClient().get_metric_history(run.id, "rwc/01_a")
     rwc = study.layers[study.layers["metric"] == "rwc"]
     means = over_seeds(rwc[rwc["layer"] == "a"])
     assert {point.step: point.value for point in points} == dict(zip(means["epoch"], means["mean"], strict=True))
     assert len(points) == 300
+
+
+@pytest.mark.parametrize("cut_off", [False, True], ids=["a seed more", "a seed more, cut off and begun again"])
+def test_only_means_that_changed_are_logged_again(
+    histories: Callable, monkeypatch: pytest.MonkeyPatch, cut_off: bool
+) -> None:
+    groups = {"a": "early", "b": "later"}
+    one, two = histories({0: 3}, groups), histories({0: 3, 7: 2}, groups)
+    with open_run("study", "Net-Set") as run:
+        log_means(run.id, one)
+        if cut_off:
+            monkeypatch.setattr(studies, "BATCH", 7)
+            with monkeypatch.context() as patch:
+                patch.setattr(mlflow.MlflowClient, "log_batch", fails_after(2))
+                with pytest.raises(ZeroDivisionError):
+                    log_means(run.id, two)
+        log_means(run.id, two)
+        log_means(run.id, two)
+    history = {
+        key: [(point.step, point.value) for point in mlflow.MlflowClient().get_metric_history(run.id, key)]
+        for key in ("rwc/01_a", "rwc_group/later", "test_acc", "epoch_seconds", "test_acc_mean")
+    }
+    assert {key: sorted(step for step, _value in points) for key, points in history.items()} == {
+        "rwc/01_a": [1, 1, 2, 2, 3],
+        "rwc_group/later": [1, 1, 2, 2, 3],
+        "test_acc": [1, 1, 2, 2, 3],
+        "epoch_seconds": [1, 1, 2, 2, 3],
+        "test_acc_mean": [3, 3],
+    }
+    assert max(value for step, value in history["rwc/01_a"] if step == 1) == pytest.approx(1.035)
+
+
+def fails_after(batches: int) -> Callable[..., None]:
+    """Return a log_batch that works so many times."""
+    real, left = mlflow.MlflowClient.log_batch, iter(range(batches))
+
+    def log_batch(*arguments: Any, **options: Any) -> None:
+        if next(left, None) is None:
+            raise ZeroDivisionError
+        real(*arguments, **options)
+
+    return log_batch
 
 
 def test_the_seeds_of_a_study_are_those_below_it() -> None:

@@ -1,0 +1,64 @@
+"""The tables of a seed, from which studies are aggregated: written as CSV, and read back to the last bit."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.results.statistics import LAYERS, SCALARS
+
+LAYER_TABLE = "layer_metrics.csv"
+EPOCH_TABLE = "epoch_metrics.csv"
+STEP_TABLE = "rwc_steps.csv"
+COLUMNS = {
+    LAYER_TABLE: LAYERS[1:],
+    EPOCH_TABLE: SCALARS[1:],
+    STEP_TABLE: ["epoch", "step", "layer", "group", "value"],
+}
+NUMBERS = ("seed", "epoch", "value")
+
+
+class Table:
+    """A table that grows by the epoch, as CSV: a float has the digits that make it the same float again."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.empty = name, True
+        self._text = StringIO()
+        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer.writerow(COLUMNS[name])
+
+    def add(self, rows: Iterable[Sequence[object]]) -> None:
+        self.empty = False
+        self._writer.writerows(rows)
+
+    @property
+    def text(self) -> str:
+        return self._text.getvalue()
+
+
+def read_table(path: Path, seed: int) -> pd.DataFrame:
+    """Return a table with the seed as its first column; texts are categories, a byte or two a row."""
+    texts = [column for column in COLUMNS[path.name] if column not in NUMBERS]
+    # a layer may be called "nan": only values are read as missing
+    table = pd.read_csv(
+        path,
+        keep_default_na=False,
+        na_values={"value": ["nan"]},
+        dtype=dict.fromkeys(texts, "category") | {"value": "float64"},
+    )
+    table.insert(0, "seed", seed)
+    return table
+
+
+def stack(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all tables, in order, with categories that hold for all of them."""
+    texts = [column for column in tables[0] if column not in NUMBERS]
+    kinds = {
+        column: pd.CategoricalDtype(
+            list(dict.fromkeys(text for table in tables for text in table[column].cat.categories))
+        )
+        for column in texts
+    }
+    return pd.concat([table.astype(kinds) for table in tables], ignore_index=True)
