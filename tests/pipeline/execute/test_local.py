@@ -78,7 +78,7 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(start: Callable) 
 
 def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(start: Callable) -> None:
     process = start(jobs=2, epochs=8)
-    read_until(process, "epoch 1/8")
+    read_until(process, "seed 0  epoch 1/8")
     os.kill(trainers(process)[0], signal.SIGKILL)
     _out, err = process.communicate(timeout=120)
     assert process.returncode == 1
