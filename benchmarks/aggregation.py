@@ -1,27 +1,30 @@
-"""How aggregation scales: seconds and memory of `aggregate -P study=<id>` over seeds, layers and epochs."""
+"""f: seconds and memory of `aggregate -P study=<id>`, against the number of seeds, layers and epochs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from multiprocessing import get_context
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from benchmarks.report import Figure, peak_megabytes
+from benchmarks.setup import Bench
+
 BASE = (25, 40, 50)
 SIZES = (BASE, (50, 40, 50), (100, 40, 50), (25, 80, 50), (25, 160, 50), (25, 40, 100), (25, 40, 200), (100, 75, 150))
 GROUPS = 4
+LIMIT = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregation:
-    """One aggregation: `seconds` and `again` (a second time) after the imports, memory in MiB at its peak."""
+    """One aggregation: `seconds` and `again` (a second time) after the imports, memory in MB at its peak."""
 
     seeds: int
     layers: int
@@ -30,6 +33,20 @@ class Aggregation:
     again: float
     imported: float
     peak: float
+
+
+def figures(_bench: Bench) -> Iterator[Figure]:
+    for size in SIZES:
+        found = measure(*size)
+        rows = 3 * found.seeds * found.layers * found.epochs / 1e6
+        largest = size == SIZES[-1]
+        yield Figure(
+            f"aggregation of {found.seeds} seeds x {found.layers} layers x {found.epochs} epochs",
+            f"{rows:.2f} million values",
+            f"{found.seconds:.1f} s, again {found.again:.1f} s; {found.peak:.0f} MB ({found.imported:.0f} of imports)",
+            f"under {LIMIT} s" if largest else "",
+            found.seconds < LIMIT if largest else None,
+        )
 
 
 def measure(seeds: int, layers: int, epochs: int) -> Aggregation:
@@ -107,34 +124,12 @@ def _report(epoch: int, layers: int, draws: np.random.Generator) -> Any:
 
 
 def _aggregate(folder: str, study: str) -> tuple[float, float, float]:
-    """Return the seconds of the command, and the most memory of this process before and after it, in MiB."""
+    """Return the seconds of the command, and the most memory of this process before and after it, in MB."""
     _track_to(folder)
     from pipeline.aggregate import aggregate
 
-    imported = _peak()
+    imported = peak_megabytes()
     started = perf_counter()
     with redirect_stdout(StringIO()):
         aggregate.main(["--study", study], standalone_mode=False)
-    return perf_counter() - started, imported, _peak()
-
-
-def _peak() -> float:
-    # not getrusage's maximum, which a process inherits from the one that started it
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) / 1024
-
-
-def main() -> None:
-    print("seeds layers epochs  rows, millions  seconds  again  MiB after imports  MiB at the peak", flush=True)
-    for size in SIZES:
-        found = measure(*size)
-        rows = 3 * found.seeds * found.layers * found.epochs / 1e6
-        print(
-            f"{found.seeds:5} {found.layers:6} {found.epochs:6} {rows:15.2f} {found.seconds:8.1f} {found.again:6.1f}"
-            f" {found.imported:18.0f} {found.peak:16.0f}",
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main()
+    return perf_counter() - started, imported, peak_megabytes()

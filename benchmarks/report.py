@@ -39,6 +39,12 @@ def machine() -> str:
     )
 
 
+def peak_megabytes() -> float:
+    """Return the most memory that this process has had: not getrusage's, which is inherited from its parent."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
+
+
 def keep(part: str, figures: Iterable[Figure]) -> None:
     """Replace the figures of one part, and write the page anew."""
     parts = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}

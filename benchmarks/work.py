@@ -1,7 +1,6 @@
 """g: seconds and peak memory against batch size, data set size and parameters, each point in a process of its own."""
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
-from benchmarks.report import ROOT, Figure
+from benchmarks.report import ROOT, Figure, peak_megabytes
 from benchmarks.setup import BATCH, Bench, bench, optimizer
 from pipeline.learn.fit import fit, train_pass
 from pipeline.measure.tracker import LayerTracker
@@ -125,5 +124,4 @@ if __name__ == "__main__":
     measured = {"batch": _batch, "images": _images, "parameters": _parameters}
     kind, amount, data_dir = sys.argv[1:]
     elapsed = measured[kind](int(amount), bench(data_dir))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"work": int(amount), "seconds": elapsed, "peak_megabytes": peak}))
+    print(json.dumps({"work": int(amount), "seconds": elapsed, "peak_megabytes": peak_megabytes()}))

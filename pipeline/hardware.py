@@ -23,8 +23,12 @@ def threads_each(jobs: int) -> int:
 
 
 def make_repeatable(device: str, threads: int) -> None:
-    """Have the device give the same bits every time: a CPU needs the same threads, CUDA certain algorithms."""
+    """Have the device give the same bits every time: a CPU needs the same threads, CUDA certain algorithms.
+
+    float32 is IEEE's on CUDA too: no TF32. cudnn.benchmark stays off, for it chooses algorithms by how fast they were.
+    """
     torch.set_num_threads(threads)
+    torch.backends.fp32_precision = "ieee"
     if device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from data.loader import load
+from data.loader import Loader, load
 from data.prepared import Prepared
 from models import ARCHITECTURES
 from models.pretrained import copy_equal, imagenet_weights
@@ -35,15 +35,7 @@ def train_seed(config: Config, seed: int, prepared: Prepared, progress: Progress
 
 
 def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, log: SeedLog) -> Best:
-    make_repeatable(config.device, config.threads)
-    torch.manual_seed(seed)
-    device = torch.device(config.device)
-    generator = torch.Generator(device).manual_seed(seed)
-    loaders = load(prepared, batch_size=config.batch_size, val_split=config.val_split, generator=generator)
-    model = _build(config, prepared).to(device).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
-    )
+    loaders, model, optimizer, generator = set_up(config, seed, prepared)
     log.log_state(model.state_dict(), INITIAL)
     best, saved = Best(), 0
     reports = fit(
@@ -68,6 +60,22 @@ def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, lo
             if reached:
                 break
     return best
+
+
+def set_up(
+    config: Config, seed: int, prepared: Prepared
+) -> tuple[dict[str, Loader], nn.Module, torch.optim.Optimizer, torch.Generator]:
+    """Return the loaders, the model, its optimizer, and the generator that the loaders draw from."""
+    make_repeatable(config.device, config.threads)
+    torch.manual_seed(seed)
+    device = torch.device(config.device)
+    generator = torch.Generator(device).manual_seed(seed)
+    loaders = load(prepared, batch_size=config.batch_size, val_split=config.val_split, generator=generator)
+    model = _build(config, prepared).to(device).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
+    )
+    return loaders, model, optimizer, generator
 
 
 def _build(config: Config, prepared: Prepared) -> nn.Module:
