@@ -1,0 +1,17 @@
+"""Ratios of paired times, and turns that are taken fairly."""
+
+from benchmarks.rounds import ratio, time_in_turns
+
+
+def test_the_ratio_is_the_median_of_the_rounds_with_an_interval_around_it() -> None:
+    measured = ratio([2.0, 3.0, 8.0], [1.0, 1.0, 2.0])
+    assert (measured.median, measured.rounds) == (3, 3)
+    assert 2 <= measured.low <= 3 <= measured.high <= 4
+    assert str(ratio([1.0, 1.0], [2.0, 2.0])) == "0.5 (0.5 to 0.5, 2 rounds)"
+
+
+def test_every_other_round_runs_in_reverse_and_warming_up_is_not_counted() -> None:
+    seen: list[str] = []
+    seconds = time_in_turns({"a": lambda: seen.append("a"), "b": lambda: seen.append("b")}, rounds=2)
+    assert "".join(seen) == "ba" + "ab" + "ba"
+    assert {name: len(times) for name, times in seconds.items()} == {"a": 2, "b": 2}
