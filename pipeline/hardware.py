@@ -28,8 +28,9 @@ def make_repeatable(device: str, threads: int) -> None:
     float32 is IEEE's on CUDA too: no TF32. cudnn.benchmark stays off, for it chooses algorithms by how fast they were.
     """
     torch.set_num_threads(threads)
-    torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]  # missing in the stubs of torch 2.14
     if device == "cuda":
+        # not fp32_precision, which is newer: torch.export of 2.14 stumbles over it
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
         torch.use_deterministic_algorithms(True, warn_only=True)
 
