@@ -11,10 +11,15 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+import mlflow
 import numpy as np
 
 from benchmarks.report import Figure, peak_megabytes
 from benchmarks.setup import Bench
+from pipeline.aggregate import aggregate
+from pipeline.epoch import EpochReport
+from pipeline.tracking.runs import CONFIG, Run, open_run
+from pipeline.tracking.seeds import SeedLog
 
 BASE = (25, 40, 50)
 SIZES = (BASE, (50, 40, 50), (100, 40, 50), (25, 80, 50), (25, 160, 50), (25, 40, 100), (25, 40, 200), (100, 75, 150))
@@ -66,10 +71,6 @@ def _apart(function: Callable[..., Any], *arguments: object) -> Any:
 
 
 def _track_to(folder: str) -> None:
-    import mlflow
-
-    import pipeline.tracking  # noqa: F401  # it keeps mlflow quiet
-
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     found = mlflow.get_experiment_by_name("benchmark")
     identity = found.experiment_id if found else mlflow.create_experiment("benchmark", f"{folder}/artifacts")
@@ -79,8 +80,6 @@ def _track_to(folder: str) -> None:
 def _write_study(folder: str, seeds: int, layers: int, epochs: int) -> str:
     """Write what the seeds of a study leave, but for models and all metric points before the last epoch."""
     _track_to(folder)
-    from pipeline.tracking.runs import CONFIG, Run, open_run
-    from pipeline.tracking.seeds import SeedLog
 
     class LastPoints(Run):
         def log_metrics(self, metrics: Any, step: int) -> None:
@@ -103,9 +102,7 @@ def _write_study(folder: str, seeds: int, layers: int, epochs: int) -> str:
     return study.id
 
 
-def _report(epoch: int, layers: int, draws: np.random.Generator) -> Any:
-    from pipeline.epoch import EpochReport
-
+def _report(epoch: int, layers: int, draws: np.random.Generator) -> EpochReport:
     depth = np.arange(layers) / layers
     change = 0.3 * np.exp(-2 * depth) * epoch ** (-0.2 - 0.5 * depth) * np.exp(0.1 * draws.standard_normal(layers))
     names = [f"stage.{layer}.conv" for layer in range(layers)]
@@ -126,8 +123,6 @@ def _report(epoch: int, layers: int, draws: np.random.Generator) -> Any:
 def _aggregate(folder: str, study: str) -> tuple[float, float, float]:
     """Return the seconds of the command, and the most memory of this process before and after it, in MB."""
     _track_to(folder)
-    from pipeline.aggregate import aggregate
-
     imported = peak_megabytes()
     started = perf_counter()
     with redirect_stdout(StringIO()):

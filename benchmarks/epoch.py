@@ -150,8 +150,8 @@ def _once_an_epoch(bench: Bench, model_name: str) -> dict[str, list[float]]:
 def _numpy_rwc(bench: Bench, model_name: str) -> list[float]:
     model = bench.network(model_name, memory_format=torch.contiguous_format)
     before = usual_loop.weights(model)
-    call = lambda: usual_loop.relative_weight_change(before, usual_loop.weights(model))  # noqa: E731
-    return time_in_turns({"rwc": call}, rounds=5)["rwc"]
+    calls = {"rwc": lambda: usual_loop.relative_weight_change(before, usual_loop.weights(model))}
+    return time_in_turns(calls, rounds=5)["rwc"]
 
 
 def _endless(loader: object) -> Iterator[tuple[Tensor, Tensor]]:

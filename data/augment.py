@@ -1,4 +1,4 @@
-"""Random crops and flips of whole batches of uint8 images, by one gather."""
+"""Random crops and flips of whole batches of uint8 images, by gathers of whole rows and images."""
 
 import torch
 from torch import Generator, Tensor
@@ -10,18 +10,23 @@ def crop_and_flip(images: Tensor, *, padding: int, flip: bool, generator: Genera
 
     `images` and the result are uint8, N x H x W x channels. The generator lives on the device of the images.
     """
-    if not padding and not flip:
-        return images
-    count, height, width, _channels = images.shape
-    device = images.device
-    rows = torch.arange(height, device=device).expand(count, height)
-    columns = torch.arange(width, device=device).expand(count, width)
-    if flip:
-        flipped = torch.rand(count, 1, device=device, generator=generator) < 0.5
-        columns = torch.where(flipped, width - 1 - columns, columns)
+    count, device = len(images), images.device
+    flipped = torch.rand(count, device=device, generator=generator) < 0.5 if flip else None
     if padding:
-        images = pad(images, (0, 0, padding, padding, padding, padding))
         offsets = torch.randint(2 * padding + 1, (2, count, 1), device=device, generator=generator)
-        rows, columns = rows + offsets[0], columns + offsets[1]
-    index = torch.arange(count, device=device)
-    return images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+        images = _crop(images, padding, *offsets)
+    if flipped is not None:
+        both = torch.cat((images, images.flip(2)))
+        images = both.index_select(0, torch.arange(count, device=device) + count * flipped)
+    return images
+
+
+def _crop(images: Tensor, padding: int, top: Tensor, left: Tensor) -> Tensor:
+    """Copy each row of a crop as one run of pixels: much faster than pixel by pixel. `top` and `left` are N x 1."""
+    count, height, width, channels = images.shape
+    padded = pad(images, (0, 0, padding, padding, padding, padding))
+    rows = torch.arange(height, device=images.device) + top
+    image = torch.arange(count, device=images.device).unsqueeze(1)
+    starts = (image * padded.shape[1] + rows) * padded.shape[2] + left  # in pixels
+    runs = padded.as_strided((padded.numel() // channels - width + 1, width * channels), (channels, 1))
+    return runs.index_select(0, starts.flatten()).view(images.shape)

@@ -1,11 +1,13 @@
 """Batches of a prepared data set on the training device: shuffled, augmented and normalised as whole batches."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from data.augment import crop_and_flip
+from data.placement import Batch, Stream, fits
 from data.prepared import Prepared
 from data.registry import DataError
 
@@ -13,36 +15,59 @@ EVALUATION_BATCH = 512
 
 
 class Loader:
-    """Yields images, float32, N x channels x 32 x 32 in channels-last memory, and labels, int64, N.
+    """Yields images, float32, N x channels x 32 x 32 in channels-last memory, and labels, int64, N, on a device.
 
-    With a generator the order is shuffled and, where the data set asks for it, the images are augmented.
+    With a generator, which lives on that device, the order is shuffled and, where the data set asks for it, the images
+    are augmented. The same draws give the same batches whether the images lie on the device or are streamed to it.
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor, prepared: Prepared, *, batch_size: int, generator: Generator | None = None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        prepared: Prepared,
+        *,
+        batch_size: int,
+        device: torch.device,
+        resident: bool,
+        generator: Generator | None = None,
     ) -> None:
-        self.images, self.labels = images, labels
-        self.batch_size, self.generator = batch_size, generator
+        self.images, self.labels = (images.to(device), labels.to(device)) if resident else (images, labels)
+        self.batch_size, self.device, self.generator = batch_size, device, generator
+        self.stream = None if resident else Stream(device)
         self.padding, self.flip = prepared.padding, prepared.flip
-        self.mean = torch.tensor(prepared.manifest.mean, device=images.device) * 255
-        self.std = torch.tensor(prepared.manifest.std, device=images.device) * 255
+        # as wide as an image: broadcasting three numbers, pixel by pixel, is many times slower on a CPU
+        height, width, _channels = images.shape[1:]
+        self.mean = (torch.tensor(prepared.manifest.mean, device=device) * 255).repeat(height * width)
+        self.std = (torch.tensor(prepared.manifest.std, device=device) * 255).repeat(height * width)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         order = None
         if self.generator:
-            order = torch.randperm(len(self.images), generator=self.generator, device=self.images.device)
-        for start in range(0, len(self.images), self.batch_size):
-            chosen = slice(start, start + self.batch_size) if order is None else order[start : start + self.batch_size]
-            images = self.images[chosen]
+            order = torch.randperm(len(self.images), generator=self.generator, device=self.device)
+        batches = self._chosen(order)
+        for images, labels in self.stream(batches) if self.stream else batches:
             if self.generator:
                 images = crop_and_flip(images, padding=self.padding, flip=self.flip, generator=self.generator)
-            yield self._normalise(images), self.labels[chosen].long()
+            yield self._normalise(images), labels.long()
+
+    def _chosen(self, order: Tensor | None) -> Iterator[Batch]:
+        """Yield images, uint8, N x 32 x 32 x channels, and labels, uint8, where they lie."""
+        if order is not None:
+            order = order.to(self.images.device)  # the one wait for the device in an epoch of streamed images
+        for start in range(0, len(self.images), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            if order is None:
+                yield self.images[batch], self.labels[batch]
+            else:
+                yield self.images.index_select(0, order[batch]), self.labels.index_select(0, order[batch])
 
     def _normalise(self, images: Tensor) -> Tensor:
-        return images.float().sub_(self.mean).div_(self.std).permute(0, 3, 1, 2)
+        normalised = images.flatten(1).float().sub_(self.mean).div_(self.std)
+        return normalised.view(images.shape).permute(0, 3, 1, 2)
 
 
 def held_out_images(val_split: float, count: int) -> int:
@@ -56,18 +81,17 @@ def held_out_images(val_split: float, count: int) -> int:
 def load(prepared: Prepared, *, batch_size: int, val_split: float, generator: Generator) -> dict[str, Loader]:
     """Return the loaders `train`, `val` (where `val_split`, a share of the training images, is not 0) and `test`.
 
-    The held-out images, the order and the augmentation are drawn from the generator, on whose device the images are.
+    The held-out images, the order and the augmentation are drawn from the generator, on whose device the batches are.
     """
     device = generator.device
-    x_train, y_train = prepared.x_train.to(device), prepared.y_train.to(device)
-    parts = {}
+    train, parts = (prepared.x_train, prepared.y_train), {}
     if val_split:
-        order = torch.randperm(len(x_train), generator=generator, device=device)
-        held_out = held_out_images(val_split, len(x_train))
-        chosen, kept = order[:held_out], order[held_out:]
-        parts["val"] = Loader(x_train[chosen], y_train[chosen], prepared, batch_size=EVALUATION_BATCH)
-        x_train, y_train = x_train[kept], y_train[kept]
-    parts["train"] = Loader(x_train, y_train, prepared, batch_size=batch_size, generator=generator)
-    x_test, y_test = prepared.x_test.to(device), prepared.y_test.to(device)
-    parts["test"] = Loader(x_test, y_test, prepared, batch_size=EVALUATION_BATCH)
-    return parts
+        order = torch.randperm(len(prepared.x_train), generator=generator, device=device).cpu()
+        held_out = held_out_images(val_split, len(order))
+        parts["val"] = (prepared.x_train[order[:held_out]], prepared.y_train[order[:held_out]])
+        train = (prepared.x_train[order[held_out:]], prepared.y_train[order[held_out:]])
+    parts["test"] = (prepared.x_test, prepared.y_test)
+    resident = fits((tensor for part in (train, *parts.values()) for tensor in part), device)
+    loader = partial(Loader, prepared=prepared, device=device, resident=resident)
+    evaluated = {name: loader(*part, batch_size=EVALUATION_BATCH) for name, part in parts.items()}
+    return evaluated | {"train": loader(*train, batch_size=batch_size, generator=generator)}

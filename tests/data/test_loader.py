@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
+import data.loader as loader_module
 from data import DataError
 from data.loader import Loader, load
 from data.manifest import Manifest
@@ -163,6 +164,21 @@ def test_training_images_are_augmented_before_they_are_normalised(
         black = normalised(torch.zeros(1, 1, 1, 3, dtype=torch.uint8)).flatten()
         moved = images[unchanged.index(False)].movedim(0, -1).reshape(-1, 3)
         assert any(torch.allclose(pixel, black) for pixel in moved)
+
+
+@pytest.mark.parametrize("val_split", [0.0, 0.25])
+def test_the_same_draws_give_the_same_batches_streamed_or_not(
+    prepared: MakePrepared, val_split: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = prepared(padding=2, flip=True)
+    resident = loaders(given, val_split=val_split)
+    monkeypatch.setattr(loader_module, "fits", lambda _tensors, _device: False)
+    streamed = loaders(given, val_split=val_split)
+    for part in [*resident, "train"]:  # two epochs of training
+        assert (resident[part].stream, len(streamed[part])) == (None, len(resident[part]))
+        assert streamed[part].stream
+        for expected, batch in zip(resident[part], streamed[part], strict=True):
+            assert all(torch.equal(left, right) for left, right in zip(expected, batch, strict=True))
 
 
 @pytest.mark.parametrize("val_split", [0.99, 1.0])

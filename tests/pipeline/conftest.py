@@ -38,6 +38,25 @@ def run(environment: dict[str, str]) -> Callable[..., Process]:
     return run_command
 
 
+@pytest.fixture
+def start(environment: dict[str, str], options: dict[str, str], store: str) -> Callable[..., subprocess.Popen[str]]:
+    """Return a starter of real studies that do not stop early, each in a session of its own as from a terminal."""
+
+    def start_study(**settings: object) -> subprocess.Popen[str]:
+        given = [f"--{name}={value}" for name, value in (options | settings).items()]
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"],
+            cwd=ROOT,
+            env=environment | {"MLFLOW_TRACKING_URI": store},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start_study
+
+
 @pytest.fixture(scope="session")
 def options(tiny_npz: Path) -> dict[str, str]:
     """A study that takes seconds: AlexNet on the tiny set; the learning rate as a person may spell it."""

@@ -233,18 +233,8 @@ def test_prepare_alone_describes_the_data(call: Call, options: dict[str, str]) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=["SIGTERM", "Ctrl-C", "hang-up"])
-def test_a_signal_kills_the_runs(
-    environment: dict[str, str], options: dict[str, str], store: str, number: signal.Signals
-) -> None:
-    given = [f"--{name}={value}" for name, value in (options | {"epochs": "500"}).items()]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"],
-        cwd=ROOT,
-        env=environment | {"MLFLOW_TRACKING_URI": store},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_a_signal_kills_the_runs(start: Callable[..., subprocess.Popen], store: str, number: signal.Signals) -> None:
+    process = start(epochs=500)
     while "epoch 1/500" not in process.stdout.readline():
         assert process.poll() is None, process.stderr.read()
     process.send_signal(number)

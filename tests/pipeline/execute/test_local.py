@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,28 +11,8 @@ import pytest
 import torch
 from mlflow.entities import Run
 
-ROOT = Path(__file__).parents[3]
+TWO = {"seeds": "0,7", "threads": 1}
 pytestmark = pytest.mark.usefixtures("store")
-
-
-@pytest.fixture
-def start(environment: dict[str, str], options: dict[str, str], store: str) -> Callable[..., subprocess.Popen]:
-    """Return a starter of studies of two seeds, each with one thread."""
-
-    def start_study(jobs: int, epochs: int) -> subprocess.Popen:
-        settings = options | {"seeds": "0,7", "threads": "1", "jobs": str(jobs), "epochs": str(epochs)}
-        given = [f"--{name}={value}" for name, value in settings.items()]
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"],
-            cwd=ROOT,
-            env=environment | {"MLFLOW_TRACKING_URI": store},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    return start_study
 
 
 def runs(kind: str) -> list[Run]:
@@ -58,7 +37,7 @@ def read_until(process: subprocess.Popen, *texts: str) -> None:
 
 def test_side_by_side_gives_the_same_bits_as_one_after_another(start: Callable) -> None:
     for jobs in (1, 2):
-        process = start(jobs, epochs=2)
+        process = start(**TWO, jobs=jobs, epochs=2)
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         assert out.count("the study: 2 seeds x 2 epochs") == 1
@@ -81,7 +60,7 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(start: Callable) 
 
 
 def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(start: Callable) -> None:
-    process = start(jobs=2, epochs=8)
+    process = start(**TWO, jobs=2, epochs=8)
     read_until(process, "seed 0  epoch 1/8")
     os.kill(trainers(process)[0], signal.SIGKILL)
     _out, err = process.communicate(timeout=120)
@@ -93,7 +72,7 @@ def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(s
 
 
 def test_an_interrupt_ends_all_processes_and_kills_the_runs(start: Callable) -> None:
-    process = start(jobs=2, epochs=500)
+    process = start(**TWO, jobs=2, epochs=500)
     read_until(process, "seed 0  epoch 1/500", "seed 7  epoch 1/500")
     children = trainers(process)
     assert len(children) == 2

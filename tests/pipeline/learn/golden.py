@@ -23,7 +23,7 @@ PINNED = {
 STEPS = {"AlexNet": 20}
 SETTINGS = {
     "dataset": "Digits",
-    "batch_size": "32",
+    "batch_size": "16",
     "lr": "0.01",
     "momentum": "0.9",
     "weight_decay": "1e-4",
