@@ -3,13 +3,18 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
 import torch
 from mlflow.entities import Run
+
+from pipeline.config import load
+from pipeline.execute.local import train_seeds
+from pipeline.prepare import bring
+from pipeline.tracking.runs import open_run
 
 TWO = {"seeds": "0,7", "threads": 1}
 pytestmark = pytest.mark.usefixtures("store")
@@ -35,12 +40,23 @@ def read_until(process: subprocess.Popen, *texts: str) -> None:
         awaited = {text for text in awaited if text not in line}
 
 
-def test_side_by_side_gives_the_same_bits_as_one_after_another(start: Callable) -> None:
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Give this process its threads back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_side_by_side_gives_the_same_bits_as_one_after_another(
+    options: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
     for jobs in (1, 2):
-        process = start(**TWO, jobs=jobs, epochs=2)
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        assert out.count("the study: 2 seeds x 2 epochs") == 1
+        config = load(options | TWO | {"jobs": jobs, "target_val_acc": "none"})
+        with open_run("study", f"jobs-{jobs}") as study:
+            train_seeds(config, bring(config), study.id)
+        assert capfd.readouterr().out.count("the study: 2 seeds x 2 epochs") == 1
     client = mlflow.MlflowClient()
     seeds = runs("seed")
     assert sorted(run.data.params["seed"] for run in seeds) == ["0", "0", "7", "7"]
@@ -59,6 +75,7 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(start: Callable) 
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+@pytest.mark.slow
 def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(start: Callable) -> None:
     process = start(**TWO, jobs=2, epochs=8)
     read_until(process, "seed 0  epoch 1/8")
