@@ -58,7 +58,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
 
 
 def _figure(what: str, baseline: str, measured: Ratio, target: float, *, at_most: bool) -> Figure:
-    holds = measured.median <= target if at_most else measured.median >= target
+    holds = measured.at_most(target) if at_most else measured.at_least(target)
     return Figure(what, baseline, str(measured), f"{'at most' if at_most else 'at least'} {target}", holds)
 
 

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- figures: made by `make bench` -->\n", "<!-- end of the figure
 
 
 class Figure(NamedTuple):
-    """One measured number: what was measured, against what, the value, and the target, with whether it holds."""
+    """One measured number: of what, against what, its value, the target, and whether that holds; None: cannot tell."""
 
     what: str
     baseline: str
@@ -68,7 +68,8 @@ def table(parts: dict[str, dict]) -> str:
         origin = f"{part['date']}, commit {part['commit']}: {part['machine']}"
         origins += [] if origin in origins else [origin]
         for row in (Figure(**values) for values in part["figures"]):
-            verdict = {True: "holds", False: "**does not hold**", None: ""}[row.holds]
+            unknown = "cannot tell" if row.target else ""
+            verdict = {True: "holds", False: "**does not hold**", None: unknown}[row.holds]
             mark = f"{name} [{origins.index(origin) + 1}]"
             lines.append(f"| {mark} | {row.what} | {row.baseline} | {row.value} | {row.target} | {verdict} |")
     return "\n".join(lines + [""] + [f"[{n}] {origin}  " for n, origin in enumerate(origins, start=1)]) + "\n\n"

@@ -20,6 +20,13 @@ class Ratio(NamedTuple):
     high: float
     rounds: int
 
+    def at_most(self, target: float) -> bool | None:
+        """Say whether the whole interval is within a target, or none of it; None where the target lies inside."""
+        return None if self.low <= target < self.high else self.high <= target
+
+    def at_least(self, target: float) -> bool | None:
+        return None if self.low < target <= self.high else self.low >= target
+
     def __str__(self) -> str:
         return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g}, {self.rounds} rounds)"
 

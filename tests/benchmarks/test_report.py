@@ -11,5 +11,5 @@ def test_a_line_a_figure_with_its_origin() -> None:
     text = table({"a": part("2026-01-01", True), "b": part("2026-01-01", False), "c": part("2026-02-02", None)})
     assert "| a [1] | an epoch | the floor | 1.05 | at most 1.06 | holds |" in text
     assert "| b [1] | an epoch | the floor | 1.05 | at most 1.06 | **does not hold** |" in text
-    assert "| c [2] | an epoch | the floor | 1.05 | at most 1.06 |  |" in text
+    assert "| c [2] | an epoch | the floor | 1.05 | at most 1.06 | cannot tell |" in text
     assert text.count("[1] 2026-01-01, commit c: M") == 1

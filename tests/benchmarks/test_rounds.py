@@ -1,6 +1,6 @@
 """Ratios of paired times, and turns that are taken fairly."""
 
-from benchmarks.rounds import ratio, time_in_turns
+from benchmarks.rounds import Ratio, ratio, time_in_turns
 
 
 def test_the_ratio_is_the_median_of_the_rounds_with_an_interval_around_it() -> None:
@@ -8,6 +8,12 @@ def test_the_ratio_is_the_median_of_the_rounds_with_an_interval_around_it() -> N
     assert (measured.median, measured.rounds) == (3, 3)
     assert 2 <= measured.low <= 3 <= measured.high <= 4
     assert str(ratio([1.0, 1.0], [2.0, 2.0])) == "0.5 (0.5 to 0.5, 2 rounds)"
+
+
+def test_a_target_inside_the_interval_cannot_be_told() -> None:
+    measured = Ratio(median=1.0, low=0.9, high=1.1, rounds=9)
+    assert [measured.at_most(target) for target in (0.8, 1.05, 1.2)] == [False, None, True]
+    assert [measured.at_least(target) for target in (0.8, 1.05, 1.2)] == [True, None, False]
 
 
 def test_every_other_round_runs_in_reverse_and_warming_up_is_not_counted() -> None:
