@@ -88,6 +88,7 @@ def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(s
     assert (study.info.status, study.data.tags["layerwise.seeds"]) == ("FAILED", "1 of 2")
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_all_processes_and_kills_the_runs(start: Callable) -> None:
     process = start(**TWO, jobs=2, epochs=500)
     read_until(process, "seed 0  epoch 1/500", "seed 7  epoch 1/500")
