@@ -16,6 +16,7 @@ PARTS = {
     "e": "jobs",
     "f": "aggregation",
     "g": "work",
+    "h": "precision",
 }
 
 
@@ -23,7 +24,7 @@ PARTS = {
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
 @click.option("--data_dir", default="none", help="folder of the data sets; FMNIST is needed")
 def main(parts: tuple[str, ...], data_dir: str) -> None:
-    """Measure the parts named, or all; they take some forty minutes on two cores that do nothing else."""
+    """Measure the parts named, or all; they take an hour on two cores that do nothing else, h some two more."""
     with TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/bench.db"
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

@@ -45,16 +45,16 @@ def peak_megabytes() -> float:
     return int(line.split()[1]) / 1024
 
 
+def stamp() -> dict[str, str]:
+    """Return what every figure is kept with: machine, date and commit."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    return {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit.stdout.strip()}
+
+
 def keep(part: str, figures: Iterable[Figure]) -> None:
     """Replace the figures of one part, and write the page anew."""
     parts = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
-    parts[part] = {
-        "machine": machine(),
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "commit": commit.stdout.strip(),
-        "figures": [figure._asdict() for figure in figures],
-    }
+    parts[part] = {**stamp(), "figures": [figure._asdict() for figure in figures]}
     parts = dict(sorted(parts.items()))
     FIGURES.write_text(json.dumps(parts, indent=1) + "\n")
     before, _mark, rest = PAGE.read_text().partition(BEGIN)

@@ -15,7 +15,7 @@ from data import DATASETS, DataSet
 from data.npz import npz_dataset
 from data.registry import plain
 from models import ARCHITECTURES
-from pipeline.hardware import device_kind, precision_on, threads_each
+from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each
 from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.values import (
     ConfigError,
@@ -71,6 +71,9 @@ class Config:
     pretrained: bool = _setting(switch, "start from torchvision's ImageNet weights")
     precision: str = _setting(one_of({name: name for name in ("auto", "fp32", "bf16")}), "auto, fp32 or bf16")
     device: str = _setting(one_of({name: name for name in ("auto", "cpu", "cuda")}), "auto, cpu or cuda")
+    compile: bool = _setting(
+        word_or("auto", None, switch), "auto, true or false: whether torch.compile builds kernels for the model"
+    )
     jobs: int = _setting(whole(1), "seeds trained side by side, each in a process of its own", changes_numbers=False)
     threads: int = _setting(word_or("auto", None, whole(1)), "CPU threads a seed, or auto", changes_numbers=False)
     rwc_every: int | None = _setting(
@@ -147,6 +150,9 @@ def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[s
         raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
     values["device"] = device_kind(values["device"])
     values["precision"] = precision_on(values["device"], values["precision"])
+    if values["compile"] and not can_compile():
+        raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
+    values["compile"] = compile_on(values["device"], values["compile"])
     if values["pretrained"] and not ARCHITECTURES[values["model_name"]].imagenet:
         able = ", ".join(name for name, architecture in ARCHITECTURES.items() if architecture.imagenet)
         raise ConfigError(f"pretrained must be false for {values['model_name']}: only {able} have ImageNet weights")

@@ -1,6 +1,9 @@
 """What `auto` means on this machine, and what makes a device repeat itself to the last bit."""
 
 import os
+import shutil
+import sysconfig
+from pathlib import Path
 
 import torch
 
@@ -15,6 +18,17 @@ def precision_on(device: str, name: str) -> str:
     if name != "auto":
         return name
     return "bf16" if _has_bf16(device) else "fp32"
+
+
+def compile_on(device: str, wanted: bool | None) -> bool:
+    """Return true or false for none, which is auto: compiling gained nothing on CPUs, so cuda alone is worth it."""
+    return device == "cuda" and can_compile() if wanted is None else wanted
+
+
+def can_compile() -> bool:
+    """Say whether there is what torch.compile builds its kernels with: a C++ compiler and Python's headers."""
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    return bool(shutil.which(os.environ.get("CXX") or "g++")) and headers.is_file()
 
 
 def threads_each(jobs: int) -> int:

@@ -72,10 +72,24 @@ def set_up(
     generator = torch.Generator(device).manual_seed(seed)
     loaders = load(prepared, batch_size=config.batch_size, val_split=config.val_split, generator=generator)
     model = _build(config, prepared).to(device).to(memory_format=torch.channels_last)
+    if config.compile:
+        _compile(model)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
     return loaders, model, optimizer, generator
+
+
+def _compile(model: nn.Module) -> None:
+    """Compile in place: the names of the parameters stay, and with them layers, checkpoints and measurements.
+
+    Shapes are static: torch's automatic ones keep a graph of the first size beside one of all sizes, and which one a
+    batch meets may depend on the seeds before it. So there are five graphs at most, for all seeds together: whole and
+    last batches of training, whole batches of evaluation, the last ones of val and of test; torch gives up at eight.
+    There is no mode: the others add kernels chosen by timing them, which changes bits, or CUDA graphs. The fallback
+    draws dropout as it is drawn uncompiled.
+    """
+    model.compile(dynamic=False, options={"fallback_random": True})
 
 
 def _build(config: Config, prepared: Prepared) -> nn.Module:

@@ -9,6 +9,7 @@ import yaml
 
 from models import ARCHITECTURES
 from pipeline.config import Config, load
+from pipeline.hardware import can_compile
 from pipeline.params import TABLE
 from pipeline.values import ConfigError
 
@@ -118,6 +119,20 @@ def test_everything_is_resolved() -> None:
     assert written["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.usefixtures("params")
+def test_compile_without_a_compiler_is_refused_or_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ConfigError, match=r"compile must be false or auto here: .*g\+\+"):
+        load({"compile": "true"})
+    assert load({}).compile is False
+
+
+@pytest.mark.usefixtures("params")
+@pytest.mark.skipif(not can_compile(), reason="torch.compile needs a C++ compiler and Python's headers")
+def test_compiling_changes_the_study_hash() -> None:
+    assert load({"compile": "true"}).study_hash("digest") != load({"compile": "false"}).study_hash("digest")
+
+
 def test_config_yaml_gives_the_same_configuration_again(params: Path) -> None:
     config = load({"model_name": "ResNet18", "seeds": "3,4", "target_val_acc": "none"})
     table = yaml.safe_load(params.read_text())[TABLE]
@@ -147,6 +162,7 @@ WRONG = {
     "precision=fp16": "auto, fp32, bf16",
     "device=tpu": "auto, cpu, cuda",
     "pretrained=yes": "true or false",
+    "compile=yes": "true or false, or auto",
     "pretrained=true": "only ResNet18, VGG19",
     "checkpoint_every=0": "whole number of 1 or more",
     "data_dir=": "not empty",

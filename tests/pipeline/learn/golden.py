@@ -31,6 +31,7 @@ SETTINGS = {
     "pretrained": "false",
     "precision": "fp32",
     "device": "cpu",
+    "compile": "false",
 }
 
 
