@@ -10,13 +10,14 @@ from benchmarks.report import ROOT, keep
 from benchmarks.setup import bench
 
 PARTS = {
-    "ab": "epoch",
-    "c": "rwc",
-    "d": "logs",
-    "e": "jobs",
-    "f": "aggregation",
-    "g": "work",
-    "h": "precision",
+    "ab-AlexNet": ("epoch", "AlexNet"),
+    "ab-ResNet18": ("epoch", "ResNet18"),
+    "c": ("rwc",),
+    "d": ("logs",),
+    "e": ("jobs",),
+    "f": ("aggregation",),
+    "g": ("work",),
+    "h": ("precision",),
 }
 
 
@@ -32,7 +33,8 @@ def main(parts: tuple[str, ...], data_dir: str) -> None:
         ready = bench(data_dir)
         for part in parts or PARTS:
             figures = []
-            for figure in import_module(f"benchmarks.{PARTS[part]}").figures(ready):
+            module, *arguments = PARTS[part]
+            for figure in import_module(f"benchmarks.{module}").figures(ready, *arguments):
                 print(f"{part}  {figure.what}; against {figure.baseline}: {figure.value}  {figure.target}", flush=True)
                 figures.append(figure)
             keep(part, figures)

@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from multiprocessing import get_context
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
@@ -18,7 +19,8 @@ from benchmarks.report import Figure, peak_megabytes
 from benchmarks.setup import Bench
 from pipeline.aggregate import aggregate
 from pipeline.epoch import EpochReport
-from pipeline.tracking.runs import CONFIG, Run, open_run
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.runs import CONFIG, open_run
 from pipeline.tracking.seeds import SeedLog
 
 BASE = (25, 40, 50)
@@ -81,10 +83,10 @@ def _write_study(folder: str, seeds: int, layers: int, epochs: int) -> str:
     """Write what the seeds of a study leave, but for models and all metric points before the last epoch."""
     _track_to(folder)
 
-    class LastPoints(Run):
-        def log_metrics(self, metrics: Any, step: int) -> None:
+    class LastPoints(Outbox):
+        def add_metrics(self, metrics: Any, step: int) -> None:
             if step == epochs:
-                super().log_metrics(metrics, step)
+                super().add_metrics(metrics, step)
 
     def group_of(layer: str) -> str:
         return f"block{int(layer.split('.')[1]) * GROUPS // layers + 1}"
@@ -94,11 +96,12 @@ def _write_study(folder: str, seeds: int, layers: int, epochs: int) -> str:
         for seed in range(seeds):
             with open_run("seed", f"seed-{seed}", parent=study.id) as run:
                 run.log_params({"seed": str(seed), "epochs": str(epochs)})
-                log = SeedLog(LastPoints(run.id), group_of)
+                log = SeedLog(run, LastPoints(run, Path(folder)), group_of)
                 draws = np.random.default_rng(seed)
                 for epoch in range(1, epochs + 1):
                     log.log_epoch(_report(epoch, layers, draws))
-                log.log_tables()
+                log.add_tables()
+                log.outbox.close(0)
     return study.id
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice, repeat
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
@@ -17,9 +19,10 @@ from benchmarks.setup import BATCH, Bench, optimizer
 from data.loader import EVALUATION_BATCH
 from pipeline.epoch import EpochReport
 from pipeline.learn.best import Best
-from pipeline.learn.checkpoint import checkpoint
+from pipeline.learn.checkpoint import Learner
 from pipeline.learn.fit import autocast, evaluation_pass, train_pass
 from pipeline.measure.tracker import LayerTracker
+from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seeds import SeedLog
 
@@ -39,22 +42,22 @@ class Case(NamedTuple):
     usual_target: float
 
 
-CASES = (Case("AlexNet", 10, 4, 1.06, 1.8), Case("ResNet18", 4, 1, 1.03, 2.4))
+CASES = {case.model_name: case for case in (Case("AlexNet", 10, 4, 1.06, 1.8), Case("ResNet18", 4, 1, 1.03, 2.4))}
 
 
-def figures(bench: Bench) -> Iterator[Figure]:
-    for case in CASES:
-        seconds = time_in_turns(_ours(bench, case) | _floor(bench, case) | _usual(bench, case), case.rounds)
-        once = _once_an_epoch(bench, case.model_name)
-        print(case.model_name, {name: round(median(each), 3) for name, each in (seconds | once).items()})
-        per_epoch = {who: _epoch(seconds, who, case) for who in ("ours", "floor", "usual")}
-        ours = [each + sum(median(times) for times in once.values()) for each in per_epoch["ours"]]
-        usual = [each + median(_numpy_rwc(bench, case.model_name)) for each in per_epoch["usual"]]
-        what = f"{case.model_name} on FMNIST, a whole epoch ({median(ours):.0f} s, {bench.config.precision})"
-        yield _figure(what, "the bare floor", ratio(ours, per_epoch["floor"]), case.floor_target, at_most=True)
-        yield _figure(what, "the usual loop", ratio(usual, ours), case.usual_target, at_most=False)
-        shares = ", ".join(f"{name} {1000 * median(times):.0f} ms" for name, times in once.items())
-        yield Figure(f"{case.model_name}, once an epoch, in the above", "", shares, "", None)
+def figures(bench: Bench, model_name: str) -> Iterator[Figure]:
+    case = CASES[model_name]
+    seconds = time_in_turns(_ours(bench, case) | _floor(bench, case) | _usual(bench, case), case.rounds)
+    once = _once_an_epoch(bench, case.model_name)
+    print(case.model_name, {name: round(median(each), 3) for name, each in (seconds | once).items()})
+    per_epoch = {who: _epoch(seconds, who, case) for who in ("ours", "floor", "usual")}
+    ours = [each + sum(median(times) for times in once.values()) for each in per_epoch["ours"]]
+    usual = [each + median(_numpy_rwc(bench, case.model_name)) for each in per_epoch["usual"]]
+    what = f"{case.model_name} on FMNIST, a whole epoch ({median(ours):.0f} s, {bench.config.precision})"
+    yield _figure(what, "the bare floor", ratio(ours, per_epoch["floor"]), case.floor_target, at_most=True)
+    yield _figure(what, "the usual loop", ratio(usual, ours), case.usual_target, at_most=False)
+    shares = ", ".join(f"{name} {1000 * median(times):.0f} ms" for name, times in once.items())
+    yield Figure(f"{case.model_name}, once an epoch, in the above", "", shares, "", None)
 
 
 def _figure(what: str, baseline: str, measured: Ratio, target: float, *, at_most: bool) -> Figure:
@@ -127,9 +130,10 @@ def _once_an_epoch(bench: Bench, model_name: str) -> dict[str, list[float]]:
     tracker, best, generator = LayerTracker(model), Best(), Generator()
     scores = {"train": 50.0, "test": 50.0}
     report = EpochReport(epoch=1, losses=scores, accuracies=scores, layers=tracker.epoch_end(), seconds=1)
-    with open_run("seed", "bench") as run:
-        log = SeedLog(run, lambda layer: layer)
-        copies = partial(checkpoint, model, sgd, generator, 1, best)
+    learner = Learner(model, sgd, generator, best)
+    with TemporaryDirectory() as folder, open_run("seed", "bench") as run:
+        log = SeedLog(run, Outbox(run, Path(folder)), lambda layer: layer)
+        copies = partial(learner.state, 1)
 
         def best_weights() -> None:
             best.accuracy = 0.0
@@ -141,7 +145,7 @@ def _once_an_epoch(bench: Bench, model_name: str) -> dict[str, list[float]]:
                 "copies for the checkpoint": copies,
                 "copy of the best": best_weights,
                 "metrics": lambda: log.log_epoch(report),
-                "checkpoint and tables": lambda: (log.log_tables(), log.log_state(copies(), "slot-a.pt")),
+                "checkpoint and tables": lambda: log.save({"slot-a.pt": copies()}),
             },
             rounds=7,
         )

@@ -20,6 +20,7 @@ from benchmarks.setup import Bench
 from pipeline.epoch import EpochReport
 from pipeline.measure.registry import MEASUREMENTS
 from pipeline.tracking.background import Background
+from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seeds import SeedLog
 
@@ -42,8 +43,8 @@ def _measure(uri: str, store: str) -> Iterator[Figure]:
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
     try:
-        with open_run("seed", "bench") as run, Background() as background:
-            log = SeedLog(run, lambda layer: layer.partition(".")[0])
+        with TemporaryDirectory() as folder, open_run("seed", "bench") as run, Background() as background:
+            log = SeedLog(run, Outbox(run, Path(folder)), lambda layer: layer.partition(".")[0])
             written = time_in_turns({"log": lambda: log.log_epoch(report)}, ROUNDS)["log"]
             waited = []
             for _epoch in range(ROUNDS):

@@ -13,7 +13,7 @@ from benchmarks.rounding import round_like_bfloat16
 from benchmarks.setup import Bench
 from pipeline.hardware import precision_on
 from pipeline.learn.fit import fit
-from pipeline.learn.seed import set_up
+from pipeline.learn.setup import set_up
 
 KEPT = ROOT / "docs" / "precision.json"
 SEEDS, EPOCHS = (0, 42, 123), 5
@@ -52,11 +52,11 @@ def figures(bench: Bench) -> Iterator[Figure]:
 
 def _train(bench: Bench, seed: int, precision: str) -> dict[str, object]:
     config = replace(bench.config, precision=NATIVE if precision == NATIVE else FLOAT)
-    loaders, model, optimizer, _generator = set_up(config, seed, bench.prepared)
+    loaders, learner = set_up(config, seed, bench.prepared)
     if precision == ROUNDED:
-        round_like_bfloat16(model)
+        round_like_bfloat16(learner.model)
     reports = []
-    for report in fit(model, loaders, optimizer, epochs=EPOCHS, precision=config.precision):
+    for report in fit(learner.model, loaders, learner.optimizer, epochs=EPOCHS, precision=config.precision):
         print(f"h  {precision} seed {seed} epoch {report.epoch}: {report.accuracies['test']:.2f} %", flush=True)
         reports.append(report)
     rwc = {layer: [report.layers["rwc"][layer] for report in reports] for layer in reports[0].layers["rwc"]}

@@ -111,7 +111,7 @@ def _draw(curves: dict[str, list[Point]]) -> None:
             slope, start, _share = _line(works, values)
             axes.plot([0, max(works)], [start, start + slope * max(works)], color=style.PALETTE[1], linewidth=1)
             axes.plot(works, values, "o", color=style.PALETTE[0])
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.05 * max(values))
             axes.set_xlabel(CURVES[name].per)
             axes.set_ylabel(label)
             axes.spines[["top", "right"]].set_visible(False)

@@ -1,5 +1,6 @@
 """`python -m pipeline`: the commands, and the exits: 0 done, 1 a seed failed, 2 bad input, 128 + signal interrupted."""
 
+import os
 import sys
 
 import click
@@ -7,15 +8,19 @@ import click
 from data import DataError
 from models.pretrained import WeightsError
 from pipeline.aggregate import SeedsFailed, aggregate
-from pipeline.interrupt import Interrupted, raise_on_signals
+from pipeline.disk import DiskFull
+from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
 from pipeline.learn.fit import Diverged
 from pipeline.prepare import prepare
 from pipeline.study import study
 from pipeline.tracking.histories import RunNotFound
-from pipeline.train import train
+from pipeline.tracking.outbox import ServerAway
+from pipeline.tracking.runs import RunTaken, StoreError
+from pipeline.train import SeedBusy, train
 from pipeline.values import ConfigError
 
-BAD_INPUT = (ConfigError, DataError, WeightsError, RunNotFound)
+BAD_INPUT = (ConfigError, DataError, WeightsError, RunNotFound, SeedBusy, StoreError)
+FAILED = (SeedsFailed, Diverged, DiskFull, RunTaken, ServerAway)
 
 
 @click.group()
@@ -30,6 +35,8 @@ for _command in (study, prepare, train, aggregate):
 def main() -> int:
     """Run a command and return its exit code."""
     raise_on_signals()
+    if "MLFLOW_RUN_ID" in os.environ:  # mlflow run has started this process, and it must not outlive it
+        end_with_parent()
     try:
         commands.main(prog_name="python -m pipeline", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -38,9 +45,10 @@ def main() -> int:
         return _fail(f"{error.format_message().rstrip('.')}: see python -m pipeline --help", 2)
     except BAD_INPUT as error:
         return _fail(str(error), 2)
-    except (SeedsFailed, Diverged) as error:
+    except FAILED as error:
         return _fail(str(error), 1)
     except Interrupted as error:
+        ignore_signals()
         return _fail(f"interrupted by {error}", 128 + error.number)
     return 0
 

@@ -35,13 +35,18 @@ def open_study(config: Config, prepared: Prepared) -> Iterator[Run]:
         yield run
 
 
-def aggregate_seeds(study: Run, name: str, seeds: Sequence[StoredSeed], asked: Sequence[int]) -> None:
-    """Log means, tables and figures of the finished seeds to the study's run; raise SeedsFailed if one is missing."""
+def aggregate_seeds(
+    study: Run, name: str, seeds: Sequence[StoredSeed], asked: Sequence[int], epochs: int | None = None
+) -> None:
+    """Log means, tables and figures of the finished seeds to the study's run; raise SeedsFailed if one is missing.
+
+    Of seeds that ran longer than `epochs` the first so many are taken.
+    """
     finished = [seed for seed in seeds if seed.finished]
     unfinished = [str(number) for number in asked if number not in {seed.number for seed in finished}]
     study.set_tags({SEEDS: f"{len(finished)} of {len(asked)}"})
     if finished:
-        histories = read_histories(finished)
+        histories = read_histories(finished, epochs)
         log_means(study.id, histories)
         with TemporaryDirectory() as folder:
             write_figures(histories, Path(folder) / "figures", title=name, asked=len(asked))
@@ -69,7 +74,7 @@ def aggregate(config: Config, study: str | None) -> None:
         click.echo(f"not finished with these settings: seeds {', '.join(map(str, sorted(left_out)))}")
     trained = replace(config, seeds=numbers, epochs=max(seed.epochs for seed in finished))
     with open_study(trained, prepared) as run:
-        for seed, former in adopt(run.id, finished):
+        for seed, former in adopt(run, finished):
             click.echo(f"seed {seed}: taken over from the study {former}")
         aggregate_seeds(run, config.study_name, finished, numbers)
 

@@ -80,6 +80,13 @@ class Config:
         word_or("none", None, whole(1)), "steps between measurements within epochs, or none", changes_numbers=False
     )
     checkpoint_every: int = _setting(whole(1), "epochs between checkpoints", changes_numbers=False)
+    fresh: bool = _setting(switch, "train every seed anew, whatever the store has of it", changes_numbers=False)
+    snapshots: bool = _setting(switch, "keep the weights of epochs 1, 2, 3, 5, 8, 13, ...", changes_numbers=False)
+    server_wait: float = _setting(
+        real("a number of 0 or more", lambda seconds: seconds >= 0),
+        "seconds to wait, at the end of a seed, for a tracking server that is away",
+        changes_numbers=False,
+    )
     data_dir: str = _setting(
         word_or("none", None, text), "folder of the data sets, or none: the cache folder", changes_numbers=False
     )

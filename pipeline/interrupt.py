@@ -1,8 +1,17 @@
 """Ctrl-C, SIGTERM and a closed terminal as one exception, so that runs are closed on the way out."""
 
+import os
 import signal
+import sys
+import threading
+import time
 from types import FrameType
 
+import psutil
+
+SHELLS = ("sh", "bash", "dash", "zsh")
+WATCH_SECONDS = 1.0
+SAME_SECONDS = 2.0  # the terminal and mlflow run may each send the signal of one Ctrl-C
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -15,13 +24,45 @@ class Interrupted(BaseException):
 
 
 def raise_on_signals() -> None:
-    """Raise Interrupted at the first signal and ignore those that follow, while the runs are being closed."""
+    """Raise Interrupted at the first signal; while the runs are being closed a second Ctrl-C ends at once.
+
+    Other signals that follow are ignored: `mlflow run` passes one on that the terminal has sent to all.
+    """
     for number in SIGNALS:
         if not (number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN):  # nohup is left in force
             signal.signal(number, _interrupt)
 
 
+def ignore_signals() -> None:
+    """Ignore what may still come once the runs are closed: Python would let it kill the process on its way out."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def end_with_parent() -> None:
+    """Send SIGTERM to this process once the one that started it, or a shell between them, is gone."""
+    ancestors = []
+    for ancestor in psutil.Process().parents():
+        ancestors.append(ancestor)
+        if ancestor.name() not in SHELLS:
+            break
+
+    def watch() -> None:
+        while all(ancestor.is_running() for ancestor in ancestors):
+            time.sleep(WATCH_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
-    for other in SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
+    first = time.monotonic()
+
+    def end_at_once(again: int, _frame: FrameType | None) -> None:
+        if time.monotonic() - first > SAME_SECONDS:
+            os._exit(128 + again)
+
+    ignore_signals()
+    signal.signal(signal.SIGINT, end_at_once)
+    print("closing the runs; Ctrl-C ends at once, and the same command goes on all the same", file=sys.stderr)
     raise Interrupted(number)

@@ -1,13 +1,16 @@
 """Entry point `study`, the project's main: prepare the data, train every seed, aggregate."""
 
+from functools import partial
+
 import click
 
 from pipeline.aggregate import aggregate_seeds, open_study
 from pipeline.config import Config
 from pipeline.execute.local import train_seeds
+from pipeline.execute.queue import Queue
 from pipeline.options import takes_config
 from pipeline.prepare import bring
-from pipeline.tracking.histories import seeds_of_study
+from pipeline.tracking.outbox import patiently
 
 
 @click.command()
@@ -16,5 +19,10 @@ def study(config: Config) -> None:
     """Train all seeds and average them: one study."""
     prepared = bring(config)
     with open_study(config, prepared) as run:
-        train_seeds(config, prepared, run.id)
-        aggregate_seeds(run, config.study_name, seeds_of_study(run.id), config.seeds)
+        queue = Queue(config, config.study_hash(prepared.manifest.digest), run)
+        train_seeds(config, prepared, queue)
+        patiently(partial(_aggregate, config, queue), config.server_wait)
+
+
+def _aggregate(config: Config, queue: Queue) -> None:
+    aggregate_seeds(queue.study, config.study_name, queue.finished(), config.seeds, config.epochs)

@@ -19,7 +19,7 @@ from pipeline.config import Config
 ROOT = Path(__file__).parent.parent
 # the floors from the bottom; a module may import those of its own floor and of the floors below
 FLOORS = (
-    "models data pipeline.measure pipeline.results pipeline.interrupt pipeline.epoch pipeline.values",
+    "models data pipeline.measure pipeline.results pipeline.interrupt pipeline.disk pipeline.epoch pipeline.values",
     "pipeline.hardware pipeline.params pipeline.config pipeline.progress pipeline.options",
     "pipeline.tracking",
     "pipeline.learn pipeline.prepare",

@@ -9,50 +9,67 @@ from multiprocessing.context import SpawnProcess
 
 import click
 
+from data import DataError
 from data.prepared import Prepared
 from pipeline.config import Config
-from pipeline.interrupt import Interrupted, raise_on_signals
+from pipeline.disk import DiskFull
+from pipeline.execute.queue import Queue
+from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
 from pipeline.learn.fit import Diverged
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
+from pipeline.tracking.outbox import ServerAway
+from pipeline.tracking.runs import RunTaken, StoreError
+from pipeline.tracking.starts import Start
 from pipeline.tracking.studies import close_seed
 
+ONE_LINE = (Diverged, DataError, DiskFull, RunTaken, ServerAway, StoreError)
 
-def train_seeds(config: Config, prepared: Prepared, study: str) -> None:
-    """Train every seed below the study's run. What ends one is said, and does not end the others."""
+
+def train_seeds(config: Config, prepared: Prepared, queue: Queue) -> None:
+    """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
     if config.jobs > 1:
-        _side_by_side(config, study)
+        _side_by_side(config, queue)
         return
     progress = Progress(seeds=len(config.seeds), epochs=config.epochs)
-    for seed in config.seeds:
-        _train(config, seed, prepared, progress, study)
+    for start in queue:
+        _train(config, start, prepared, progress, queue.study.id)
+        queue.release(start.seed)
 
 
-def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, study: str) -> None:
+def _train(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str) -> None:
     try:
-        train_seed(config, seed, prepared, progress, study=study)
-    except Diverged as error:
-        click.echo(f"seed {seed} failed: {error}", err=True)
+        train_seed(config, start, prepared, progress, study=study)
+    except ONE_LINE as error:
+        click.echo(f"seed {start.seed} failed: {error}", err=True)
     except Exception:  # one seed's failure must not cost the others
-        click.echo(f"seed {seed} failed:\n{traceback.format_exc()}", err=True)
+        click.echo(f"seed {start.seed} failed:\n{traceback.format_exc()}", err=True)
 
 
-def _side_by_side(config: Config, study: str) -> None:
+def _side_by_side(config: Config, queue: Queue) -> None:
     """Keep `jobs` processes at work; one that is killed costs its own seed alone, which breaks a pool of processes."""
     context = get_context("spawn")  # a fork would share CUDA's and MLflow's state
-    waiting = list(config.seeds)
+    starts = iter(queue)
+    waiting = True
     running: dict[int, tuple[int, SpawnProcess]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < config.jobs:
-                seed = waiting.pop(0)
-                process = context.Process(target=_train_alone, args=(config, seed, study), name=f"seed-{seed}")
+                start = next(starts, None)
+                if start is None:
+                    waiting = False
+                    break
+                process = context.Process(
+                    target=_train_alone, args=(config, start, queue.study.id), name=f"seed-{start.seed}"
+                )
                 process.start()
-                running[process.sentinel] = seed, process
+                running[process.sentinel] = start.seed, process
             wait(running)
             for ended in [sentinel for sentinel, (_seed, process) in running.items() if not process.is_alive()]:
-                _close_if_killed(*running.pop(ended), study)
+                seed, process = running.pop(ended)
+                _close_if_killed(seed, process, queue.study.id)
+                queue.release(seed)
     finally:
         for _seed, process in running.values():
             process.terminate()
@@ -60,15 +77,17 @@ def _side_by_side(config: Config, study: str) -> None:
             process.join()
 
 
-def _train_alone(config: Config, seed: int, study: str) -> None:
+def _train_alone(config: Config, start: Start, study: str) -> None:
     """Train a seed in a process of its own, which takes the data from the cache itself."""
     raise_on_signals()
+    end_with_parent()
     progress = Progress(
-        seeds=len(config.seeds), epochs=config.epochs, jobs=config.jobs, announces=seed == config.seeds[0]
+        seeds=len(config.seeds), epochs=config.epochs, jobs=config.jobs, announces=start.seed == config.seeds[0]
     )
     try:
-        _train(config, seed, bring(config), progress, study)
+        _train(config, start, bring(config), progress, study)
     except Interrupted as error:
+        ignore_signals()
         sys.exit(128 + error.number)
 
 

@@ -1,34 +1,50 @@
-"""Everything a seed needs to go on after an epoch, in one file that `torch.load(weights_only=True)` reads."""
+"""Everything a seed needs to go on after an epoch: what stands in a checkpoint, and putting it back."""
 
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Generator, nn
 
 from pipeline.learn.best import Best
-
-INITIAL = "initial.pt"
-SLOTS = ("slot-a.pt", "slot-b.pt")
+from pipeline.measure.tracker import StepTracker
 
 
-def slot(number: int) -> str:
-    """Return the file of the n-th checkpoint: two take turns, so that the one before is whole while one is written."""
-    return SLOTS[number % 2]
+@dataclass(frozen=True)
+class Learner:
+    """What learns, with everything that changes while it does; `steps` where RWC is measured within epochs."""
 
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    generator: Generator
+    best: Best
+    steps: StepTracker | None = None
 
-def checkpoint(
-    model: nn.Module, optimizer: torch.optim.Optimizer, generator: Generator, epoch: int, best: Best
-) -> dict[str, Any]:
-    """Return weights, momentum, states of all random generators, the epoch that is over, and the best so far.
+    def state(self, epoch: int) -> dict[str, Any]:
+        """Return weights, momentum, states of all random generators, the epoch that is over, and the best so far.
 
-    All are copies, for training goes on while they are written.
-    """
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {
-        "epoch": epoch,
-        "model": deepcopy(model.state_dict()),
-        "optimizer": deepcopy(optimizer.state_dict()),
-        "random": {"torch": torch.get_rng_state(), "cuda": cuda, "loader": generator.get_state()},
-        "best": {"epoch": best.epoch, "accuracy": best.accuracy, "model": best.weights},
-    }
+        All are copies, for training goes on while they are written. `torch.load(weights_only=True)` reads them.
+        """
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        steps = {"steps": deepcopy(self.steps.state())} if self.steps else {}
+        return {
+            "epoch": epoch,
+            "model": deepcopy(self.model.state_dict()),
+            "optimizer": deepcopy(self.optimizer.state_dict()),
+            "random": {"torch": torch.get_rng_state(), "cuda": cuda, "loader": self.generator.get_state()},
+            "best": {"epoch": self.best.epoch, "accuracy": self.best.accuracy, "model": self.best.weights},
+        } | steps
+
+    def restore(self, state: dict[str, Any], *, batches: int) -> None:
+        """Put a state back, so that training, of so many batches an epoch, goes on as if it had not stopped."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"]["torch"])
+        if state["random"]["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["random"]["cuda"])
+        self.generator.set_state(state["random"]["loader"])
+        best = state["best"]
+        self.best.epoch, self.best.accuracy, self.best.weights = best["epoch"], best["accuracy"], best["model"]
+        if self.steps:  # without a state of their own they start at the end of this epoch
+            self.steps.restore(state.get("steps", {"step": batches * state["epoch"], "before": self.steps.weights}))

@@ -27,18 +27,20 @@ def fit(
     *,
     epochs: int,
     precision: str,
-    rwc_every: int | None = None,
+    after: int = 0,
+    steps: StepTracker | None = None,
     watch: Callable[[int, Loader], Batches] = lambda _epoch, loader: loader,
 ) -> Iterator[EpochReport]:
-    """Train on `loaders["train"]`, evaluate on the others, and yield after every epoch, from 1; raise Diverged.
+    """Train on `loaders["train"]`, evaluate on the others, and yield after every epoch; raise Diverged.
+
+    The first epoch is the one after `after`: 1, or where a checkpoint goes on.
 
     `watch` wraps the training batches of an epoch, for a progress bar. Training accuracy is that of the batches as they
-    were trained on. `rwc_every` measures RWC every so many steps as well.
+    were trained on. `steps` measures RWC within epochs as well.
     """
     tracker = LayerTracker(model)
-    steps = StepTracker(model, every=rwc_every) if rwc_every else None
     started = time.perf_counter()
-    for epoch in range(1, epochs + 1):
+    for epoch in range(after + 1, epochs + 1):
         scores = {"train": train_pass(model, watch(epoch, loaders["train"]), optimizer, epoch, precision, steps)}
         for part, loader in loaders.items():
             if part != "train":

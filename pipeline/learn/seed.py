@@ -1,105 +1,105 @@
 """One seed, from a configuration to a finished run."""
 
 from functools import partial
+from pathlib import Path
 
-import torch
-from torch import nn
-
-from data.loader import Loader, load
+from data.loader import Loader
 from data.prepared import Prepared
 from models import ARCHITECTURES
-from models.pretrained import copy_equal, imagenet_weights
 from pipeline.config import Config
-from pipeline.hardware import make_repeatable
+from pipeline.interrupt import Interrupted
 from pipeline.learn.best import Best
-from pipeline.learn.checkpoint import INITIAL, checkpoint, slot
+from pipeline.learn.checkpoint import Learner
 from pipeline.learn.classifier import Classifier
 from pipeline.learn.fit import fit
+from pipeline.learn.setup import set_up
 from pipeline.progress import Progress
 from pipeline.tracking.background import Background
-from pipeline.tracking.runs import CONFIG, STUDY, open_run
+from pipeline.tracking.checkpoints import INITIAL, State, slot_of, snapshot_of
+from pipeline.tracking.outbox import FOLDER, Outbox
+from pipeline.tracking.runs import CONFIG, SEED, STOPPED, STUDY, open_run
 from pipeline.tracking.seeds import SeedLog
+from pipeline.tracking.starts import Start
 
 
-def train_seed(config: Config, seed: int, prepared: Prepared, progress: Progress, *, study: str | None = None) -> None:
-    """Train one seed in a run of its own, below the study's run where there is one."""
-    tags = {STUDY: config.study_hash(prepared.manifest.digest)}
-    with open_run("seed", f"seed-{seed}", tags=tags, parent=study) as run:
-        run.log_params(config.as_text() | {"seed": str(seed)})
+def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str | None = None) -> None:
+    """Train one seed, from its first epoch or from where another process left it, below the study's run if any."""
+    tags = {STUDY: config.study_hash(prepared.manifest.digest), SEED: str(start.seed)}
+    with open_run("seed", f"seed-{start.seed}", tags=tags, parent=study, run_id=start.own_run) as run:
+        run.log_params(config.as_text() | {"seed": str(start.seed)})
         run.log_text(config.as_yaml(), CONFIG)
         run.log_dataset(prepared.manifest, "train")
-        log = SeedLog(run, ARCHITECTURES[config.model_name].group_of)
-        progress.begin(seed)
-        best = _train(config, seed, prepared, progress, log)
+        outbox = Outbox(run, Path(config.data_dir) / FOLDER)
+        log = SeedLog(run, outbox, ARCHITECTURES[config.model_name].group_of)
+        progress.begin(start.seed)
+        best = _train(config, start, prepared, progress, log)
+        outbox.close(config.server_wait)
         _log_best(config, prepared, log, best)
 
 
-def _train(config: Config, seed: int, prepared: Prepared, progress: Progress, log: SeedLog) -> Best:
-    loaders, model, optimizer, generator = set_up(config, seed, prepared)
-    log.log_state(model.state_dict(), INITIAL)
-    best, saved = Best(), 0
+def _train(config: Config, start: Start, prepared: Prepared, progress: Progress, log: SeedLog) -> Best:
+    loaders, learner = set_up(config, start.seed, prepared)
+    after = _go_on(config, start, loaders, learner, log)
     reports = fit(
-        model,
+        learner.model,
         loaders,
-        optimizer,
-        epochs=config.epochs,
+        learner.optimizer,
+        epochs=after if _reached(config, learner.best) else config.epochs,
         precision=config.precision,
-        rwc_every=config.rwc_every,
+        after=after,
+        steps=learner.steps,
         watch=progress.watch,
     )
-    with Background() as background:
-        for report in reports:
-            progress.report(report)
-            best.update(report, model)
-            reached = config.target_val_acc is not None and report.deciding_accuracy >= config.target_val_acc
-            states = {}
-            if reached or report.epoch % config.checkpoint_every == 0 or report.epoch == config.epochs:
-                states[slot(saved)] = checkpoint(model, optimizer, generator, report.epoch, best)
-                saved += 1
-            background.submit(partial(log.log_epoch, report, states))
-            if reached:
-                break
-    return best
+    unsaved: dict[str, State] = {}
+    try:
+        with Background() as background:
+            for report in reports:
+                progress.report(report)
+                learner.best.update(report, learner.model)
+                state = learner.state(report.epoch)
+                slot = {slot_of(report.epoch, config.checkpoint_every): state}
+                due = _is_due(config, report.epoch, learner.best)
+                files = _snapshot(config, report.epoch, state) | (slot if due else {})
+                background.submit(partial(log.log_epoch, report, files))
+                unsaved = {} if due else slot  # of an epoch that is being logged, never of one that is not
+                if _reached(config, learner.best):
+                    break
+    except Interrupted:
+        log.save(unsaved)
+        raise
+    if _reached(config, learner.best):
+        log.outbox.add_tags({STOPPED: "target_val_acc"})
+    return learner.best
 
 
-def set_up(
-    config: Config, seed: int, prepared: Prepared
-) -> tuple[dict[str, Loader], nn.Module, torch.optim.Optimizer, torch.Generator]:
-    """Return the loaders, the model, its optimizer, and the generator that the loaders draw from."""
-    make_repeatable(config.device, config.threads)
-    torch.manual_seed(seed)
-    device = torch.device(config.device)
-    generator = torch.Generator(device).manual_seed(seed)
-    loaders = load(prepared, batch_size=config.batch_size, val_split=config.val_split, generator=generator)
-    model = _build(config, prepared).to(device).to(memory_format=torch.channels_last)
-    if config.compile:
-        _compile(model)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
-    )
-    return loaders, model, optimizer, generator
+def _go_on(config: Config, start: Start, loaders: dict[str, Loader], learner: Learner, log: SeedLog) -> int:
+    """Put learner and log where the run to go on from stood; return the epoch that was over there, 0 at the start."""
+    state = start.load()
+    if start.own_run is None or state is None:
+        log.save({INITIAL: learner.model.state_dict()})
+    if start.own_run:
+        log.go_on(state)
+    elif state:
+        log.copy(start.snapshots(), state, slot_of(state["epoch"], config.checkpoint_every))
+    if state is None:
+        return 0
+    learner.restore(state, batches=len(loaders["train"]))
+    epoch: int = state["epoch"]
+    return epoch
 
 
-def _compile(model: nn.Module) -> None:
-    """Compile in place: the names of the parameters stay, and with them layers, checkpoints and measurements.
-
-    Shapes are static: torch's automatic ones keep a graph of the first size beside one of all sizes, and which one a
-    batch meets may depend on the seeds before it. So there are five graphs at most, for all seeds together: whole and
-    last batches of training, whole batches of evaluation, the last ones of val and of test; torch gives up at eight.
-    There is no mode: the others add kernels chosen by timing them, which changes bits, or CUDA graphs. The fallback
-    draws dropout as it is drawn uncompiled.
-    """
-    model.compile(dynamic=False, options={"fallback_random": True})
+def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:
+    file = snapshot_of(epoch) if config.snapshots else None
+    return {file: state["model"]} if file else {}
 
 
-def _build(config: Config, prepared: Prepared) -> nn.Module:
-    architecture = ARCHITECTURES[config.model_name]
-    manifest = prepared.manifest
-    model = architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
-    if config.pretrained:
-        fresh = copy_equal(model, imagenet_weights(architecture))
-        print(f"not from ImageNet: {', '.join(fresh)}")
-    return model
+def _is_due(config: Config, epoch: int, best: Best) -> bool:
+    return _reached(config, best) or epoch % config.checkpoint_every == 0 or epoch == config.epochs
+
+
+def _reached(config: Config, best: Best) -> bool:
+    """Say whether the target is reached: training stops at once, so that the best so far tells."""
+    return config.target_val_acc is not None and best.accuracy >= config.target_val_acc
 
 
 def _log_best(config: Config, prepared: Prepared, log: SeedLog, best: Best) -> None:

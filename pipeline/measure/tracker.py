@@ -1,6 +1,7 @@
 """Follows the layers of any model through any training loop: call `epoch_end()` after every epoch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -50,6 +51,16 @@ class StepTracker(LayerTracker):
         self.step += 1
         if self.step % self.every == 0:
             self._waiting[self.step] = self._advance()[0]
+
+    def state(self) -> dict[str, Any]:
+        """Return, not copied, what going on needs: the step, and the weights at the last measurement."""
+        return {"step": self.step, "before": self.before}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, at the end of an epoch."""
+        self.step = state["step"]
+        for layer, weight in self.before.items():
+            weight.copy_(state["before"][layer])
 
     def collect(self) -> dict[int, dict[str, float]]:
         """Return {step: {layer: RWC}} of the steps that were measured since the last call; steps count from 1."""

@@ -1,7 +1,7 @@
 """The runs of a study's seeds, found and read back."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -11,14 +11,13 @@ import pandas as pd
 import yaml
 from mlflow.entities import Run as StoredRun
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 from pipeline.results.statistics import Histories
-from pipeline.tracking.runs import CONFIG, KIND, PARENT, STUDY
+from pipeline.tracking.checkpoints import Slot, slots
+from pipeline.tracking.liveness import is_alive
+from pipeline.tracking.runs import CONFIG, KIND, PARENT, SEED, STOPPED, STUDY, current_experiment, search
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, read_table, stack
 from pipeline.values import distinct_seeds
-
-PAGE = 1000
 
 
 class RunNotFound(Exception):
@@ -32,12 +31,36 @@ class StoredStudy(NamedTuple):
 
 
 class StoredSeed(NamedTuple):
+    """A seed's run: `epochs` were asked of it, `checkpoints` are those that its tags name, the newest first."""
+
     id: str
     number: int
     epochs: int
-    finished: bool
+    status: str
     parent: str | None
     artifacts: str
+    tags: Mapping[str, str]
+
+    @property
+    def finished(self) -> bool:
+        return self.status == "FINISHED"
+
+    @property
+    def reached_target(self) -> bool:
+        return STOPPED in self.tags
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process is at work on it."""
+        return self.status == "RUNNING" and is_alive(self.tags)
+
+    @property
+    def checkpoints(self) -> list[Slot]:
+        return slots(self.tags)
+
+    def newest(self, last: int) -> int:
+        """Return the epoch of the newest checkpoint up to an epoch, or 0."""
+        return next((slot.epoch for slot in self.checkpoints if slot.epoch <= last), 0)
 
 
 def find_study(run_id: str) -> StoredStudy:
@@ -63,46 +86,43 @@ def find_study(run_id: str) -> StoredStudy:
 def seeds_of_study(run_id: str) -> list[StoredSeed]:
     """Return the newest run of each seed below a study's run, in the order of the seeds."""
     experiment = mlflow.MlflowClient().get_run(run_id).info.experiment_id
-    return _one_a_seed(experiment, f"tags.`{PARENT}` = '{run_id}'")
+    return _one_a_seed(_seeds(f"tags.`{PARENT}` = '{run_id}'", experiment))
 
 
 def seeds_of_settings(study_hash: str) -> list[StoredSeed]:
     """Return the newest run of each seed trained with these settings, finished ones first; raise RunNotFound."""
-    experiment = str(_get_experiment_id())
-    seeds = _one_a_seed(experiment, f"tags.`{STUDY}` = '{study_hash}'")
+    seeds = _one_a_seed(runs_of_settings(study_hash))
     if not any(seed.finished for seed in seeds):
         raise RunNotFound(
-            f"experiment {experiment} on {mlflow.get_tracking_uri()} has no finished seed with these settings: "
-            "train one with the same settings, or name a study with -P study=<run id>"
+            f"experiment {current_experiment()} on {mlflow.get_tracking_uri()} has no finished seed with these "
+            "settings: train one with the same settings, or name a study with -P study=<run id>"
         )
     return seeds
 
 
-def read_histories(seeds: Sequence[StoredSeed]) -> Histories:
-    """Read the two tables of every seed: two downloads a seed, however many metrics they hold."""
-    return Histories(_table_of_all(seeds, EPOCH_TABLE), _table_of_all(seeds, LAYER_TABLE))
+def runs_of_settings(study_hash: str, seed: int | None = None) -> list[StoredSeed]:
+    """Return all runs of seeds, or of one seed, with these settings, in the order in which they started."""
+    one = "" if seed is None else f" and tags.`{SEED}` = '{seed}'"
+    return _seeds(f"tags.`{STUDY}` = '{study_hash}'{one}")
 
 
-def _one_a_seed(experiment: str, condition: str) -> list[StoredSeed]:
-    client = mlflow.MlflowClient()
-    found: list[StoredRun] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment],
-            f"tags.`{KIND}` = 'seed' and {condition}",
-            max_results=PAGE,
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        found += page
-        token = page.token
-        if not token:
-            break
-    seeds = [_stored_seed(run) for run in found if {"seed", "epochs"} <= set(run.data.params)]
-    seeds.sort(key=lambda seed: seed.finished)  # stable: the newest finished one comes last
-    by_number = {seed.number: seed for seed in seeds}
+def read_histories(seeds: Sequence[StoredSeed], epochs: int | None = None) -> Histories:
+    """Read the two tables of every seed, all epochs or the first: two downloads a seed, however many metrics."""
+    tables = [_table_of_all(seeds, name) for name in (EPOCH_TABLE, LAYER_TABLE)]
+    if epochs is not None:
+        tables = [table[table["epoch"] <= epochs].reset_index(drop=True) for table in tables]
+    return Histories(*tables)
+
+
+def _one_a_seed(seeds: Sequence[StoredSeed]) -> list[StoredSeed]:
+    newest_finished_last = sorted(seeds, key=lambda seed: seed.finished)  # stable
+    by_number = {seed.number: seed for seed in newest_finished_last}
     return [by_number[number] for number in sorted(by_number)]
+
+
+def _seeds(condition: str, experiment: str | None = None) -> list[StoredSeed]:
+    found = search(f"tags.`{KIND}` = 'seed' and {condition}", experiment)
+    return [_stored_seed(run) for run in found if {"seed", "epochs"} <= set(run.data.params)]
 
 
 def _stored_seed(run: StoredRun) -> StoredSeed:
@@ -110,9 +130,10 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         id=run.info.run_id,
         number=int(_as_given(run, "seed")),
         epochs=int(_as_given(run, "epochs")),
-        finished=run.info.status == "FINISHED",
+        status=run.info.status,
         parent=run.data.tags.get(PARENT),
         artifacts=run.info.artifact_uri,
+        tags=run.data.tags,
     )
 
 

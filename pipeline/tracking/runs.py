@@ -3,26 +3,43 @@
 import json
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from time import time
+from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Param, RunTag
+from mlflow.entities import Run as StoredRun
+from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 from data.manifest import Manifest
+from pipeline.disk import room
 from pipeline.interrupt import Interrupted
+from pipeline.tracking.liveness import heartbeat, signs_of_life
 
 KIND = "layerwise.kind"
 STUDY = "layerwise.study"
 SEEDS = "layerwise.seeds"
+SEED = "layerwise.seed"
+STOPPED = "layerwise.stopped"
 CONFIG = "config.yaml"
 PARENT = "mlflow.parentRunId"
+SECONDS = "epoch_seconds"
+PAGE = 1000
+
+
+class StoreError(Exception):
+    """The tracking store does not answer, or refuses; the message is one line and names the remedy."""
+
+
+class RunTaken(Exception):
+    """Another process works on the run by now; the message is one line."""
 
 
 class PreparedDataset(MetaDataset):
@@ -53,10 +70,6 @@ class Run:
         new = [Param(name, value) for name, value in params.items() if name not in known]
         self.client.log_batch(self.id, params=new)
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        now = int(time() * 1000)
-        self.client.log_batch(self.id, metrics=[Metric(key, value, now, step) for key, value in metrics.items()])
-
     def log_files(self, path: Path, artifact_path: str | None = None) -> None:
         """Upload a file, or what a folder holds."""
         log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
@@ -72,6 +85,18 @@ class Run:
         """Log the data set as an input of the run, which must be the active one."""
         mlflow.log_input(PreparedDataset(manifest), context=context)
 
+    def tags(self) -> dict[str, str]:
+        tags: dict[str, str] = self.client.get_run(self.id).data.tags
+        return tags
+
+    def room_for(self, path: Path) -> AbstractContextManager[None]:
+        """Return a context that raises DiskFull where artifacts lie on this machine and a file does not fit."""
+        location = urlparse(self.artifact_location(""))
+        there = next((folder for folder in Path(unquote(location.path)).parents if folder.is_dir()), None)
+        if location.scheme not in ("", "file") or there is None:
+            return nullcontext()
+        return room(there, path.name, path.stat().st_size)
+
     def artifact_location(self, path: str) -> str:
         return f"{self.client.get_run(self.id).info.artifact_uri}/{path}"
 
@@ -81,28 +106,96 @@ class Run:
         return uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
 
 
+def current_experiment() -> str:
+    return str(_get_experiment_id())
+
+
+@contextmanager
+def reaching_store() -> Iterator[None]:
+    """Raise StoreError in place of what MLflow and the connection raise."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise StoreError(
+            f"the tracking store {mlflow.get_tracking_uri()} cannot be used ({first_line(error)}): start it, or set "
+            "MLFLOW_TRACKING_URI, and where it asks for them MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        ) from error
+
+
+@reaching_store()
+def search(condition: str, experiment: str | None = None) -> list[StoredRun]:
+    """Return all runs for which a condition holds, of the current experiment or another, by the time of their start."""
+    client = mlflow.MlflowClient()
+    found: list[StoredRun] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment or current_experiment()],
+            condition,
+            max_results=PAGE,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in one line that is short enough to read."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def logged_seconds(run: Run) -> dict[int, float]:
+    """Return {epoch: its seconds} of the epochs whose metrics a run has: they come in one batch, the seconds last."""
+    return {point.step: point.value for point in run.client.get_metric_history(run.id, SECONDS)}
+
+
 @contextmanager
 def open_run(
-    kind: str, name: str, *, tags: Mapping[str, str] | None = None, parent: str | None = None
+    kind: str,
+    name: str,
+    *,
+    tags: Mapping[str, str] | None = None,
+    parent: str | None = None,
+    run_id: str | None = None,
 ) -> Iterator[Run]:
-    """Open the run that `mlflow run` has made for this process, or a new one, and close it whatever happens."""
-    all_tags = {KIND: kind, **(tags or {}), **({PARENT: parent} if parent else {})}
+    """Open a run, and close it whatever happens: the one named, that of `mlflow run` for this process, or a new one."""
+    all_tags = {KIND: kind, **signs_of_life(), **(tags or {}), **({PARENT: parent} if parent else {})}
     client = mlflow.MlflowClient()
-    run_id = os.environ.pop("MLFLOW_RUN_ID", None)
+    run_id = run_id or os.environ.pop("MLFLOW_RUN_ID", None)
     if run_id is None:
-        experiment = str(_get_experiment_id())
-        run_id = client.create_run(experiment, tags=resolve_tags(all_tags), run_name=name).info.run_id
+        with reaching_store():
+            experiment = current_experiment()
+            run_id = client.create_run(experiment, tags=resolve_tags(all_tags), run_name=name).info.run_id
     status = "FAILED"
     try:
-        mlflow.start_run(run_id, run_name=name, tags=all_tags, nested=parent is not None)
-        yield Run(run_id)
+        with reaching_store():
+            mlflow.start_run(run_id, run_name=name, tags=all_tags, nested=parent is not None)
+        with heartbeat(run_id):
+            yield Run(run_id)
         status = "FINISHED"
     except Interrupted:
         status = "KILLED"
         raise
+    except RunTaken:
+        status = "RUNNING"  # it is the other's now
+        raise
     finally:
+        _close(client, run_id, status)
+
+
+def _close(client: mlflow.MlflowClient, run_id: str, status: str) -> None:
+    """End a run; where the server does not answer, it stays RUNNING until the same command takes it over."""
+    try:
         active = mlflow.active_run()
         if active is not None and active.info.run_id == run_id:
             mlflow.end_run(status)
         else:
             client.set_terminated(run_id, status)
+    except Exception as error:
+        if status == "FINISHED":
+            raise
+        print(f"the run {run_id} could not be marked {status}: {first_line(error)}", file=sys.stderr)

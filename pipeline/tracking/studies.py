@@ -8,23 +8,46 @@ from time import time
 import mlflow
 import pandas as pd
 from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
 
 from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
 from pipeline.tracking.histories import StoredSeed, seeds_of_study
 from pipeline.tracking.keys import group_key, layer_keys
-from pipeline.tracking.runs import PARENT
+from pipeline.tracking.liveness import is_alive
+from pipeline.tracking.runs import PARENT, STUDY, Run, search
 
 MEANS = "layerwise.means"
 BATCH = 1000
 Points = dict[tuple[str, int], float]
 
 
-def adopt(study_id: str, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
-    """Hang the runs of seeds below a study's run; return the seeds that had another study, and which."""
-    client = mlflow.MlflowClient()
+def adopt(study: Run, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
+    """Hang the runs of seeds below a study's run, unless they hang below a newer one; return who had another study."""
+    client = study.client
+    started = client.get_run(study.id).info.start_time
+    moved = []
     for seed in seeds:
-        client.set_tag(seed.id, PARENT, study_id)
-    return [(seed.number, seed.parent) for seed in seeds if seed.parent]
+        if seed.parent == study.id or (seed.parent and _started(client, seed.parent) > started):
+            continue
+        client.set_tag(seed.id, PARENT, study.id)
+        if seed.parent:
+            moved.append((seed.number, seed.parent))
+    return moved
+
+
+def _started(client: mlflow.MlflowClient, run_id: str) -> int:
+    try:
+        started: int = client.get_run(run_id).info.start_time
+    except MlflowException:  # it is deleted for good
+        return 0
+    return started
+
+
+def close_dead(study_hash: str) -> None:
+    """Mark the runs of these settings whose process is gone as KILLED: nobody else will."""
+    for run in search(f"tags.`{STUDY}` = '{study_hash}' and attributes.status = 'RUNNING'"):
+        if not is_alive(run.data.tags):
+            mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
 
 
 def close_seed(study_id: str, seed: int) -> None:

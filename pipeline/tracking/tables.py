@@ -21,17 +21,29 @@ NUMBERS = ("seed", "epoch", "value")
 
 
 class Table:
-    """A table that grows by the epoch, as CSV: a float has the digits that make it the same float again."""
+    """A table that grows by the epoch, as CSV: a float has the digits that make it the same float again.
 
-    def __init__(self, name: str) -> None:
-        self.name, self.empty = name, True
+    `text` is what it begins with, up to the epoch `last`.
+    """
+
+    def __init__(self, name: str, text: str = "", last: int = 0) -> None:
+        self.name = name
         self._text = StringIO()
         self._writer = csv.writer(self._text, lineterminator="\n")
         self._writer.writerow(COLUMNS[name])
+        rows = csv.reader(StringIO(text))
+        next(rows, None)
+        self._writer.writerows(row for row in rows if int(row[0]) <= last)
 
     def add(self, rows: Iterable[Sequence[object]]) -> None:
-        self.empty = False
         self._writer.writerows(rows)
+
+    def rows(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(StringIO(self.text)))
+
+    @property
+    def empty(self) -> bool:
+        return self.text.count("\n") <= 1
 
     @property
     def text(self) -> str:

@@ -13,6 +13,7 @@ from mlflow.entities import Run
 
 from pipeline.config import load
 from pipeline.execute.local import train_seeds
+from pipeline.execute.queue import Queue
 from pipeline.prepare import bring
 from pipeline.tracking.runs import open_run
 
@@ -53,9 +54,11 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(
     options: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     for jobs in (1, 2):
-        config = load(options | TWO | {"jobs": jobs, "target_val_acc": "none"})
+        config = load(options | TWO | {"jobs": jobs, "target_val_acc": "none", "fresh": "true"})
         with open_run("study", f"jobs-{jobs}") as study:
-            train_seeds(config, bring(config), study.id)
+            prepared = bring(config)
+            queue = Queue(config, config.study_hash(prepared.manifest.digest), study)
+            train_seeds(config, prepared, queue)
         assert capfd.readouterr().out.count("the study: 2 seeds x 2 epochs") == 1
     client = mlflow.MlflowClient()
     seeds = runs("seed")

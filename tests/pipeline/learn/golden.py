@@ -42,13 +42,11 @@ def losses(model_name: str, steps: int) -> list[str]:
     from data.prepared import prepare
     from pipeline.config import load
     from pipeline.learn.fit import fit
-    from pipeline.learn.seed import set_up
+    from pipeline.learn.setup import set_up
 
     with TemporaryDirectory() as folder:
         config = load(SETTINGS | {"model_name": model_name, "data_dir": folder})
-        loaders, model, optimizer, _generator = set_up(
-            config, 0, prepare(config.data, Path(folder), lambda _line: None)
-        )
+        loaders, learner = set_up(config, 0, prepare(config.data, Path(folder), lambda _line: None))
         seen, by_step = [], []
 
         def watch(_epoch, loader):
@@ -60,8 +58,10 @@ def losses(model_name: str, steps: int) -> list[str]:
             if module.training:
                 by_step.append(cross_entropy(logits.detach(), seen[-1]).item().hex())
 
-        model.register_forward_hook(record)
-        list(fit(model, {"train": loaders["train"]}, optimizer, epochs=1, precision="fp32", watch=watch))
+        learner.model.register_forward_hook(record)
+        list(
+            fit(learner.model, {"train": loaders["train"]}, learner.optimizer, epochs=1, precision="fp32", watch=watch)
+        )
     return by_step
 
 

@@ -1,5 +1,6 @@
 """A checkpoint holds everything: whoever goes on from it gets the bits of the run that was not interrupted."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -10,47 +11,60 @@ from data.npz import npz_dataset
 from data.prepared import Prepared, prepare
 from pipeline.epoch import EpochReport
 from pipeline.learn.best import Best
-from pipeline.learn.checkpoint import checkpoint, slot
+from pipeline.learn.checkpoint import Learner
 from pipeline.learn.fit import fit
+from pipeline.measure.tracker import StepTracker
 
-Parts = tuple[nn.Module, torch.optim.Optimizer, Generator, dict[str, Loader]]
+BATCHES = 5
 
 
-def start(prepared: Prepared, seed: int) -> Parts:
+def start(prepared: Prepared, seed: int) -> tuple[Learner, dict[str, Loader]]:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Flatten(), nn.Linear(1024, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
     generator = Generator().manual_seed(seed)
-    return model, optimizer, generator, load(prepared, batch_size=10, val_split=0, generator=generator)
+    learner = Learner(model, optimizer, generator, Best(), StepTracker(model, every=3))
+    return learner, load(prepared, batch_size=10, val_split=0, generator=generator)
+
+
+def train(learner: Learner, loaders: dict[str, Loader], *, after: int = 0) -> Iterator[EpochReport]:
+    yield from fit(
+        learner.model, loaders, learner.optimizer, epochs=4, precision="fp32", after=after, steps=learner.steps
+    )
 
 
 def numbers(report: EpochReport) -> tuple[object, ...]:
-    return report.losses, report.accuracies, report.layers
+    return report.epoch, report.losses, report.accuracies, report.layers, report.steps
 
 
 def test_going_on_from_a_checkpoint_gives_the_same_bits(tiny_npz: Path, tmp_path: Path) -> None:
     prepared = prepare(npz_dataset(tiny_npz), tmp_path)
-    model, optimizer, generator, loaders = start(prepared, seed=0)
-    best, reports = Best(), []
-    for report in fit(model, loaders, optimizer, epochs=4, precision="fp32"):
+    learner, loaders = start(prepared, seed=0)
+    reports = []
+    for report in train(learner, loaders):
         reports.append(report)
-        best.update(report, model)
+        learner.best.update(report, learner.model)
         if report.epoch == 2:
-            torch.save(checkpoint(model, optimizer, generator, 2, best), tmp_path / slot(0))
+            torch.save(learner.state(2), tmp_path / "slot.pt")
 
-    state = torch.load(tmp_path / slot(0), weights_only=True)
-    model, optimizer, generator, loaders = start(prepared, seed=99)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["random"]["torch"])
-    generator.set_state(state["random"]["loader"])
-    again = list(fit(model, loaders, optimizer, epochs=2, precision="fp32"))
-    assert [numbers(report) for report in again] == [numbers(report) for report in reports[2:]]
+    state = torch.load(tmp_path / "slot.pt", weights_only=True)
+    again, loaders = start(prepared, seed=99)
+    again.restore(state, batches=BATCHES)
     assert state["epoch"] == 2
+    assert (again.best.epoch, again.best.accuracy) == (state["best"]["epoch"], state["best"]["accuracy"])
+    assert list(map(numbers, train(again, loaders, after=2))) == list(map(numbers, reports[2:]))
+    assert [step for report in reports[2:] for step in report.steps] == [12, 15, 18]  # not where an epoch ends
 
 
-def test_slots_take_turns() -> None:
-    assert [slot(number) for number in range(3)] == ["slot-a.pt", "slot-b.pt", "slot-a.pt"]
+def test_a_checkpoint_without_steps_lets_them_begin_at_its_epoch(tiny_npz: Path, tmp_path: Path) -> None:
+    prepared = prepare(npz_dataset(tiny_npz), tmp_path)
+    learner, _loaders = start(prepared, seed=0)
+    state = learner.state(2)
+    del state["steps"]
+    learner.restore(state, batches=BATCHES)
+    assert learner.steps is not None
+    assert learner.steps.step == 2 * BATCHES
+    assert all(torch.equal(learner.steps.before[layer], weight) for layer, weight in learner.steps.weights.items())
 
 
 def report(epoch: int, **accuracies: float) -> EpochReport:

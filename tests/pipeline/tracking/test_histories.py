@@ -4,6 +4,7 @@ import inspect
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -16,6 +17,7 @@ from pipeline.epoch import EpochReport
 from pipeline.results.statistics import over_seeds
 from pipeline.tracking import studies
 from pipeline.tracking.histories import find_study, read_histories, seeds_of_settings, seeds_of_study
+from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import Run, open_run
 from pipeline.tracking.seeds import SeedLog
 from pipeline.tracking.studies import log_means
@@ -41,10 +43,11 @@ def log_seed(
 ) -> Run:
     with open_run("seed", f"seed-{seed}", tags={"layerwise.study": HASH}, parent=study) as run:
         run.log_params({"seed": str(seed), "epochs": str(epochs)})
-        log = SeedLog(run, lambda layer: "early" if layer == "b" else "")
+        log = SeedLog(run, Outbox(run, Path("outbox")), lambda layer: "early" if layer == "b" else "")
         for epoch in range(1, epochs + 1):
             log.log_epoch(report(epoch, rwc))
-        log.log_tables()
+        log.add_tables()
+        log.outbox.close(0)
         if fail:
             raise RuntimeError("on purpose")
     return run

@@ -1,0 +1,38 @@
+"""Room on disk: whether there is enough of it, and which disk lacks how much."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MEGA = 1_000_000
+
+
+class DiskFull(Exception):
+    """The message is one line: which disk, how much is missing, and what to do."""
+
+
+@contextmanager
+def room(folder: Path, what: str, size: int = 0) -> Iterator[None]:
+    """Raise DiskFull before, or in place of, the error of writing `what`, of so many bytes, into an existing folder."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise _full(folder, what, size, free)
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch.save raises the latter
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or shutil.disk_usage(folder).free < size:
+            raise _full(folder, what, size, shutil.disk_usage(folder).free) from error
+        raise
+
+
+def _full(folder: Path, what: str, size: int, free: int) -> DiskFull:
+    missing = (
+        f"takes {size / MEGA:,.1f} MB, {max(size - free, 0) / MEGA:,.1f} MB are missing" if size else "has no room"
+    )
+    return DiskFull(
+        f"the disk of {folder} is full ({free / MEGA:,.1f} MB free): {what} {missing}; "
+        "make room, and the same command goes on"
+    )

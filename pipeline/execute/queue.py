@@ -1,0 +1,80 @@
+"""The seeds of a study, one after another as they can be trained: none that is finished, none that another has."""
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from pipeline.config import Config
+from pipeline.tracking.claims import Claims
+from pipeline.tracking.histories import StoredSeed, runs_of_settings
+from pipeline.tracking.outbox import FOLDER, patiently, send_left
+from pipeline.tracking.runs import Run
+from pipeline.tracking.starts import Start, choose
+from pipeline.tracking.studies import adopt, close_dead
+
+POLL_SECONDS = 5.0
+
+
+class Queue:
+    """Where each seed starts, by what the store holds; every one handed out is claimed for the study's run."""
+
+    def __init__(self, config: Config, study_hash: str, study: Run) -> None:
+        self.config, self.study_hash, self.study = config, study_hash, study
+        self.claims = Claims(study, study_hash)
+        self.ignored = {run.id for run in runs_of_settings(study_hash)} if config.fresh else set[str]()
+        close_dead(study_hash)
+
+    def __iter__(self) -> Iterator[Start]:
+        """Yield the start of every seed that needs training, once nobody else trains it; wait for those of others."""
+        waiting, said = list(self.config.seeds), self._say_all()
+        while waiting:
+            for seed in list(waiting):
+                start = patiently(partial(self._take, seed), self.config.server_wait)
+                if str(start) != said[seed]:
+                    click.echo(start)
+                    said[seed] = str(start)
+                if start.busy:
+                    continue
+                waiting.remove(seed)
+                if start.done and start.source:
+                    adopt(self.study, [start.source])
+                else:
+                    yield start
+            if waiting:
+                time.sleep(POLL_SECONDS)
+
+    def release(self, seed: int) -> None:
+        """Let others have a seed that this study is done with."""
+        patiently(partial(self.claims.release, seed), self.config.server_wait)
+
+    def finished(self) -> list[StoredSeed]:
+        """Return the finished runs of the study's seeds, whoever trained them."""
+        runs = self._runs()
+        starts = [self._choose(seed, runs) for seed in self.config.seeds]
+        return [start.source for start in starts if start.done and start.source]
+
+    def _say_all(self) -> dict[int, str]:
+        runs = self._runs()
+        said = {seed: str(self._choose(seed, runs)) for seed in self.config.seeds}
+        click.echo("\n".join(said.values()))
+        return said
+
+    def _take(self, seed: int) -> Start:
+        start = self._choose(seed, self._runs(seed))
+        if start.done or start.busy:
+            return start
+        if not self.claims.take(seed):
+            return Start(seed, self.config.epochs, busy=True)
+        for run in self._runs(seed):
+            if not run.finished:
+                send_left(run.id, Path(self.config.data_dir) / FOLDER, self.config.server_wait)
+        return self._choose(seed, self._runs(seed))
+
+    def _choose(self, seed: int, runs: Sequence[StoredSeed]) -> Start:
+        return choose(seed, self.config.epochs, [run for run in runs if run.number == seed], in_place=True)
+
+    def _runs(self, seed: int | None = None) -> list[StoredSeed]:
+        return [run for run in runs_of_settings(self.study_hash, seed) if run.id not in self.ignored]

@@ -1,0 +1,85 @@
+"""The two checkpoint slots of a seed's run: a tag a slot names its epoch and its sha256, once it is uploaded."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import torch
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from data.manifest import file_sha256
+from pipeline.tracking.runs import first_line
+
+CHECKPOINTS = "checkpoints"
+INITIAL = "initial.pt"
+SLOTS = ("slot-a.pt", "slot-b.pt")
+TAG = "layerwise.checkpoint"
+State = dict[str, Any]
+
+
+class Slot(NamedTuple):
+    """A slot as its tag describes it."""
+
+    file: str
+    epoch: int
+    sha256: str
+
+
+def slot_tag(file: str, epoch: int, sha256: str) -> dict[str, str]:
+    return {f"{TAG}.{Path(file).stem}": f"epoch {epoch} sha256 {sha256}"}
+
+
+def slots(tags: Mapping[str, str]) -> list[Slot]:
+    """Return the slots that tags name, the newest first."""
+    named = []
+    for file in SLOTS:
+        match = re.fullmatch(r"epoch (\d+) sha256 ([0-9a-f]{64})", tags.get(f"{TAG}.{Path(file).stem}", ""))
+        if match:
+            named.append(Slot(file, int(match[1]), match[2]))
+    return sorted(named, key=lambda slot: -slot.epoch)
+
+
+def slot_of(epoch: int, every: int) -> str:
+    """Return the file of the checkpoint after an epoch, written every so many: the one before is in the other file."""
+    return SLOTS[(-(-epoch // every) - 1) % len(SLOTS)]
+
+
+def snapshot_of(epoch: int) -> str | None:
+    """Return the file of the weights alone after an epoch of the Fibonacci numbers 1, 2, 3, 5, 8, 13, ..."""
+    before, number = 1, 1
+    while number < epoch:
+        before, number = number, before + number
+    return f"weights-{epoch:04}.pt" if number == epoch else None
+
+
+def newest_whole(artifacts: str, tags: Mapping[str, str], *, last: int, say: Callable[[str], None]) -> State | None:
+    """Return the newest checkpoint of a run, up to epoch `last`, that is as its tag says; say which ones are not."""
+    for slot in slots(tags):
+        if slot.epoch > last:
+            continue
+        try:
+            return load_file(artifacts, slot.file, slot.sha256)
+        except Exception as error:  # whatever is wrong with it, the one before may be whole
+            say(f"the checkpoint of epoch {slot.epoch} ({slot.file}) is damaged: {first_line(error)}")
+    return None
+
+
+def load_file(artifacts: str, file: str, sha256: str | None = None) -> State:
+    """Return what a file of tensors holds; raise ValueError where its checksum is not the one given."""
+    with TemporaryDirectory() as folder:
+        repository = get_artifact_repository(artifacts)
+        path = Path(repository.download_artifacts(f"{CHECKPOINTS}/{file}", folder))  # type: ignore[no-untyped-call]
+        if sha256 and file_sha256(path) != sha256:
+            raise ValueError("its sha256 is not the one of its tag")
+        state: State = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+
+
+def snapshots(artifacts: str, *, last: int) -> dict[str, State]:
+    """Return the weights that a run has kept, up to an epoch, by file."""
+    repository = get_artifact_repository(artifacts)
+    kept = {item.path.rpartition("/")[2] for item in repository.list_artifacts(CHECKPOINTS)}
+    wanted = {snapshot_of(epoch) for epoch in range(1, last + 1)}
+    return {str(file): load_file(artifacts, str(file)) for file in sorted(kept & wanted)}
