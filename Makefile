@@ -6,7 +6,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all check bench ui setup pins
+.PHONY: demo test test-all check bench chaos ui setup pins
 
 demo: setup  ## two real studies on Digits, through mlflow run
 	mlflow run . --env-manager local -P model_name=AlexNet -P dataset=Digits -P seeds=0,42,123 \
@@ -26,6 +26,9 @@ check: setup  ## format, lint, types
 	ruff format --check .
 	ruff check .
 	mypy
+
+chaos: setup  ## kills a real study at random moments and compares what is left; make chaos KILLS=50
+	python -m benchmarks.chaos $(or $(KILLS),20)
 
 bench: setup  ## what training costs, into docs/performance.md; make bench PARTS="c d" DATA=folder
 	python -m benchmarks $(PARTS) --data_dir $(or $(DATA),none)

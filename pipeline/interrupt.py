@@ -48,11 +48,18 @@ def end_with_parent() -> None:
             break
 
     def watch() -> None:
-        while all(ancestor.is_running() for ancestor in ancestors):
+        while all(map(_lives, ancestors)):
             time.sleep(WATCH_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import RendererAgg
@@ -118,7 +119,7 @@ def seeds_text(seeds: Sequence[int], asked: int) -> str:
 
 
 def write(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PNG and as SVG, in one layout."""
+    """Write a figure as PNG and as SVG, in one layout; equal figures make equal files."""
     folder.mkdir(parents=True, exist_ok=True)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -127,7 +128,8 @@ def write(figure: Figure, folder: Path, name: str) -> None:
             if lines.get_rasterized():
                 _turn_into_pixels(figure, axes, lines)
     figure.savefig(folder / f"{name}.png", dpi=DOTS)
-    figure.savefig(folder / f"{name}.svg", dpi=DOTS, metadata={"Date": None})
+    with rc_context({"svg.hashsalt": name}):
+        figure.savefig(folder / f"{name}.svg", dpi=DOTS, metadata={"Date": None})
 
 
 def _turn_into_pixels(figure: Figure, axes: Axes, lines: LineCollection) -> None:

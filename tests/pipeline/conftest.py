@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,11 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from pipeline.__main__ import main
+from pipeline.interrupt import SIGNALS
+
 ROOT = Path(__file__).parents[2]
+Call = Callable[..., tuple[int, str, str]]
 Process = subprocess.CompletedProcess[str]
 
 
@@ -83,3 +88,21 @@ def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     return uri
+
+
+@pytest.fixture
+def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:  # noqa: ARG001  # it sets the environment
+    """Return a runner of the program in this process, which gives its exit code and what it printed."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def run_main(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
+        try:
+            code = main()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run_main

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,29 +12,8 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from pipeline.__main__ import main
-from pipeline.interrupt import SIGNALS
-
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:  # noqa: ARG001  # it sets the environment
-    """Return a runner of the program in this process, which gives its exit code and what it printed."""
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-
-    def run_main(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
-        try:
-            code = main()
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run_main
 
 
 def runs() -> list[Run]:

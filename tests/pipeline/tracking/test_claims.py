@@ -1,0 +1,71 @@
+"""Two who want the same seed at the same moment: one has it."""
+
+import os
+import threading
+
+import mlflow
+import pytest
+
+from pipeline.tracking.claims import CHOOSING, Claims
+from pipeline.tracking.liveness import HEARTBEAT, PID
+from pipeline.tracking.runs import STUDY, Run, open_run
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+def study() -> Run:
+    """A study that runs; not the active run of MLflow, so that there may be several in one process."""
+    with open_run("study", "Net-Set", tags={STUDY: "abc"}) as run:
+        pass
+    run.client.update_run(run.id, status="RUNNING")
+    return run
+
+
+def test_of_many_who_ask_at_once_one_has_the_seed() -> None:
+    claims = [Claims(study(), "abc") for _study in range(4)]
+    for seed in range(3):
+        gate, taken = threading.Barrier(len(claims)), []
+
+        def take(claim: Claims, seed: int = seed, gate: threading.Barrier = gate, taken: list = taken) -> None:
+            gate.wait()
+            if claim.take(seed):
+                taken.append(claim)
+
+        threads = [threading.Thread(target=take, args=(claim,)) for claim in claims]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(taken) == 1
+
+
+def test_a_seed_is_held_until_it_is_released_and_others_are_free() -> None:
+    one, other = Claims(study(), "abc"), Claims(study(), "abc")
+    assert one.take(3)
+    assert not other.take(3)
+    assert other.take(4)
+    one.release(3)
+    assert other.take(3)
+
+
+@pytest.mark.parametrize("ticket", ["1", CHOOSING])
+def test_what_dead_processes_claimed_does_not_count(ticket: str) -> None:
+    dead = study()
+    dead.set_tags({"layerwise.claim.3": ticket, PID: "999999999"})
+    assert Claims(study(), "abc").take(3)
+
+
+def test_other_settings_and_ended_studies_do_not_count() -> None:
+    ended = study()
+    assert Claims(ended, "abc").take(3)
+    ended.client.set_terminated(ended.id, "KILLED")
+    other_settings = study()
+    other_settings.set_tags({STUDY: "def", "layerwise.claim.3": "1"})
+    assert Claims(study(), "abc").take(3)
+
+
+def test_an_open_run_says_who_works_on_it() -> None:
+    with open_run("study", "Net-Set") as run:
+        tags = mlflow.get_run(run.id).data.tags
+    assert tags[PID] == str(os.getpid())
+    assert float(tags[HEARTBEAT]) > 0

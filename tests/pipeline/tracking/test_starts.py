@@ -1,0 +1,87 @@
+"""Where a seed starts, chosen from all of its runs."""
+
+import time
+
+import pytest
+
+from pipeline.tracking.checkpoints import slot_of, slot_tag, slots, snapshot_of
+from pipeline.tracking.histories import StoredSeed
+from pipeline.tracking.liveness import signs_of_life
+from pipeline.tracking.starts import choose
+
+ALIVE, GONE = signs_of_life(), signs_of_life() | {"layerwise.pid": "999999999"}
+
+
+def run(name: str, *, epochs: int = 5, status: str = "FINISHED", saved: int = 0, **tags: str) -> StoredSeed:
+    checkpoint = slot_tag(slot_of(saved, 1), saved, "0" * 64) if saved else {}
+    tags = checkpoint | GONE | {f"layerwise.{tag}": value for tag, value in tags.items()}
+    return StoredSeed(name, 3, epochs, status, parent=None, artifacts="", tags=tags)
+
+
+BROKEN = run("broken", status="KILLED", saved=2)
+CASES = {
+    "nothing there": ([], None, None, False),
+    "finished": ([run("a"), run("b")], "b", None, True),
+    "finished with more epochs, and with as many": ([run("as many"), run("more", epochs=9)], "as many", None, True),
+    "finished with more epochs": ([run("more", epochs=9)], "more", None, True),
+    "stopped at the target": ([run("short", epochs=2, stopped="target_val_acc")], "short", None, True),
+    "finished with fewer epochs": ([run("short", epochs=3, saved=3)], "short", None, False),
+    "broken off": ([BROKEN], "broken", "broken", False),
+    "broken off before a checkpoint": ([run("a", status="FAILED")], "a", "a", False),
+    "running, but its process is gone": ([run("a", status="RUNNING", saved=4)], "a", "a", False),
+    "broken off, and further in another": ([BROKEN, run("short", epochs=4, saved=4)], "short", None, False),
+    "broken off twice": ([run("a", status="KILLED", saved=3), BROKEN], "a", "a", False),
+    "broken off with other epochs": ([run("long", epochs=9, status="KILLED", saved=4)], "long", None, False),
+    "broken off beyond": ([run("long", epochs=9, status="KILLED", saved=7)], None, None, False),
+    "finished, and broken off later": ([run("a"), BROKEN], "a", None, True),
+}
+
+
+@pytest.mark.parametrize(("runs", "source", "own_run", "done"), CASES.values(), ids=CASES)
+def test_choosing(runs: list[StoredSeed], source: str | None, own_run: str | None, done: bool) -> None:
+    start = choose(3, 5, runs, in_place=True)
+    assert (start.source.id if start.source else None, start.own_run, start.done) == (source, own_run, done)
+    assert not start.busy
+
+
+def test_a_run_that_a_living_process_trains_is_left_to_it() -> None:
+    start = choose(3, 5, [BROKEN, run("alive", status="RUNNING")._replace(tags=ALIVE)], in_place=True)
+    assert start.busy
+    assert f"left to process {ALIVE['layerwise.pid']}" in str(start)
+
+
+def test_a_process_on_another_host_lives_while_its_heart_beats() -> None:
+    elsewhere = ALIVE | {"layerwise.host": "elsewhere"}
+    assert run("a", status="RUNNING")._replace(tags=elsewhere).busy
+    silent = elsewhere | {"layerwise.heartbeat": str(time.time() - 3600)}
+    assert not run("a", status="RUNNING")._replace(tags=silent).busy
+
+
+def test_a_number_that_was_given_to_another_process_is_not_alive() -> None:
+    before_it_started = ALIVE | {"layerwise.heartbeat": "1000000000"}
+    assert not run("a", status="RUNNING")._replace(tags=before_it_started).busy
+
+
+def test_without_a_run_of_its_own_a_broken_one_is_copied() -> None:
+    start = choose(3, 5, [BROKEN], in_place=False)
+    assert (start.source, start.own_run) == (BROKEN, None)
+    assert str(start) == "seed 3: goes on after epoch 2, from the run broken"
+
+
+def test_slots_take_turns_whatever_the_interval() -> None:
+    assert [slot_of(epoch, 1) for epoch in (1, 2, 3)] == ["slot-a.pt", "slot-b.pt", "slot-a.pt"]
+    assert [slot_of(epoch, 10) for epoch in (10, 13, 20, 30)] == ["slot-a.pt", "slot-b.pt", "slot-b.pt", "slot-a.pt"]
+
+
+def test_tags_name_the_slots_and_nonsense_names_none() -> None:
+    tags = slot_tag("slot-a.pt", 3, "a" * 64) | slot_tag("slot-b.pt", 4, "b" * 64)
+    assert [(slot.file, slot.epoch, slot.sha256) for slot in slots(tags)] == [
+        ("slot-b.pt", 4, "b" * 64),
+        ("slot-a.pt", 3, "a" * 64),
+    ]
+    assert slots({"layerwise.checkpoint.slot-a": "epoch x sha256 y"}) == []
+
+
+def test_snapshots_are_taken_at_the_numbers_of_fibonacci() -> None:
+    assert [epoch for epoch in range(1, 60) if snapshot_of(epoch)] == [1, 2, 3, 5, 8, 13, 21, 34, 55]
+    assert snapshot_of(13) == "weights-0013.pt"
