@@ -7,5 +7,7 @@ import os
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # nor does a person who mistyped a name need to read that a database was set up
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+# a server that is away is said once, not with every attempt
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 # what cannot be sent waits on disk: no need to block for minutes in mlflow's own retries
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -141,14 +141,18 @@ class Outbox:
 
 
 def patiently(call: Callable[[], Result], patience: float) -> Result:
-    """Return what a call returns; while the server is away, call again, for so many seconds, then raise its error."""
+    """Return what a call returns; while the server is away, call again, for so many seconds, then raise ServerAway."""
     until = time.monotonic() + patience
     while True:
         try:
             return call()
         except Exception as error:
-            if not _means_away(error) or time.monotonic() > until:
+            if not _means_away(error):
                 raise
+            if time.monotonic() > until:
+                raise ServerAway(
+                    f"the tracking server is away ({first_line(error)}): start it, and the same command goes on"
+                ) from error
             time.sleep(RETRY_SECONDS)
 
 

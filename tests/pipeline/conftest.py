@@ -3,10 +3,13 @@
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -47,12 +50,12 @@ def run(environment: dict[str, str]) -> Callable[..., Process]:
 def start(environment: dict[str, str], options: dict[str, str], store: str) -> Callable[..., subprocess.Popen[str]]:
     """Return a starter of real studies that do not stop early, each in a session of its own as from a terminal."""
 
-    def start_study(**settings: object) -> subprocess.Popen[str]:
+    def start_study(*, tracking: str = store, **settings: object) -> subprocess.Popen[str]:
         given = [f"--{name}={value}" for name, value in (options | settings).items()]
         return subprocess.Popen(
             [sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"],
             cwd=ROOT,
-            env=environment | {"MLFLOW_TRACKING_URI": store},
+            env=environment | {"MLFLOW_TRACKING_URI": tracking},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -106,3 +109,45 @@ def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         return code, printed.out, printed.err
 
     return run_main
+
+
+class Server:
+    """An `mlflow server` on SQLite that stores the artifacts for its clients, and can be killed and started again."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        stores = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        stores += ["--artifacts-destination", str(self.folder / "files")]
+        command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", *stores]
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+        for _attempt in range(600):
+            try:
+                urllib.request.urlopen(f"{self.address}/health", timeout=5).close()
+            except OSError:
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError((self.folder / "log").read_text())
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        os.killpg(self.process.pid, number)
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server"), environment)
+    yield running
+    if running.process.poll() is None:
+        running.end()

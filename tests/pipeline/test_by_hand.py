@@ -1,13 +1,8 @@
 """prepare, train and aggregate one by one give what the main entry point gives, on a real tracking server."""
 
-import os
-import socket
-import subprocess
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mlflow
 import pytest
@@ -40,48 +35,19 @@ class Both(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an `mlflow server` on SQLite that stores the artifacts for its clients."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    stores = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
-    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1", *stores]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/health", process, folder / "log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(process.pid, 15)
-            process.wait(timeout=30)
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _attempt in range(600):
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(log.read_text())
-
-
-@pytest.fixture(scope="module")
-def both(run: Callable, options: dict[str, str], server: str) -> Both:
+def both(run: Callable, options: dict[str, str], server: Any) -> Both:
     """A study made by `mlflow run`, and one made by hand with the same settings."""
     given = options | {"epochs": "1"}
     values = [f"-P{name}={value}" for name, value in given.items()]
-    processes = [run("mlflow", "run", ".", "--env-manager=local", *values, "-Pseeds=0,1", MLFLOW_TRACKING_URI=server)]
+    processes = [
+        run("mlflow", "run", ".", "--env-manager=local", *values, "-Pseeds=0,1", MLFLOW_TRACKING_URI=server.address)
+    ]
     arguments = [f"--{name}={value}" for name, value in given.items()]
     for command in (["prepare"], ["train", "--seed=0"], ["train", "--seed=1"], ["aggregate"]):
-        processes.append(run("python", "-m", "pipeline", *command, *arguments, MLFLOW_TRACKING_URI=server))
+        processes.append(run("python", "-m", "pipeline", *command, *arguments, MLFLOW_TRACKING_URI=server.address))
     for process in processes:
         assert process.returncode == 0, process.stderr
-    client = mlflow.MlflowClient(server)
+    client = mlflow.MlflowClient(server.address)
     main, by_hand = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'", order_by=["attributes.start_time ASC"])
     return Both(client, main, by_hand)
 
@@ -110,13 +76,20 @@ def test_the_artifacts_have_the_same_names(both: Both) -> None:
 
 
 def test_aggregating_again_makes_the_figures_anew_and_logs_nothing_twice(
-    both: Both, run: Callable, server: str, tmp_path: Path
+    both: Both, run: Callable, server: Any, tmp_path: Path
 ) -> None:
     client, run_id = both.client, both.main.info.run_id
     client.log_text(run_id, "old", "figures/rwc_layers.svg")
     before = both.histories(both.main)
     process = run(
-        "mlflow", "run", ".", "--env-manager=local", "-e", "aggregate", f"-Pstudy={run_id}", MLFLOW_TRACKING_URI=server
+        "mlflow",
+        "run",
+        ".",
+        "--env-manager=local",
+        "-e",
+        "aggregate",
+        f"-Pstudy={run_id}",
+        MLFLOW_TRACKING_URI=server.address,
     )
     assert process.returncode == 0, process.stderr
     figure = client.download_artifacts(run_id, "figures/rwc_layers.svg", str(tmp_path))

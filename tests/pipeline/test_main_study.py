@@ -195,7 +195,7 @@ def test_the_data_are_described(finished: Finished, tiny_npz: Path) -> None:
 
 
 def test_one_line_an_epoch_and_how_long_it_takes(finished: Finished) -> None:
-    lines = [line for line in finished.output.splitlines() if line.startswith("seed ")]
+    lines = [line for line in finished.output.splitlines() if "  epoch " in line]
     assert [line.split("  train")[0] for line in lines] == [
         "seed 0  epoch 1/2", "seed 0  epoch 2/2", "seed 7  epoch 1/2", "seed 7  epoch 2/2",
     ]  # fmt: skip

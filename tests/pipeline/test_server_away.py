@@ -1,0 +1,67 @@
+"""A real tracking server that is killed while a study trains: back in time, and away for good."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow.entities import Run
+
+pytestmark = pytest.mark.slow
+
+
+def seeds(server: Any) -> list[Run]:
+    client = mlflow.MlflowClient(server.address)
+    return list(client.search_runs(["0"], "tags.`layerwise.kind` = 'seed'", order_by=["attributes.start_time ASC"]))
+
+
+def steps(server: Any, run: Run) -> list[int]:
+    history = mlflow.MlflowClient(server.address).get_metric_history(run.info.run_id, "rwc/01_features.0")
+    return [point.step for point in history]
+
+
+def read_until(process: subprocess.Popen, text: str) -> None:
+    while text not in (line := process.stdout.readline()):
+        assert line, process.stderr.read()
+
+
+def test_a_server_that_comes_back_has_every_step_once(start: Callable, server: Any, tmp_path: Path) -> None:
+    process = start(tracking=server.address, seeds="3", epochs=40, data_dir=tmp_path)
+    read_until(process, "epoch 3/40")
+    server.end(9)
+    read_until(process, "epoch 9/40")
+    server.start()
+    _out, err = process.communicate(timeout=250)
+    assert process.returncode == 0, err
+    assert "the tracking server is away" in err
+    assert "the tracking server is back" in err
+    (seed,) = seeds(server)
+    assert steps(server, seed) == list(range(1, 41))
+    assert list((tmp_path / "outbox").iterdir()) == []
+
+
+def test_a_server_that_stays_away_fails_the_seed_and_the_same_command_sends_what_is_kept(
+    start: Callable, server: Any, tmp_path: Path
+) -> None:
+    given = {"tracking": server.address, "seeds": "5", "epochs": 6, "data_dir": tmp_path, "server_wait": 1}
+    process = start(**given)
+    read_until(process, "epoch 2/6")
+    server.end(9)
+    out, err = process.communicate(timeout=250)
+    assert process.returncode == 1
+    assert "epoch 6/6" in out, "training goes on"
+    assert "seed 5 failed: the tracking server is away; what it lacks is kept in" in err
+    assert "Traceback" not in err
+    assert len(list((tmp_path / "outbox").iterdir())) == 1
+    server.start()
+    process = start(**given)
+    out, err = process.communicate(timeout=250)
+    assert process.returncode == 0, err
+    assert "seed 5: goes on after epoch 6" in out
+    *_others, seed = seeds(server)
+    assert seed.info.status == "FINISHED"
+    assert steps(server, seed) == list(range(1, 7))
+    statuses = {run.info.status for run in mlflow.MlflowClient(server.address).search_runs(["0"])}
+    assert "RUNNING" not in statuses
