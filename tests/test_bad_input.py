@@ -1,0 +1,234 @@
+"""Whatever comes from outside is right, or is refused in one line: nothing else is raised, and no code is run."""
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data import DATASETS, DataError
+from data.manifest import MANIFEST, damaged_file
+from data.mnist import FILES
+from data.npz import npz_dataset, read_npz
+from data.prepared import prepare
+from pipeline.config import Config, load
+from pipeline.tracking.checkpoints import newest_whole, slot_tag, slots
+from pipeline.values import ConfigError
+
+EXAMPLES = int(os.environ.get("BAD_INPUTS", "40"))
+pytestmark = pytest.mark.usefixtures("params")
+many = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bad")
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's params.yaml in a folder that is this process's."""
+    text = (Path(__file__).parent.parent / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "params.yaml"
+
+
+class Trap:
+    """Pickled bytes that make a file when they are unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+def refused(call: Callable[[], Any]) -> Any:
+    """Return what a call returns, or nothing where it refuses with a message that is not empty."""
+    try:
+        return call()
+    except (ConfigError, DataError) as error:
+        if not str(error).strip():
+            raise AssertionError("refused without a word") from error
+        return None
+
+
+@st.composite
+def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    """Draw the content cut short, with bits flipped, with bytes put in, or something else altogether."""
+    kind = draw(st.sampled_from(["cut", "flip", "insert", "other"]))
+    place = draw(st.integers(0, len(content) - 1))
+    if kind == "cut":
+        return content[:place]
+    if kind == "insert":
+        return content[:place] + draw(st.binary(min_size=1, max_size=40)) + content[place:]
+    if kind == "other":
+        return draw(st.binary(max_size=200))
+    changed = bytearray(content)
+    for position in draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=8)):
+        changed[position] ^= 1 << draw(st.integers(0, 7))
+    return bytes(changed)
+
+
+def npz(**arrays: Any) -> bytes:
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+IMAGES = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8)
+LABELS = np.array([0, 1, 0, 1], dtype=np.uint8)
+WHOLE = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS}
+TEXTS = st.one_of(
+    st.text(max_size=30),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.sampled_from(
+        ["none", "auto", "paper", "true", "1e400", "-0", "0x10", "1_0", "٣", "1,,2", "~x", "/", ".npz", "\0"]
+    ),
+)
+YAML_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.dates()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@many
+@given(st.sampled_from(sorted(Config.__dataclass_fields__)), TEXTS)
+def test_values_of_options(name: str, value: str) -> None:
+    config = refused(lambda: load({name: value}))
+    assert config is None or isinstance(config.as_yaml(), str)
+
+
+@many
+@given(content=damaged((Path(__file__).parent.parent / "params.yaml").read_bytes()))
+def test_damaged_params(params: Path, content: bytes) -> None:
+    params.write_bytes(content)
+    refused(lambda: load({}))
+
+
+@many
+@given(st.dictionaries(st.sampled_from([*Config.__dataclass_fields__, "table_1", "other"]), YAML_VALUES, max_size=4))
+def test_params_of_other_types(params: Path, changed: dict[str, Any]) -> None:
+    whole = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())
+    params.write_text(yaml.safe_dump(whole | changed, allow_unicode=True))
+    refused(lambda: load({}))
+
+
+@many
+@given(content=damaged(npz(**WHOLE)))
+def test_damaged_npz(folder: Path, content: bytes) -> None:
+    path = folder / "set.npz"
+    path.write_bytes(content)
+    images = refused(lambda: read_npz(path))
+    assert images is None or all(array.dtype == np.uint8 for array in images)
+
+
+SHAPES = st.lists(st.integers(0, 5), max_size=5).map(tuple)
+KINDS = st.sampled_from(["uint8", "int64", "float32", "bool", "U3", "complex64", "datetime64[s]"])
+
+
+@many
+@given(st.sampled_from(sorted(WHOLE)), SHAPES, KINDS)
+def test_npz_of_other_shapes_and_types(folder: Path, name: str, shape: tuple[int, ...], kind: str) -> None:
+    path = folder / "other.npz"
+    path.write_bytes(npz(**WHOLE | {name: np.zeros(shape, dtype=kind)}))
+    refused(lambda: prepare(npz_dataset(path), folder, say=lambda _line: None))
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_pickles_in_an_npz_stay_pickled(folder: Path, name: str) -> None:
+    mark = folder / f"sprung-{name}"
+    path = folder / "trap.npz"
+    path.write_bytes(npz(**WHOLE | {name: np.array([Trap(mark)], dtype=object)}))
+    assert refused(lambda: read_npz(path)) is None
+    assert not mark.exists()
+
+
+def test_an_array_that_claims_to_be_huge(folder: Path) -> None:
+    for shape in ((10**10, 8, 8), (4, 8, 10**11), (10**6, 200, 200)):
+        header = BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        with zipfile.ZipFile(folder / "huge.npz", "w") as archive:
+            for name, array in WHOLE.items():
+                whole = BytesIO()
+                np.save(whole, array)
+                archive.writestr(f"{name}.npy", header.getvalue() if name == "x_train" else whole.getvalue())
+        assert refused(lambda: read_npz(folder / "huge.npz")) is None
+
+
+def idx(array: Any) -> bytes:
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">i4").tobytes() + array.tobytes()
+
+
+@many
+@given(file=st.sampled_from(FILES), data=st.data())
+def test_damaged_idx_files(folder: Path, file: str, data: st.DataObject) -> None:
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        (raw / name).write_bytes(idx(IMAGES if "images" in name else LABELS))
+    (raw / file).write_bytes(data.draw(damaged((raw / file).read_bytes())))
+    refused(lambda: prepare(DATASETS["MNIST"], folder, say=lambda _line: None))
+
+
+@many
+@given(st.data())
+def test_damaged_cifar_archives(tmp_path: Path, data: st.DataObject) -> None:
+    mark = tmp_path / "sprung"
+    content = data.draw(damaged(pickle.dumps(Trap(mark)) * 3))
+    for name in ("cifar-10-python.tar.gz", "cifar-100-python.tar.gz"):
+        (tmp_path / name).write_bytes(content)
+    for name in ("CIFAR-10", "CIFAR-100"):
+        assert refused(lambda name=name: DATASETS[name].read(tmp_path)) is None
+    assert not mark.exists()
+
+
+@many
+@given(content=damaged(b'{"name": "x", "sha256": {"x_train": "0"}, "digest": "d", "checksum": "c"}'))
+def test_damaged_manifests(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    assert damaged_file(tmp_path) == MANIFEST
+
+
+@many
+@given(st.data())
+def test_damaged_checkpoints(tmp_path: Path, data: st.DataObject) -> None:
+    """Even where the tag has the checksum of what is there."""
+    import hashlib
+
+    buffer, mark, said = BytesIO(), tmp_path / "sprung", list[str]()
+    torch.save({"epoch": 1, "weights": torch.ones(3)}, buffer)
+    content = data.draw(damaged(buffer.getvalue()) | st.just(pickle.dumps(Trap(mark))))
+    (tmp_path / "checkpoints").mkdir(exist_ok=True)
+    (tmp_path / "checkpoints" / "slot-a.pt").write_bytes(content)
+    tags = slot_tag("slot-a.pt", 1, hashlib.sha256(content).hexdigest())
+    state = newest_whole(str(tmp_path), tags, last=1, say=said.append)
+    assert (state is None) == bool(said)
+    assert all("\n" not in line for line in said)
+    assert not mark.exists()
+
+
+@many
+@given(st.text(max_size=80))
+def test_tags_of_any_text_name_no_slot_or_a_whole_one(text: str) -> None:
+    for slot in slots({"layerwise.checkpoint.slot-a": text, "layerwise.checkpoint.slot-b": text}):
+        assert slot.epoch >= 0
+        assert len(slot.sha256) == 64
