@@ -16,11 +16,15 @@ demo: setup  ## two real studies on Digits, through mlflow run
 	@echo && grep --no-group-separator -A1 "test accuracy" .venv/demo.log
 	@echo "Browse both studies: make ui, then http://127.0.0.1:5000"
 
+# a process a core, each with one thread: most tests wait for processes to start
+test test-all: export OMP_NUM_THREADS = 1
+PYTEST = pytest --numprocesses auto --dist loadfile
+
 test: setup  ## what runs anywhere, within minutes
-	pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: setup  ## the rest: what takes minutes, or needs more than Python, git and make
-	pytest -m slow
+	$(PYTEST) -m slow
 	BAD_INPUTS=500 pytest tests/test_bad_input.py
 
 check: setup  ## format, lint, types
