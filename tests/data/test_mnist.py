@@ -118,7 +118,11 @@ def test_files_in_the_data_folder_go_before_debians(
     assert len(prepare(DATASETS["FMNIST"], tmp_path / "cache", lambda _: None).y_train) == 9
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"x" * 999)[:20], b"\x1f\x8b\x08\0\0\0\0\0\0\3\xff\xff\xff", b"no"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"x" * 999)[:20], b"\x1f\x8b\x08\0\0\0\0\0\0\3\xff\xff\xff", b"no"],
+    ids=["cut short", "no data", "no gzip"],
+)
 def test_a_damaged_package_of_debian_is_named_and_the_download_tried(
     content: bytes, tmp_path: Path, debian: Path, no_network: list[str], make_images: Any, write_idx: Any
 ) -> None:
