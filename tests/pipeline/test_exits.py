@@ -88,16 +88,16 @@ def test_help_names_every_command_and_model(call: Call) -> None:
 
 
 def test_a_failed_seed_spares_the_others(call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    import pipeline.learn.setup as setup_module
+    import pipeline.learn.setup as beginning
 
-    original = setup_module.torch.manual_seed
+    original = beginning.torch.manual_seed
 
     def poisoned(seed: int) -> object:
         if seed == 7:
             raise RuntimeError("this seed is cursed")
         return original(seed)
 
-    monkeypatch.setattr(setup_module.torch, "manual_seed", poisoned)
+    monkeypatch.setattr(beginning.torch, "manual_seed", poisoned)
     given = [f"--{name}={value}" for name, value in (options | {"epochs": "1"}).items()]
     code, out, err = call("study", *given, "--seeds=7,1")
     assert code == 1

@@ -7,7 +7,7 @@ import torch
 import torchvision
 from torch._dynamo.utils import counters
 
-import pipeline.learn.setup as setup_module
+import pipeline.learn.setup as beginning
 from data.npz import npz_dataset
 from data.prepared import prepare
 from pipeline.config import load
@@ -20,9 +20,9 @@ def test_pretrained_copies_what_fits_and_names_the_rest(
     tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = torchvision.models.resnet18(weights=None).state_dict()
-    monkeypatch.setattr(setup_module, "imagenet_weights", lambda _architecture: weights)
+    monkeypatch.setattr(beginning, "imagenet_weights", lambda _architecture: weights)
     config = load({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
-    model = setup_module.build(config, prepare(npz_dataset(tiny_npz), tmp_path))
+    model = beginning.build(config, prepare(npz_dataset(tiny_npz), tmp_path))
     assert torch.equal(model.state_dict()["layer3.0.conv1.weight"], weights["layer3.0.conv1.weight"])
     assert "not from ImageNet: conv1.weight, fc.weight, fc.bias" in capsys.readouterr().out
 
@@ -39,7 +39,7 @@ def test_compiled_or_not_names_stay_and_losses_are_close(
     def train(switch: str) -> tuple[list[str], list[EpochReport]]:
         given = {"dataset": str(tiny_npz), "batch_size": "20", "lr": "0.01", "device": "cpu", "precision": "fp32"}
         config = load(given | {"compile": switch})
-        loaders, learner = setup_module.set_up(config, 0, prepared)
+        loaders, learner = beginning.set_up(config, 0, prepared)
         reports = list(fit(learner.model, loaders, learner.optimizer, epochs=2, precision="fp32"))
         return list(learner.model.state_dict()), reports
 
