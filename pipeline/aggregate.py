@@ -10,6 +10,7 @@ import click
 
 from data.prepared import Prepared
 from pipeline.config import Config
+from pipeline.disk import room
 from pipeline.options import takes_config
 from pipeline.prepare import bring, log_prepared
 from pipeline.results.figures import write_figures
@@ -48,10 +49,13 @@ def aggregate_seeds(
     if finished:
         histories = read_histories(finished, epochs)
         log_means(study.id, histories)
-        with TemporaryDirectory() as folder:
-            write_figures(histories, Path(folder) / "figures", title=name, asked=len(asked))
-            write_tables(histories, Path(folder) / "tables")
-            study.log_files(Path(folder))
+        with TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            with room(folder, "figures and tables"):
+                write_figures(histories, folder / "figures", title=name, asked=len(asked))
+                write_tables(histories, folder / "tables")
+            with study.room_for(folder, "figures and tables"):
+                study.log_files(folder)
         _print_result(study, name, histories, len(asked))
     if unfinished:
         raise SeedsFailed(f"{len(finished)} of {len(asked)} seeds finished; missing: {', '.join(unfinished)}")

@@ -99,7 +99,7 @@ class Outbox:
             path.unlink()
         for path in self._files("artifacts"):
             parent = path.parent.relative_to(self.folder / "artifacts")
-            with self.run.room_for(path):
+            with self.run.room_for(path, path.name):
                 self.run.log_files(path, None if parent == Path() else str(parent))
             path.unlink()
         if tags := self._tags():

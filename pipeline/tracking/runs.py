@@ -89,13 +89,14 @@ class Run:
         tags: dict[str, str] = self.client.get_run(self.id).data.tags
         return tags
 
-    def room_for(self, path: Path) -> AbstractContextManager[None]:
-        """Return a context that raises DiskFull where artifacts lie on this machine and a file does not fit."""
+    def room_for(self, path: Path, what: str) -> AbstractContextManager[None]:
+        """Return a context that raises DiskFull where artifacts lie here and a file or folder does not fit."""
         location = urlparse(self.artifact_location(""))
         there = next((folder for folder in Path(unquote(location.path)).parents if folder.is_dir()), None)
         if location.scheme not in ("", "file") or there is None:
             return nullcontext()
-        return room(there, path.name, path.stat().st_size)
+        files = path.rglob("*") if path.is_dir() else [path]
+        return room(there, what, sum(file.stat().st_size for file in files if file.is_file()))
 
     def artifact_location(self, path: str) -> str:
         return f"{self.client.get_run(self.id).info.artifact_uri}/{path}"

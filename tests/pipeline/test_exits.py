@@ -232,3 +232,19 @@ def test_mlflow_run_of_bad_input_ends_with_1_and_a_failed_run(run: Callable, sto
     assert "--epochs" in process.stderr, "the nearest name"
     (only,) = mlflow.MlflowClient(store).search_runs(["0"])
     assert only.info.status == "FAILED"
+
+
+def test_a_disk_that_is_full_when_figures_are_written_is_named(
+    call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_arguments: object, **_options: object) -> None:
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(b"x")
+
+    monkeypatch.setattr("pipeline.aggregate.write_tables", write)
+    given = [f"--{name}={value}" for name, value in (options | {"epochs": "1", "seeds": "3"}).items()]
+    code, _out, err = call("study", *given)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "figures and tables has no room; make room, and the same command goes on" in err
+    assert sorted(run.info.status for run in runs()) == ["FAILED", "FINISHED"]
