@@ -15,7 +15,7 @@ from pipeline.learn.fit import fit
 from pipeline.learn.setup import set_up
 from pipeline.progress import Progress
 from pipeline.tracking.background import Background
-from pipeline.tracking.checkpoints import INITIAL, State, slot_of, snapshot_of
+from pipeline.tracking.checkpoints import INITIAL, State, room_of_snapshots, slot_of, snapshot_of
 from pipeline.tracking.outbox import FOLDER, Outbox
 from pipeline.tracking.runs import CONFIG, SEED, STOPPED, STUDY, open_run
 from pipeline.tracking.seeds import SeedLog
@@ -40,6 +40,8 @@ def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progr
 def _train(config: Config, start: Start, prepared: Prepared, progress: Progress, log: SeedLog) -> Best:
     loaders, learner = set_up(config, start.seed, prepared)
     after = _go_on(config, start, loaders, learner, log)
+    if config.snapshots:
+        print(room_of_snapshots(learner.model, config.epochs))
     reports = fit(
         learner.model,
         loaders,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from torch import nn
 
 from data.manifest import file_sha256
 from pipeline.tracking.runs import first_line
@@ -52,6 +53,13 @@ def snapshot_of(epoch: int) -> str | None:
     while number < epoch:
         before, number = number, before + number
     return f"weights-{epoch:04}.pt" if number == epoch else None
+
+
+def room_of_snapshots(model: nn.Module, epochs: int) -> str:
+    """Say how many snapshots so many epochs leave, and how much room they take."""
+    count = sum(1 for epoch in range(1, epochs + 1) if snapshot_of(epoch))
+    size = sum(tensor.nbytes for tensor in model.state_dict().values()) / 1_000_000
+    return f"snapshots: {count} a seed, {size:,.1f} MB each, {count * size:,.1f} MB in all"
 
 
 def newest_whole(artifacts: str, tags: Mapping[str, str], *, last: int, say: Callable[[str], None]) -> State | None:
