@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -116,17 +116,36 @@ def reaching_store() -> Iterator[None]:
     """Raise StoreError in place of what MLflow and the connection raise."""
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, MlflowException | OSError) and not type(error).__module__.startswith("sqlalchemy"):
+            raise
         raise StoreError(
             f"the tracking store {mlflow.get_tracking_uri()} cannot be used ({first_line(error)}): start it, or set "
             "MLFLOW_TRACKING_URI, and where it asks for them MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         ) from error
 
 
+def open_store() -> mlflow.MlflowClient:
+    """Return a client of the tracking store; an SQLite database that is not there is made aside, whole or not at all.
+
+    MLflow makes its tables one by one, and cannot use a database in which a kill has left some of them.
+    """
+    scheme, _colons, path = mlflow.get_tracking_uri().partition(":///")
+    with reaching_store():
+        if scheme == "sqlite" and path and not Path(path).exists():
+            aside = Path(f"{path}.{os.getpid()}.partial")
+            aside.unlink(missing_ok=True)
+            mlflow.MlflowClient(f"sqlite:///{aside}").search_experiments()
+            with suppress(FileExistsError):  # another process was first
+                os.link(aside, path)
+            aside.unlink()
+        return mlflow.MlflowClient()
+
+
 @reaching_store()
 def search(condition: str, experiment: str | None = None) -> list[StoredRun]:
     """Return all runs for which a condition holds, of the current experiment or another, by the time of their start."""
-    client = mlflow.MlflowClient()
+    client = open_store()
     found: list[StoredRun] = []
     token = None
     while True:
@@ -165,7 +184,7 @@ def open_run(
 ) -> Iterator[Run]:
     """Open a run, and close it whatever happens: the one named, that of `mlflow run` for this process, or a new one."""
     all_tags = {KIND: kind, **signs_of_life(), **(tags or {}), **({PARENT: parent} if parent else {})}
-    client = mlflow.MlflowClient()
+    client = open_store()
     run_id = run_id or os.environ.pop("MLFLOW_RUN_ID", None)
     if run_id is None:
         with reaching_store():

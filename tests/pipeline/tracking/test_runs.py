@@ -1,0 +1,39 @@
+"""The store that runs are opened in: made whole or not at all, and named where it cannot be used."""
+
+import os
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from pipeline.tracking.runs import StoreError, open_run, open_store, search
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of a database that is not there yet, and that this process tracks to."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/new.db")
+    return tmp_path / "new.db"
+
+
+def test_a_database_is_made_aside_and_what_a_kill_left_of_it_goes(database: Path) -> None:
+    Path(f"{database}.{os.getpid()}.partial").write_bytes(b"half a database")
+    (experiment,) = open_store().search_experiments()
+    assert [path.name for path in database.parent.glob("new*")] == ["new.db"]
+    assert experiment.artifact_location == f"{database.parent}/mlruns/0"
+    with open_run("prepare", "prepare-x") as run:
+        run.log_text("x", "file.txt")
+    assert (Path(run.artifact_location("file.txt"))).read_text() == "x"
+    assert [found.info.run_id for found in search("attributes.status = 'FINISHED'")] == [run.id]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_store_that_cannot_be_used_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = "http://127.0.0.1:9"
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(StoreError, match=rf"the tracking store {uri} cannot be used .*: start it, or set") as error:
+        search("attributes.status = 'RUNNING'")
+    assert "\n" not in str(error.value)
+    assert mlflow.active_run() is None
