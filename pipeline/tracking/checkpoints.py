@@ -76,8 +76,9 @@ def newest_whole(artifacts: str, tags: Mapping[str, str], *, last: int, say: Cal
 
 def load_file(artifacts: str, file: str, sha256: str | None = None) -> State:
     """Return what a file of tensors holds; raise ValueError where its checksum is not the one given."""
+    repository = get_artifact_repository(artifacts)
     with TemporaryDirectory() as folder:
-        repository = get_artifact_repository(artifacts)
+        # mlflow gives it no types
         path = Path(repository.download_artifacts(f"{CHECKPOINTS}/{file}", folder))  # type: ignore[no-untyped-call]
         if sha256 and file_sha256(path) != sha256:
             raise ValueError("its sha256 is not the one of its tag")

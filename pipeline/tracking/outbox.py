@@ -78,7 +78,7 @@ class Outbox:
             return
         try:
             self._send()
-        except Exception as error:
+        except Exception as error:  # each kind of store has its own errors; what sending again cannot mend is raised
             if not _means_away(error):
                 raise
             if not self.away:

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -98,8 +99,13 @@ class Run:
         files = path.rglob("*") if path.is_dir() else [path]
         return room(there, what, sum(file.stat().st_size for file in files if file.is_file()))
 
+    @cached_property
+    def _artifacts(self) -> str:
+        uri: str = self.client.get_run(self.id).info.artifact_uri  # asks for all of the run, its metrics with it
+        return uri
+
     def artifact_location(self, path: str) -> str:
-        return f"{self.client.get_run(self.id).info.artifact_uri}/{path}"
+        return f"{self._artifacts}/{path}"
 
     def how_to_browse(self) -> str:
         """Return the command or the address that shows this run in a browser."""
