@@ -1,21 +1,18 @@
 """d: logging an epoch of 60 layers, to SQLite and to a server, and how much of it the training loop waits for."""
 
 import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import mlflow
-from requests import RequestException, get
 
+from benchmarks.postgresql import postgresql
 from benchmarks.report import Figure
 from benchmarks.rounds import time_in_turns
+from benchmarks.server import Server
 from benchmarks.setup import Bench
 from pipeline.epoch import EpochReport
 from pipeline.measure.registry import MEASUREMENTS
@@ -32,8 +29,10 @@ def figures(_bench: Bench) -> Iterator[Figure]:
     with TemporaryDirectory() as folder:
         database = f"sqlite:///{folder}/direct.db"
         yield from _measure(database, "SQLite")
-        with _server(Path(folder)) as address:
-            yield from _measure(address, "a server over SQLite")
+        with Server(Path(folder), os.environ) as server:
+            yield from _measure(server.address, "a server over SQLite")
+        with postgresql() as sql, Server(Path(folder), os.environ, sql.database("mlflow")) as server:
+            yield from _measure(server.address, "a server over PostgreSQL")
 
 
 def _measure(uri: str, store: str) -> Iterator[Figure]:
@@ -63,46 +62,3 @@ def _measure(uri: str, store: str) -> Iterator[Figure]:
         milliseconds <= 30,
     )
     yield Figure("of that, what the loop waits for", store, f"{1000 * median(waited):.2f} ms", "", None)
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", f"{folder}/artifacts"]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            *store,
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        _await(f"http://127.0.0.1:{port}/health")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait()
-
-
-def _await(address: str) -> None:
-    for _try in range(120):
-        try:
-            get(address, timeout=1).raise_for_status()
-        except RequestException:
-            time.sleep(0.5)
-        else:
-            return
-    raise TimeoutError(f"no answer from {address}")

@@ -15,7 +15,8 @@ from pipeline.prepare import prepare
 from pipeline.study import study
 from pipeline.tracking.histories import RunNotFound
 from pipeline.tracking.outbox import ServerAway
-from pipeline.tracking.runs import RunTaken, StoreError
+from pipeline.tracking.runs import RunTaken
+from pipeline.tracking.store import StoreError
 from pipeline.train import SeedBusy, train
 from pipeline.values import ConfigError
 

@@ -20,8 +20,9 @@ from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
 from pipeline.tracking.outbox import ServerAway
-from pipeline.tracking.runs import RunTaken, StoreError
+from pipeline.tracking.runs import RunTaken
 from pipeline.tracking.starts import Start
+from pipeline.tracking.store import StoreError
 from pipeline.tracking.studies import close_seed
 
 ONE_LINE = (Diverged, DataError, DiskFull, RunTaken, ServerAway, StoreError)

@@ -11,7 +11,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from torch import nn
 
 from data.manifest import file_sha256
-from pipeline.tracking.runs import first_line
+from pipeline.tracking.store import first_line
 
 CHECKPOINTS = "checkpoints"
 INITIAL = "initial.pt"

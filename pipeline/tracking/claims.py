@@ -9,7 +9,8 @@ import time
 import mlflow
 
 from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import STUDY, Run, search
+from pipeline.tracking.runs import STUDY, Run
+from pipeline.tracking.store import search
 
 CLAIM = "layerwise.claim"
 CHOOSING = "choosing"

@@ -15,7 +15,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from pipeline.results.statistics import Histories
 from pipeline.tracking.checkpoints import Slot, slots
 from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import CONFIG, KIND, PARENT, SEED, STOPPED, STUDY, current_experiment, search
+from pipeline.tracking.runs import CONFIG, KIND, PARENT, SEED, STOPPED, STUDY
+from pipeline.tracking.store import current_experiment, search
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, read_table, stack
 from pipeline.values import distinct_seeds
 

@@ -14,7 +14,8 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.disk import room
 from pipeline.tracking.liveness import is_ours
-from pipeline.tracking.runs import Run, RunTaken, StoreError, first_line, logged_seconds
+from pipeline.tracking.runs import Run, RunTaken, logged_seconds
+from pipeline.tracking.store import StoreError, first_line
 
 FOLDER = "outbox"
 BATCH = 1000  # metrics in a request

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -14,15 +14,13 @@ import mlflow
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Param, RunTag
-from mlflow.entities import Run as StoredRun
-from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
-from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 from data.manifest import Manifest
 from pipeline.disk import room
 from pipeline.interrupt import Interrupted
 from pipeline.tracking.liveness import heartbeat, signs_of_life
+from pipeline.tracking.store import current_experiment, first_line, open_store, reaching_store
 
 KIND = "layerwise.kind"
 STUDY = "layerwise.study"
@@ -32,11 +30,6 @@ STOPPED = "layerwise.stopped"
 CONFIG = "config.yaml"
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"
-PAGE = 1000
-
-
-class StoreError(Exception):
-    """The tracking store does not answer, or refuses; the message is one line and names the remedy."""
 
 
 class RunTaken(Exception):
@@ -111,67 +104,6 @@ class Run:
         """Return the command or the address that shows this run in a browser."""
         uri = mlflow.get_tracking_uri()
         return uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
-
-
-def current_experiment() -> str:
-    return str(_get_experiment_id())
-
-
-@contextmanager
-def reaching_store() -> Iterator[None]:
-    """Raise StoreError in place of what MLflow and the connection raise."""
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(error, MlflowException | OSError) and not type(error).__module__.startswith("sqlalchemy"):
-            raise
-        raise StoreError(
-            f"the tracking store {mlflow.get_tracking_uri()} cannot be used ({first_line(error)}): start it, or set "
-            "MLFLOW_TRACKING_URI, and where it asks for them MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-        ) from error
-
-
-def open_store() -> mlflow.MlflowClient:
-    """Return a client of the tracking store; an SQLite database that is not there is made aside, whole or not at all.
-
-    MLflow makes its tables one by one, and cannot use a database in which a kill has left some of them.
-    """
-    scheme, _colons, path = mlflow.get_tracking_uri().partition(":///")
-    with reaching_store():
-        if scheme == "sqlite" and path and not Path(path).exists():
-            aside = Path(f"{path}.{os.getpid()}.partial")
-            aside.unlink(missing_ok=True)
-            mlflow.MlflowClient(f"sqlite:///{aside}").search_experiments()
-            with suppress(FileExistsError):  # another process was first
-                os.link(aside, path)
-            aside.unlink()
-        return mlflow.MlflowClient()
-
-
-@reaching_store()
-def search(condition: str, experiment: str | None = None) -> list[StoredRun]:
-    """Return all runs for which a condition holds, of the current experiment or another, by the time of their start."""
-    client = open_store()
-    found: list[StoredRun] = []
-    token = None
-    while True:
-        page = client.search_runs(
-            [experiment or current_experiment()],
-            condition,
-            max_results=PAGE,
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        found += page
-        token = page.token
-        if not token:
-            return found
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, in one line that is short enough to read."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
 
 
 def logged_seconds(run: Run) -> dict[int, float]:

@@ -14,7 +14,8 @@ from pipeline.results.statistics import Histories, final_values, group_means, ov
 from pipeline.tracking.histories import StoredSeed, seeds_of_study
 from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import PARENT, STUDY, Run, search
+from pipeline.tracking.runs import PARENT, STUDY, Run
+from pipeline.tracking.store import search
 
 MEANS = "layerwise.means"
 BATCH = 1000

@@ -3,18 +3,16 @@
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
 
+from benchmarks.server import Server
 from pipeline.__main__ import main
 from pipeline.interrupt import SIGNALS
 
@@ -111,43 +109,7 @@ def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return run_main
 
 
-class Server:
-    """An `mlflow server` on SQLite that stores the artifacts for its clients, and can be killed and started again."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder, self.environment = folder, environment
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        stores = ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        stores += ["--artifacts-destination", str(self.folder / "files")]
-        command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", *stores]
-        with (self.folder / "log").open("a") as log:
-            self.process = subprocess.Popen(
-                command, env=self.environment, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
-            )
-        for _attempt in range(600):
-            try:
-                urllib.request.urlopen(f"{self.address}/health", timeout=5).close()
-            except OSError:
-                assert self.process.poll() is None, (self.folder / "log").read_text()
-                time.sleep(0.1)
-            else:
-                return
-        raise AssertionError((self.folder / "log").read_text())
-
-    def end(self, number: int = signal.SIGTERM) -> None:
-        os.killpg(self.process.pid, number)
-        self.process.wait(timeout=30)
-
-
 @pytest.fixture(scope="module")
 def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("server"), environment)
-    yield running
-    if running.process.poll() is None:
-        running.end()
+    with Server(tmp_path_factory.mktemp("server"), environment) as running:
+        yield running

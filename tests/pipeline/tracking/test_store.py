@@ -6,7 +6,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from pipeline.tracking.runs import StoreError, open_run, open_store, search
+from pipeline.tracking.runs import open_run
+from pipeline.tracking.store import StoreError, open_store, search
 
 
 @pytest.fixture

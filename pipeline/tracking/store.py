@@ -1,0 +1,83 @@
+"""The tracking store of this process: reached, made where it is a database that is not there, and searched."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import Run as StoredRun
+from mlflow.exceptions import MlflowException
+from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
+
+PAGE = 1000
+REMEDIES = {
+    "UNAUTHENTICATED": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows",
+    "PERMISSION_DENIED": "have its administrator give your user the permission EDIT on the experiment, or set "
+    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user who has it",
+}
+
+
+class StoreError(Exception):
+    """The tracking store does not answer, or refuses; the message is one line and names the remedy."""
+
+
+def current_experiment() -> str:
+    return str(_get_experiment_id())
+
+
+@contextmanager
+def reaching_store() -> Iterator[None]:
+    """Raise StoreError in place of what MLflow and the connection raise."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, MlflowException | OSError) and not type(error).__module__.startswith("sqlalchemy"):
+            raise
+        remedy = REMEDIES.get(getattr(error, "error_code", ""), "start it, or set MLFLOW_TRACKING_URI")
+        raise StoreError(
+            f"the tracking store {mlflow.get_tracking_uri()} cannot be used ({first_line(error)}): {remedy}"
+        ) from error
+
+
+def open_store() -> mlflow.MlflowClient:
+    """Return a client of the tracking store; an SQLite database that is not there is made aside, whole or not at all.
+
+    MLflow makes its tables one by one, and cannot use a database in which a kill has left some of them.
+    """
+    scheme, _colons, path = mlflow.get_tracking_uri().partition(":///")
+    with reaching_store():
+        if scheme == "sqlite" and path and not Path(path).exists():
+            aside = Path(f"{path}.{os.getpid()}.partial")
+            aside.unlink(missing_ok=True)
+            mlflow.MlflowClient(f"sqlite:///{aside}").search_experiments()
+            with suppress(FileExistsError):  # another process was first
+                os.link(aside, path)
+            aside.unlink()
+        return mlflow.MlflowClient()
+
+
+@reaching_store()
+def search(condition: str, experiment: str | None = None) -> list[StoredRun]:
+    """Return all runs for which a condition holds, of the current experiment or another, by the time of their start."""
+    client = open_store()
+    found: list[StoredRun] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment or current_experiment()],
+            condition,
+            max_results=PAGE,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in one line that is short enough to read."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
