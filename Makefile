@@ -32,8 +32,9 @@ check: setup  ## format, lint, types
 	ruff check .
 	mypy
 
-chaos: setup  ## kills a real study at random moments and compares what is left; make chaos KILLS=50
-	python -m benchmarks.chaos $(or $(KILLS),20)
+chaos: setup  ## kills a real study, then its server, at random moments and compares what is left; make chaos KILLS=50
+	python -m benchmarks.chaos $(or $(KILLS),20) --of study
+	python -m benchmarks.chaos $(or $(KILLS),20) --of server
 
 bench: setup  ## what training costs, into docs/performance.md; make bench PARTS="c d" DATA=folder
 	python -m benchmarks $(PARTS) --data_dir $(or $(DATA),none)

@@ -2,12 +2,15 @@
 
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
 import torch
@@ -16,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data import DATASETS, DataError
-from data.manifest import MANIFEST, damaged_file
+from data.manifest import MANIFEST, Manifest, damaged_file, read_manifest
 from data.mnist import FILES
 from data.npz import npz_dataset, read_npz
 from data.prepared import prepare
@@ -24,6 +27,7 @@ from pipeline.config import Config, load
 from pipeline.tracking.checkpoints import newest_whole, slot_tag, slots
 from pipeline.values import ConfigError
 
+ROOT = Path(__file__).parent.parent
 EXAMPLES = int(os.environ.get("BAD_INPUTS", "40"))
 pytestmark = pytest.mark.usefixtures("params")
 many = settings(
@@ -42,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project's params.yaml in a folder that is this process's."""
-    text = (Path(__file__).parent.parent / "params.yaml").read_text()
+    text = (ROOT / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -118,7 +122,7 @@ def test_values_of_options(name: str, value: str) -> None:
 
 
 @many
-@given(content=damaged((Path(__file__).parent.parent / "params.yaml").read_bytes()))
+@given(content=damaged((ROOT / "params.yaml").read_bytes()))
 def test_damaged_params(params: Path, content: bytes) -> None:
     params.write_bytes(content)
     refused(lambda: load({}))
@@ -127,7 +131,7 @@ def test_damaged_params(params: Path, content: bytes) -> None:
 @many
 @given(st.dictionaries(st.sampled_from([*Config.__dataclass_fields__, "table_1", "other"]), YAML_VALUES, max_size=4))
 def test_params_of_other_types(params: Path, changed: dict[str, Any]) -> None:
-    whole = yaml.safe_load((Path(__file__).parent.parent / "params.yaml").read_text())
+    whole = yaml.safe_load((ROOT / "params.yaml").read_text())
     params.write_text(yaml.safe_dump(whole | changed, allow_unicode=True))
     refused(lambda: load({}))
 
@@ -201,11 +205,39 @@ def test_damaged_cifar_archives(tmp_path: Path, data: st.DataObject) -> None:
     assert not mark.exists()
 
 
+WHOLE_MANIFEST = Manifest(
+    name="x",
+    source="x.npz",
+    source_sha256="0" * 64,
+    classes=["0", "1"],
+    shape=[32, 32, 1],
+    train_counts=[2, 2],
+    test_counts=[2, 2],
+    mean=[0.5],
+    std=[0.2],
+    sha256={"x_train": "0" * 64},
+)
+
+
 @many
-@given(content=damaged(b'{"name": "x", "sha256": {"x_train": "0"}, "digest": "d", "checksum": "c"}'))
+@given(content=damaged(WHOLE_MANIFEST.to_json().encode()))
 def test_damaged_manifests(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
-    assert damaged_file(tmp_path) == MANIFEST
+    if damaged_file(tmp_path) != MANIFEST:  # a change between the values
+        assert read_manifest(tmp_path) == WHOLE_MANIFEST
+
+
+@many
+@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60))
+def test_names_of_files(tmp_path: Path, name: str) -> None:
+    """They become names of runs, folders and artifacts."""
+    path = tmp_path / f"{name}.npz"
+    try:
+        path.write_bytes(npz(**WHOLE))
+    except OSError:  # longer than a file system allows
+        return
+    prepared = refused(lambda: prepare(npz_dataset(path), tmp_path / "cache", say=lambda _line: None))
+    assert prepared is None or prepared.manifest.name == path.stem
 
 
 @many
@@ -232,3 +264,56 @@ def test_tags_of_any_text_name_no_slot_or_a_whole_one(text: str) -> None:
     for slot in slots({"layerwise.checkpoint.slot-a": text, "layerwise.checkpoint.slot-b": text}):
         assert slot.epoch >= 0
         assert len(slot.sha256) == 64
+
+
+def trap_set(folder: Path, mark: Path) -> None:
+    (folder / "bad.npz").write_bytes(npz(**WHOLE | {"x_train": np.array([Trap(mark)], dtype=object)}))
+
+
+def cut_set(folder: Path, _mark: Path) -> None:
+    (folder / "bad.npz").write_bytes(npz(**WHOLE)[:-40])
+
+
+def trap_batch(folder: Path, mark: Path) -> None:
+    (folder / "cifar-10-python.tar.gz").write_bytes(pickle.dumps(Trap(mark)))
+
+
+def short_idx(folder: Path, _mark: Path) -> None:
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in FILES:
+        (raw / name).write_bytes(idx(IMAGES if "images" in name else LABELS)[:-1])
+
+
+def other_params(folder: Path, _mark: Path) -> None:
+    (folder / "params.yaml").write_text("seeds: !!python/object/apply:os.system ['touch sprung']\n")
+
+
+PROCESSES = {
+    "pickle in an npz": (trap_set, "--dataset=bad.npz"),
+    "npz cut short": (cut_set, "--dataset=bad.npz"),
+    "pickle as CIFAR": (trap_batch, "--dataset=CIFAR-10"),
+    "IDX cut short": (short_idx, "--dataset=MNIST"),
+    "code in params.yaml": (other_params, "--dataset=Digits"),
+    "text as a number": (cut_set, "--epochs=1e400"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("make", "option"), PROCESSES.values(), ids=PROCESSES)
+def test_a_process_ends_with_2_and_one_line(params: Path, make: Callable[[Path, Path], None], option: str) -> None:
+    folder = params.parent
+    make(folder, folder / "sprung")
+    process = subprocess.run(
+        [sys.executable, "-m", "pipeline", "study", option, "--data_dir=."],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert process.returncode == 2, process.stderr
+    assert process.stderr.startswith("error: ")
+    assert process.stderr.count("\n") == 1
+    assert not (folder / "sprung").exists()
+    assert mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["0"]) == []

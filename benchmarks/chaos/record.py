@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import mlflow
@@ -70,8 +71,9 @@ def _points_of(client: mlflow.MlflowClient, run: Run) -> Iterator[tuple[tuple[st
     yield from ((("tag", name), None if name in TAGS else value) for name, value in tags.items())
     yield from ((("data", given.dataset.name), given.dataset.digest) for given in run.inputs.dataset_inputs)
     for path in _artifacts(client, run.info.run_id):
-        content = _content(Path(client.download_artifacts(run.info.run_id, path)))
-        yield from ((("artifact", path, *key), value) for key, value in content)
+        with TemporaryDirectory() as folder:
+            content = _content(Path(client.download_artifacts(run.info.run_id, path, folder)))
+            yield from ((("artifact", path, *key), value) for key, value in content)
     for model in client.search_logged_models(["0"], f"source_run_id = '{run.info.run_id}'"):
         yield ("model", model.name), str(model.status)
 

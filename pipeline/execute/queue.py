@@ -68,9 +68,8 @@ class Queue:
             return start
         if not self.claims.take(seed):
             return Start(seed, self.config.epochs, busy=True)
-        for run in self._runs(seed):
-            if not run.finished:
-                send_left(run.id, Path(self.config.data_dir) / FOLDER, self.config.server_wait)
+        broken = [run.id for run in self._runs(seed) if not run.finished]
+        send_left(broken, Path(self.config.data_dir) / FOLDER, self.config.server_wait)
         return self._choose(seed, self._runs(seed))
 
     def _choose(self, seed: int, runs: Sequence[StoredSeed]) -> Start:

@@ -157,14 +157,14 @@ def patiently(call: Callable[[], Result], patience: float) -> Result:
             time.sleep(RETRY_SECONDS)
 
 
-def send_left(run_id: str, folder: Path, patience: float) -> None:
-    """Send what a process that is gone has left in the outbox of a run, if anything; raise ServerAway."""
-    if not (folder / run_id).is_dir():
-        return
-    run = Run(run_id)
-    outbox = Outbox(run, folder)
-    outbox.drop_metrics(logged_seconds(run))
-    outbox.close(patience)
+def send_left(run_ids: Iterable[str], folder: Path, patience: float) -> None:
+    """Send what processes that are gone have left in the outboxes of their runs, if anything; raise ServerAway."""
+    for run_id in run_ids:
+        if (folder / run_id).is_dir():
+            run = Run(run_id)
+            outbox = Outbox(run, folder)
+            outbox.drop_metrics(logged_seconds(run))
+            outbox.close(patience)
 
 
 def _means_away(error: BaseException) -> bool:

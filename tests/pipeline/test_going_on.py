@@ -15,9 +15,13 @@ import pytest
 from mlflow.entities import Run
 
 from benchmarks.chaos.__main__ import outcomes
+from pipeline.disk import DiskFull
 from pipeline.epoch import EpochReport
 from pipeline.interrupt import Interrupted
 from pipeline.progress import Progress
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.runs import Run as OpenRun
+from pipeline.tracking.seeds import SeedLog
 
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., tuple[int, str, str]]
@@ -142,6 +146,31 @@ def test_train_begins_with_what_an_earlier_run_had(study: Callable, stop_after: 
     assert len(history(whole)) == 2
 
 
+def test_train_sends_first_what_an_earlier_one_left(study: Callable, stop_after: Callable, tmp_path: Path) -> None:
+    stop_after(1)
+    study("train", seed=3, data_dir=tmp_path)
+    (broken,) = runs("seed")
+    Outbox(OpenRun(broken.info.run_id), tmp_path / "outbox").add_metrics({"late": 0.5}, 2)
+    stop_after(0)
+    assert study("train", seed=3, data_dir=tmp_path)[0] == 0
+    assert history(runs("seed")[0], "late") == [(2, 0.5)]
+    assert list((tmp_path / "outbox").iterdir()) == []
+
+
+def test_a_full_disk_while_interrupted_is_said_and_the_run_is_killed(
+    study: Callable, stop_after: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_artifact(*_arguments: object, **_size: object) -> None:
+        raise DiskFull("the disk is full")
+
+    stop_after(2)
+    monkeypatch.setattr(SeedLog, "_add_slot", add_artifact)
+    code, _out, err = study(epochs=4, checkpoint_every=10)
+    assert code == 128 + signal.SIGTERM
+    assert "the last epoch is not saved: the disk is full" in err
+    assert [run.info.status for run in runs("seed") + runs("study")] == ["KILLED", "KILLED"]
+
+
 @pytest.mark.slow
 def test_two_who_start_the_same_study_at_once_share_its_seeds(start: Callable) -> None:
     processes = [start(seeds="0,7", epochs=3, threads=1) for _process in range(2)]
@@ -177,7 +206,7 @@ def test_killing_mlflow_run_leaves_no_trainer(environment: dict[str, str], optio
 def test_a_killed_study_leaves_what_an_undisturbed_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     began = time.monotonic()
-    (outcome,) = outcomes(1, random.Random(1))
+    (outcome,) = outcomes("study", 1, random.Random(1))
     assert (outcome.lost, outcome.doubled, outcome.other) == (0, 0, 0)
     assert len(outcome.killed_at) == 1, f"after {time.monotonic() - began:.0f} s"
     assert outcome.points > 500

@@ -79,9 +79,9 @@ def test_away_for_good_is_said_and_what_is_kept_is_sent_by_the_next(run: Run, li
     with pytest.raises(ServerAway, match=rf"kept in outbox/{run.id}: start the server, and the same command"):
         outbox.close(0)
     line.cut = False
-    send_left(run.id, Path("outbox"), 0)
+    send_left([run.id], Path("outbox"), 0)
     assert history(run) == [(1, 0.5)]
-    send_left(run.id, Path("outbox"), 0)
+    send_left([run.id], Path("outbox"), 0)
 
 
 def test_a_kill_after_sending_and_before_forgetting_doubles_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_metrics_that_somebody_else_has_logged_are_dropped(run: Run) -> None:
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
     outbox.add_metrics({"epoch_seconds": 0.6}, 2)
     run.client.log_metric(run.id, "epoch_seconds", 0.55, step=1)
-    send_left(run.id, Path("outbox"), 0)
+    send_left([run.id], Path("outbox"), 0)
     assert history(run) == [(1, 0.55), (2, 0.6)]
 
 
