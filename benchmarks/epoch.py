@@ -130,7 +130,7 @@ def _once_an_epoch(bench: Bench, model_name: str) -> dict[str, list[float]]:
     tracker, best, generator = LayerTracker(model), Best(), Generator()
     scores = {"train": 50.0, "test": 50.0}
     report = EpochReport(epoch=1, losses=scores, accuracies=scores, layers=tracker.epoch_end(), seconds=1)
-    learner = Learner(model, sgd, generator, best)
+    learner = Learner(model, sgd, generator, best, tracker.start)
     with TemporaryDirectory() as folder, open_run("seed", "bench") as run:
         log = SeedLog(run, Outbox(run, Path(folder)), lambda layer: layer)
         copies = partial(learner.state, 1)

@@ -8,17 +8,22 @@ import torch
 from torch import Generator, nn
 
 from pipeline.learn.best import Best
+from pipeline.measure.sweep import Weights
 from pipeline.measure.tracker import StepTracker
 
 
 @dataclass(frozen=True)
 class Learner:
-    """What learns, with everything that changes while it does; `steps` where RWC is measured within epochs."""
+    """What learns, with everything that changes while it does; `steps` where RWC is measured within epochs.
+
+    `start` holds the initial weights of the layers, which the seed determines.
+    """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     generator: Generator
     best: Best
+    start: Weights
     steps: StepTracker | None = None
 
     def state(self, epoch: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from data.loader import Loader
 from pipeline.epoch import EpochReport
+from pipeline.measure.sweep import Weights
 from pipeline.measure.tracker import LayerTracker, StepTracker
 
 Batches = Iterable[tuple[Tensor, Tensor]]
@@ -28,6 +29,7 @@ def fit(
     epochs: int,
     precision: str,
     after: int = 0,
+    start: Weights | None = None,
     steps: StepTracker | None = None,
     watch: Callable[[int, Loader], Batches] = lambda _epoch, loader: loader,
 ) -> Iterator[EpochReport]:
@@ -36,9 +38,10 @@ def fit(
     The first epoch is the one after `after`: 1, or where a checkpoint goes on.
 
     `watch` wraps the training batches of an epoch, for a progress bar. Training accuracy is that of the batches as they
-    were trained on. `steps` measures RWC within epochs as well.
+    were trained on. `start` holds the initial weights of the layers where the model goes on; `steps` measures RWC
+    within epochs as well.
     """
-    tracker = LayerTracker(model)
+    tracker = LayerTracker(model, start=start)
     started = time.perf_counter()
     for epoch in range(after + 1, epochs + 1):
         scores = {"train": train_pass(model, watch(epoch, loaders["train"]), optimizer, epoch, precision, steps)}

@@ -1,5 +1,6 @@
 """One seed, from a configuration to a finished run."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from data.loader import Loader
 from data.prepared import Prepared
 from models import ARCHITECTURES
 from pipeline.config import Config
+from pipeline.disk import DiskFull
 from pipeline.interrupt import Interrupted
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
@@ -49,6 +51,7 @@ def _train(config: Config, start: Start, prepared: Prepared, progress: Progress,
         epochs=after if _reached(config, learner.best) else config.epochs,
         precision=config.precision,
         after=after,
+        start=learner.start,
         steps=learner.steps,
         watch=progress.watch,
     )
@@ -67,7 +70,10 @@ def _train(config: Config, start: Start, prepared: Prepared, progress: Progress,
                 if _reached(config, learner.best):
                     break
     except Interrupted:
-        log.save(unsaved)
+        try:
+            log.save(unsaved)
+        except DiskFull as error:
+            print(f"the last epoch is not saved: {error}", file=sys.stderr)
         raise
     if _reached(config, learner.best):
         log.outbox.add_tags({STOPPED: "target_val_acc"})

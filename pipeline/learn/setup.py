@@ -11,7 +11,7 @@ from pipeline.config import Config
 from pipeline.hardware import make_repeatable
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
-from pipeline.measure.tracker import StepTracker
+from pipeline.measure.tracker import StepTracker, copy_of, layer_weights
 
 
 def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loader], Learner]:
@@ -28,7 +28,7 @@ def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loa
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
     steps = StepTracker(model, every=config.rwc_every) if config.rwc_every else None
-    return loaders, Learner(model, optimizer, generator, Best(), steps)
+    return loaders, Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), steps)
 
 
 def _compile(model: nn.Module) -> None:

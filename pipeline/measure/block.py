@@ -1,4 +1,4 @@
-"""A part of a layer's weights before and after, small enough to stay in the processor's cache while it is measured."""
+"""A part of a layer's weights, small enough to stay in the processor's cache while it is measured."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -9,13 +9,22 @@ from torch import Tensor, channels_last
 CPU_ELEMENTS = 1 << 18
 # on other devices a call costs more than memory; up to here float32 counts single elements exactly
 DEVICE_ELEMENTS = 1 << 24
+# up to here float64 costs nothing, and its sums have too few terms for rounding errors to cancel
+EXACT_ELEMENTS = 1 << 12
 
 
 class Block:
-    """The same elements before and after, 1-D. What several sums are made of is computed once."""
+    """The same elements before an epoch, after it and at the start, 1-D. What several sums need is computed once."""
 
-    def __init__(self, before: Tensor, after: Tensor) -> None:
-        self.before, self.after = before, after
+    def __init__(self, *memory: Tensor) -> None:
+        self._memory = memory
+        exact = len(memory[0]) <= EXACT_ELEMENTS
+        self.before, self.after, self.start = (part.double() for part in memory) if exact else memory
+
+    def keep(self) -> None:
+        """Write what is after over what was before, in the memory of the weights."""
+        before, after, _start = self._memory
+        before.copy_(after)
 
     @cached_property
     def size(self) -> Tensor:
@@ -23,17 +32,27 @@ class Block:
         return self.before.abs()
 
     @cached_property
+    def difference(self) -> Tensor:
+        """after - before."""
+        return self.after - self.before
+
+    @cached_property
     def change(self) -> Tensor:
         """|after - before|, elementwise."""
-        return (self.after - self.before).abs_()
+        return self.difference.abs()
+
+    @cached_property
+    def drift(self) -> Tensor:
+        """after - start."""
+        return self.after - self.start
 
 
-def blocks(before: Tensor, after: Tensor) -> Iterator[Block]:
-    """Cut two tensors of the same shape and strides into blocks, which are views where the memory is dense."""
+def blocks(before: Tensor, after: Tensor, start: Tensor) -> Iterator[Block]:
+    """Cut tensors of the same shape and strides into blocks, which are views where the memory is dense."""
     length = CPU_ELEMENTS if after.device.type == "cpu" else DEVICE_ELEMENTS
-    old, new = _flat(before), _flat(after)
-    for start in range(0, len(new), length):
-        yield Block(old[start : start + length], new[start : start + length])
+    flat = [_flat(weight) for weight in (before, after, start)]
+    for first in range(0, len(flat[0]), length):
+        yield Block(*(weight[first : first + length] for weight in flat))
 
 
 def _flat(weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The measurements by name, and the sums over a layer's weights that they are made of."""
+"""The measurements by name, and what they are made of: sums over a layer's weights, or what needs all of them."""
 
 from collections.abc import Callable
 from inspect import signature
@@ -8,9 +8,11 @@ from torch import Tensor
 from pipeline.measure.block import Block
 
 Sum = Callable[[Block], Tensor]
+Whole = Callable[[Tensor, Tensor], Tensor]
 Measurement = Callable[..., Tensor]
 
 SUMS: dict[str, Sum] = {}
+WHOLES: dict[str, Whole] = {}
 MEASUREMENTS: dict[str, Measurement] = {}
 
 
@@ -20,8 +22,16 @@ def summed(function: Sum) -> Sum:
     return function
 
 
+def whole(function: Whole) -> Whole:
+    """Register the function below, by its own name: from all weights of a layer, before and after, to a number."""
+    if function.__name__ in SUMS:
+        raise ValueError(f"{function.__name__} is registered twice")
+    _add(WHOLES, function.__name__, function)
+    return function
+
+
 def measurement(name: str) -> Callable[[Measurement], Measurement]:
-    """Register the function below: its parameters are sums, float64, an element a layer, and so is its result."""
+    """Register the function below: its parameters are those by name, float64, an element a layer; so is its result."""
 
     def decorate(function: Measurement) -> Measurement:
         _add(MEASUREMENTS, name, function)
@@ -30,8 +40,8 @@ def measurement(name: str) -> Callable[[Measurement], Measurement]:
     return decorate
 
 
-def sums_of(name: str) -> tuple[str, ...]:
-    """Return the names of the sums that a measurement takes."""
+def parts_of(name: str) -> tuple[str, ...]:
+    """Return the names of the sums and wholes that a measurement takes."""
     return tuple(signature(MEASUREMENTS[name]).parameters)
 
 

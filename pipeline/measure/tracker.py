@@ -18,13 +18,20 @@ def layer_weights(model: nn.Module) -> Weights:
     }
 
 
-class LayerTracker:
-    """Holds the weights as they were at the last call, at first the initial ones."""
+def copy_of(weights: Weights) -> Weights:
+    return {layer: weight.clone() for layer, weight in weights.items()}
 
-    def __init__(self, model: nn.Module, measurements: Iterable[str] = MEASUREMENTS) -> None:
+
+class LayerTracker:
+    """Holds the weights as they were at the last call; `start` holds the initial ones, if not those of now."""
+
+    def __init__(
+        self, model: nn.Module, measurements: Iterable[str] = MEASUREMENTS, *, start: Weights | None = None
+    ) -> None:
         self.measurements = tuple(measurements)
         self.weights = layer_weights(model)
-        self.before = {layer: weight.clone() for layer, weight in self.weights.items()}
+        self.before = copy_of(self.weights)
+        self.start = copy_of(self.weights) if start is None else start
 
     def epoch_end(self) -> dict[str, dict[str, float]]:
         """Return {measurement: {layer: value}} of the change since the last call."""
@@ -32,7 +39,7 @@ class LayerTracker:
         return {name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)}
 
     def _advance(self) -> Tensor:
-        return sweep(self.before, self.weights, self.measurements, keep=True)
+        return sweep(self.before, self.weights, self.measurements, start=self.start, keep=True)
 
     def _by_layer(self, row: list[float]) -> dict[str, float]:
         return dict(zip(self.weights, row, strict=True))
@@ -42,7 +49,7 @@ class StepTracker(LayerTracker):
     """RWC over every so many steps; the values wait on the device until they are collected."""
 
     def __init__(self, model: nn.Module, *, every: int) -> None:
-        super().__init__(model, ["rwc"])
+        super().__init__(model, ["rwc"], start={})
         self.every = every
         self.step = 0
         self._waiting: dict[int, Tensor] = {}

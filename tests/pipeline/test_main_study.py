@@ -14,6 +14,8 @@ import torch
 import yaml
 from mlflow.entities import Run
 
+from pipeline.measure.registry import MEASUREMENTS
+
 ROOT = Path(__file__).parents[2]
 CONVS = ["features.0", "features.3", "features.6", "features.8", "features.10"]
 LAYERS = [*CONVS, "classifier.1", "classifier.4", "classifier.6"]
@@ -96,8 +98,8 @@ def test_the_layer_table_agrees_with_the_metrics_and_the_initial_weights(finishe
         with (finished.artifacts(run) / "layer_metrics.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert list(rows[0]) == ["epoch", "layer", "group", "metric", "value"]
-        assert {row["metric"] for row in rows} == {"rwc", "rwc_elementwise", "rwc_elementwise_zeros"}
-        assert len(rows) == 2 * 3 * len(LAYERS)
+        assert {row["metric"] for row in rows} == set(MEASUREMENTS)
+        assert len(rows) == 2 * len(MEASUREMENTS) * len(LAYERS)
         for key, layer in zip(RWC, LAYERS, strict=True):
             found = [row for row in rows if row["layer"] == layer and row["metric"] == "rwc"]
             assert {int(row["epoch"]): float(row["value"]) for row in found} == finished.history(run, key)

@@ -13,7 +13,8 @@ from pipeline.epoch import EpochReport
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
 from pipeline.learn.fit import fit
-from pipeline.measure.tracker import StepTracker
+from pipeline.measure.sweep import Weights
+from pipeline.measure.tracker import StepTracker, copy_of, layer_weights
 
 BATCHES = 5
 
@@ -23,13 +24,22 @@ def start(prepared: Prepared, seed: int) -> tuple[Learner, dict[str, Loader]]:
     model = nn.Sequential(nn.Flatten(), nn.Linear(1024, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
     generator = Generator().manual_seed(seed)
-    learner = Learner(model, optimizer, generator, Best(), StepTracker(model, every=3))
+    learner = Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), StepTracker(model, every=3))
     return learner, load(prepared, batch_size=10, val_split=0, generator=generator)
 
 
-def train(learner: Learner, loaders: dict[str, Loader], *, after: int = 0) -> Iterator[EpochReport]:
+def train(
+    learner: Learner, loaders: dict[str, Loader], *, after: int = 0, initial: Weights | None = None
+) -> Iterator[EpochReport]:
     yield from fit(
-        learner.model, loaders, learner.optimizer, epochs=4, precision="fp32", after=after, steps=learner.steps
+        learner.model,
+        loaders,
+        learner.optimizer,
+        epochs=4,
+        precision="fp32",
+        after=after,
+        start=initial or learner.start,
+        steps=learner.steps,
     )
 
 
@@ -52,7 +62,8 @@ def test_going_on_from_a_checkpoint_gives_the_same_bits(tiny_npz: Path, tmp_path
     again.restore(state, batches=BATCHES)
     assert state["epoch"] == 2
     assert (again.best.epoch, again.best.accuracy) == (state["best"]["epoch"], state["best"]["accuracy"])
-    assert list(map(numbers, train(again, loaders, after=2))) == list(map(numbers, reports[2:]))
+    went_on = train(again, loaders, after=2, initial=learner.start)
+    assert list(map(numbers, went_on)) == list(map(numbers, reports[2:]))
     assert [step for report in reports[2:] for step in report.steps] == [12, 15, 18]  # not where an epoch ends
 
 

@@ -3,13 +3,13 @@
 import pytest
 from torch import Tensor
 
-from pipeline.measure.registry import MEASUREMENTS, SUMS, measurement, summed, sums_of
+from pipeline.measure.registry import MEASUREMENTS, SUMS, WHOLES, measurement, parts_of, summed, whole
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
-def test_every_measurement_is_made_of_registered_sums(name: str) -> None:
-    assert sums_of(name)
-    assert set(sums_of(name)) <= set(SUMS)
+def test_every_measurement_is_made_of_registered_parts(name: str) -> None:
+    assert parts_of(name)
+    assert set(parts_of(name)) <= set(SUMS) | set(WHOLES)
 
 
 def test_a_name_registers_once() -> None:
@@ -20,3 +20,5 @@ def test_a_name_registers_once() -> None:
 
     with pytest.raises(ValueError, match="registered twice"):
         summed(size)
+    with pytest.raises(ValueError, match="registered twice"):
+        whole(size)
