@@ -4,9 +4,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -16,15 +17,23 @@ START_SECONDS = 120
 class Server:
     """An `mlflow server` over an SQLite database in a folder, or over `store`; it keeps the artifacts in the folder."""
 
-    def __init__(
-        self, folder: Path, environment: Mapping[str, str], store: str | None = None, more: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], store: str | None = None) -> None:
         self.folder, self.environment = folder, environment
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         stores = ["--backend-store-uri", store or f"sqlite:///{folder}/mlflow.db"]
         stores += ["--artifacts-destination", str(folder / "files")]
-        self.command = ["mlflow", "server", "--port", str(self.port), "--workers", "1", *stores, *more]
+        self.command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--port",
+            str(self.port),
+            "--workers",
+            "1",
+            *stores,
+        ]
         self.start()
 
     def start(self) -> None:
