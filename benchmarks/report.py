@@ -1,15 +1,12 @@
 """The table in docs/performance.md: a line a figure, each with the machine, the date and the commit that it is from."""
 
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+from pipeline.provenance import commit, machine, versions
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
@@ -27,18 +24,6 @@ class Figure(NamedTuple):
     holds: bool | None
 
 
-def machine() -> str:
-    """Return processor, cores in use, vector instructions, and the versions that the figures depend on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return (
-        f"{model or platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.backends.cpu.get_cpu_capability()}, {'with' if bf16 else 'no'} bfloat16 arithmetic, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
-
-
 def peak_megabytes() -> float:
     """Return the most memory that this process has had: not getrusage's, which is inherited from its parent."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
@@ -47,8 +32,11 @@ def peak_megabytes() -> float:
 
 def stamp() -> dict[str, str]:
     """Return what every figure is kept with: machine, date and commit."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
-    return {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit.stdout.strip()}
+    return {
+        "machine": f"{machine()}, {versions()}",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": commit(),
+    }
 
 
 def keep(part: str, figures: Iterable[Figure]) -> None:

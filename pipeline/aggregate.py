@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +15,19 @@ from pipeline.disk import room
 from pipeline.options import takes_config
 from pipeline.prepare import bring, log_prepared
 from pipeline.results.figures import write_figures
+from pipeline.results.report import Facts, write_report
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import write_tables
-from pipeline.tracking.histories import StoredSeed, find_study, read_histories, seeds_of_settings, seeds_of_study
-from pipeline.tracking.runs import CONFIG, SEEDS, STUDY, Run, open_run
+from pipeline.tracking.histories import (
+    StoredSeed,
+    StoredStudy,
+    find_study,
+    read_histories,
+    read_study,
+    seeds_of_settings,
+    seeds_of_study,
+)
+from pipeline.tracking.runs import CONFIG, PROVENANCE, SEEDS, STUDY, Run, open_run
 from pipeline.tracking.studies import adopt, log_means
 
 
@@ -36,29 +46,56 @@ def open_study(config: Config, prepared: Prepared) -> Iterator[Run]:
         yield run
 
 
-def aggregate_seeds(
-    study: Run, name: str, seeds: Sequence[StoredSeed], asked: Sequence[int], epochs: int | None = None
-) -> None:
-    """Log means, tables and figures of the finished seeds to the study's run; raise SeedsFailed if one is missing.
+def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed], epochs: int | None = None) -> None:
+    """Log means, tables, figures and report of the finished seeds to the study's run; raise SeedsFailed if one misses.
 
     Of seeds that ran longer than `epochs` the first so many are taken.
     """
+    stored = read_study(study.id)
     finished = [seed for seed in seeds if seed.finished]
-    unfinished = [str(number) for number in asked if number not in {seed.number for seed in finished}]
-    study.set_tags({SEEDS: f"{len(finished)} of {len(asked)}"})
+    unfinished = [str(number) for number in stored.seeds if number not in {seed.number for seed in finished}]
+    study.set_tags({SEEDS: f"{len(finished)} of {len(stored.seeds)}"})
     if finished:
         histories = read_histories(finished, epochs)
         log_means(study.id, histories)
         with TemporaryDirectory() as temporary:
             folder = Path(temporary)
             with room(folder, "figures and tables"):
-                write_figures(histories, folder / "figures", title=name, asked=len(asked))
-                write_tables(histories, folder / "tables")
+                _write_results(_facts(stored, finished, histories), histories, folder)
             with study.room_for(folder, "figures and tables"):
                 study.log_files(folder)
-        _print_result(study, name, histories, len(asked))
+        _print_result(study, stored.name, histories, len(stored.seeds))
     if unfinished:
-        raise SeedsFailed(f"{len(finished)} of {len(asked)} seeds finished; missing: {', '.join(unfinished)}")
+        raise SeedsFailed(f"{len(finished)} of {len(stored.seeds)} seeds finished; missing: {', '.join(unfinished)}")
+
+
+def _write_results(facts: Facts, histories: Histories, folder: Path) -> None:
+    write_figures(histories, folder / "figures", title=facts.name, asked=len(facts.asked))
+    write_tables(histories, folder / "tables", model=facts.model, dataset=facts.dataset)
+    write_report(facts, histories, folder)
+
+
+def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories) -> Facts:
+    seconds = histories.scalars[histories.scalars["metric"] == "epoch_seconds"].groupby("seed")["value"].sum()
+    return Facts(
+        name=study.name,
+        run_id=study.id,
+        model=study.settings["model_name"],
+        dataset=study.settings["dataset"],
+        digest=study.digest,
+        asked=study.seeds,
+        settings={name: str(value) for name, value in study.settings.items()},
+        provenance=[
+            {
+                "seed": str(seed.number),
+                "run": seed.id,
+                "started (UTC)": f"{seed.started:%Y-%m-%d %H:%M}",
+                "all epochs": f"{timedelta(seconds=round(seconds[seed.number]))}",
+                **{name: seed.tags.get(tag, "unknown") for name, tag in PROVENANCE.items()},
+            }
+            for seed in sorted(seeds, key=lambda seed: seed.number)
+        ],
+    )
 
 
 @click.command()
@@ -68,7 +105,7 @@ def aggregate(config: Config, study: str | None) -> None:
     """Average the finished seeds: of a study, or all that were trained with these settings."""
     if study is not None:
         stored = find_study(study)
-        aggregate_seeds(Run(stored.id), stored.name, seeds_of_study(stored.id), stored.seeds)
+        aggregate_seeds(Run(stored.id), seeds_of_study(stored.id))
         return
     prepared = bring(config)
     seeds = seeds_of_settings(config.study_hash(prepared.manifest.digest))
@@ -80,7 +117,7 @@ def aggregate(config: Config, study: str | None) -> None:
     with open_study(trained, prepared) as run:
         for seed, former in adopt(run, finished):
             click.echo(f"seed {seed}: taken over from the study {former}")
-        aggregate_seeds(run, config.study_name, finished, numbers)
+        aggregate_seeds(run, finished)
 
 
 def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:

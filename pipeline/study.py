@@ -25,4 +25,4 @@ def study(config: Config) -> None:
 
 
 def _aggregate(config: Config, queue: Queue) -> None:
-    aggregate_seeds(queue.study, config.study_name, queue.finished(), config.seeds, config.epochs)
+    aggregate_seeds(queue.study, queue.finished(), config.epochs)

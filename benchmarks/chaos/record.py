@@ -99,6 +99,8 @@ def _content(path: Path) -> Iterator[tuple[tuple[str, ...], object]]:
     elif path.suffix == ".yaml":
         lines = path.read_text().splitlines()
         yield (), [line for line in lines if line.partition(":")[0] not in PARAMS]
+    elif path.suffix == ".html":
+        yield (), None  # names runs and how long they took; its numbers stand in the tables
     elif path.suffix == ".pt2":
         yield (), None  # torch.export's archive, of the best weights, which stand in the checkpoints
     else:

@@ -16,10 +16,11 @@ from pipeline.learn.classifier import Classifier
 from pipeline.learn.fit import fit
 from pipeline.learn.setup import set_up
 from pipeline.progress import Progress
+from pipeline.provenance import commit, machine, versions
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State, room_of_snapshots, slot_of, snapshot_of
 from pipeline.tracking.outbox import FOLDER, Outbox
-from pipeline.tracking.runs import CONFIG, SEED, STOPPED, STUDY, open_run
+from pipeline.tracking.runs import CONFIG, PROVENANCE, SEED, STOPPED, STUDY, open_run
 from pipeline.tracking.seeds import SeedLog
 from pipeline.tracking.starts import Start
 
@@ -27,6 +28,8 @@ from pipeline.tracking.starts import Start
 def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str | None = None) -> None:
     """Train one seed, from its first epoch or from where another process left it, below the study's run if any."""
     tags = {STUDY: config.study_hash(prepared.manifest.digest), SEED: str(start.seed)}
+    made_by = {"commit": commit(), "versions": versions(), "machine": machine()}
+    tags |= {tag: made_by[name] for name, tag in PROVENANCE.items()}
     with open_run("seed", f"seed-{start.seed}", tags=tags, parent=study, run_id=start.own_run) as run:
         run.log_params(config.as_text() | {"seed": str(start.seed)})
         run.log_text(config.as_yaml(), CONFIG)

@@ -53,6 +53,12 @@ def elementwise_weight_change(relative_changes: Tensor, nonzero: Tensor) -> Tens
     return relative_changes / nonzero
 
 
+@measurement("weights")
+def number_of_weights(elements: Tensor) -> Tensor:
+    """Return the number of elements, with which `rwc_elementwise` grows."""
+    return elements
+
+
 @measurement("rwc_elementwise_zeros")
 def zeros_left_out(elements: Tensor, nonzero: Tensor) -> Tensor:
     """Return the number of elements that `rwc_elementwise` leaves out, because they were zero."""

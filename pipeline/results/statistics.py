@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.results.inference import interquartile_mean, interval
+
 SCALARS = ["seed", "epoch", "metric", "value"]
 LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
 
@@ -71,6 +73,27 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     grouped = table.groupby(keys, sort=False, observed=True)["value"]
     result = grouped.agg(["mean", "std", "count"]).rename(columns={"count": "n"})
     return result.reset_index().sort_values("epoch", kind="stable", ignore_index=True)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, beside what `over_seeds` does, median, interquartile mean and 95 % interval of the mean: low, high.
+
+    Rows with the same seeds are resampled together, NaN values left out.
+    """
+    result = over_seeds(table)
+    keys = [column for column in result.columns if column not in ("mean", "std", "n")]
+    wide = table.pivot_table(index=keys, columns="seed", values="value", sort=False, observed=True)
+    values = wide.reindex(pd.MultiIndex.from_frame(result[keys])).to_numpy()
+    there = np.isfinite(values)
+    patterns, of_row = np.unique(there, axis=0, return_inverse=True)
+    added = np.full((len(result), 4), np.nan)
+    for number, seeds in enumerate(patterns):
+        rows = np.flatnonzero(of_row.ravel() == number)
+        if seeds.any():
+            chosen = values[np.ix_(rows, seeds)].T
+            added[rows] = np.stack([np.median(chosen, axis=0), interquartile_mean(chosen), *interval(chosen)], axis=1)
+    columns = pd.DataFrame(added, columns=["median", "iqm", "low", "high"], index=result.index)
+    return pd.concat([result.drop(columns="n"), columns, result["n"]], axis=1)
 
 
 def final_values(histories: Histories, metric: str) -> pd.Series:

@@ -4,15 +4,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.results.statistics import Histories, final_values, over_seeds
+from pipeline.results.claims import claims_table
+from pipeline.results.depth import depth_table, group_table
+from pipeline.results.statistics import Histories, final_values, summary
 
 
-def write_tables(histories: Histories, folder: Path) -> None:
-    """Write layers.csv and epochs.csv (mean, std and n over the seeds per epoch) and seeds.csv (a line a seed)."""
+def write_tables(histories: Histories, folder: Path, *, model: str, dataset: str) -> None:
+    """Write layers.csv and epochs.csv (statistics over the seeds per epoch), seeds.csv (a line a seed), and what
+    compares layers: groups.csv, depth.csv, claims.csv."""
     folder.mkdir(parents=True, exist_ok=True)
-    over_seeds(histories.layers).to_csv(folder / "layers.csv", index=False)
-    over_seeds(histories.scalars).to_csv(folder / "epochs.csv", index=False)
+    summary(histories.layers).to_csv(folder / "layers.csv", index=False)
+    summary(histories.scalars).to_csv(folder / "epochs.csv", index=False)
     seed_table(histories).to_csv(folder / "seeds.csv", index=False)
+    group_table(histories).to_csv(folder / "groups.csv", index=False)
+    depth_table(histories).to_csv(folder / "depth.csv", index=False)
+    claims_table(histories, model, dataset).to_csv(folder / "claims.csv", index=False)
 
 
 def seed_table(histories: Histories) -> pd.DataFrame:

@@ -2,9 +2,10 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mlflow
 import pandas as pd
@@ -26,9 +27,17 @@ class RunNotFound(Exception):
 
 
 class StoredStudy(NamedTuple):
+    """A study's run; `settings` are those of its config.yaml, `digest` is the data's."""
+
     id: str
     name: str
-    seeds: tuple[int, ...]
+    settings: Mapping[str, Any]
+    digest: str
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that were asked for."""
+        return distinct_seeds(self.settings["seeds"])
 
 
 class StoredSeed(NamedTuple):
@@ -41,6 +50,7 @@ class StoredSeed(NamedTuple):
     parent: str | None
     artifacts: str
     tags: Mapping[str, str]
+    started: datetime
 
     @property
     def finished(self) -> bool:
@@ -64,6 +74,17 @@ class StoredSeed(NamedTuple):
         return next((slot.epoch for slot in self.checkpoints if slot.epoch <= last), 0)
 
 
+def read_study(run_id: str) -> StoredStudy:
+    """Return a study by the id of its run."""
+    client = mlflow.MlflowClient()
+    run = client.get_run(run_id)
+    with TemporaryDirectory() as folder:
+        settings = yaml.safe_load(Path(client.download_artifacts(run_id, CONFIG, folder)).read_text())
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    digest = next((given.dataset.digest for given in inputs), "unknown")
+    return StoredStudy(run_id, run.info.run_name, settings, digest)
+
+
 def find_study(run_id: str) -> StoredStudy:
     """Return a study with finished seeds by the id of its run; raise RunNotFound."""
     client = mlflow.MlflowClient()
@@ -79,9 +100,7 @@ def find_study(run_id: str) -> StoredStudy:
         raise RunNotFound(f"study must be the id of a study's run, with the tag {KIND}=study; {run_id} has none")
     if not any(seed.finished for seed in seeds_of_study(run_id)):
         raise RunNotFound(f"the study {run_id} has no finished seed: run it again, or name another one")
-    with TemporaryDirectory() as folder:
-        config = yaml.safe_load(Path(client.download_artifacts(run_id, CONFIG, folder)).read_text())
-    return StoredStudy(run_id, run.info.run_name, distinct_seeds(config["seeds"]))
+    return read_study(run_id)
 
 
 def seeds_of_study(run_id: str) -> list[StoredSeed]:
@@ -135,6 +154,7 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         parent=run.data.tags.get(PARENT),
         artifacts=run.info.artifact_uri,
         tags=run.data.tags,
+        started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
     )
 
 

@@ -27,6 +27,7 @@ STUDY = "layerwise.study"
 SEEDS = "layerwise.seeds"
 SEED = "layerwise.seed"
 STOPPED = "layerwise.stopped"
+PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
 CONFIG = "config.yaml"
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"

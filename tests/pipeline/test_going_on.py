@@ -96,7 +96,7 @@ def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Ca
     assert (extended.data.params["epochs"], extended.data.tags["layerwise.seed"]) == ("4", "3")
     assert history(extended)[:2] == history(short)
     assert history(extended, "rwc/02_features.3")[:2] == history(short, "rwc/02_features.3")
-    assert history(extended, "rwc_group/block1")[:2] == history(short, "rwc_group/block1")
+    assert history(extended, "rwc_group/early")[:2] == history(short, "rwc_group/early")
     files = {path.name for path in (Path(extended.info.artifact_uri) / "checkpoints").iterdir()}
     assert files == {"initial.pt", "slot-a.pt", "slot-b.pt", "weights-0001.pt", "weights-0002.pt"}
     code, out, _err = study(epochs=3, seeds="5")

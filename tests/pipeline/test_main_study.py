@@ -177,10 +177,11 @@ def test_the_study_s_artifacts(finished: Finished) -> None:
     figures = {"rwc_layers", "rwc_early_middle_later", "rwc_heatmap", "accuracy_loss"}
     names = {f"{name}.{ending}" for name in figures for ending in ("png", "svg")}
     assert {path.name for path in (folder / "figures").iterdir()} == names
-    assert {path.name for path in (folder / "tables").iterdir()} == {"layers.csv", "epochs.csv", "seeds.csv"}
+    tables = {"layers", "epochs", "seeds", "groups", "depth", "claims"}
+    assert {path.name for path in (folder / "tables").iterdir()} == {f"{name}.csv" for name in tables}
     with (folder / "tables" / "layers.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "layer", "group", "metric", "mean", "std", "n"]
+    assert list(rows[0]) == ["epoch", "layer", "group", "metric", "mean", "std", "median", "iqm", "low", "high", "n"]
     assert {row["n"] for row in rows} == {"2"}
     assert str(folder / "figures") in finished.output
 

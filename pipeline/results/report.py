@@ -1,0 +1,112 @@
+"""report.html of a study: one file that asks for nothing outside itself, for a browser, a narrow window or paper."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline.results.claims import claims_table
+from pipeline.results.depth import depth_table, group_table, window
+from pipeline.results.inference import Effect, effect
+from pipeline.results.paper import ACCURACIES
+from pipeline.results.statistics import Histories, final_values
+from pipeline.results.tables import seed_table
+
+NOTHING = "\N{EN DASH}"
+FIGURES = {
+    "rwc_layers": "How much each layer changes in each epoch",
+    "rwc_heatmap": "The same as a map: first layer on top, light is much",
+    "accuracy_loss": "Accuracy and loss",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report says beside the numbers; `provenance` has a line {name: text} a seed."""
+
+    name: str
+    run_id: str
+    model: str
+    dataset: str
+    digest: str
+    asked: Sequence[int]
+    settings: Mapping[str, str]
+    provenance: Sequence[Mapping[str, str]]
+
+
+def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
+    """Write report.html into the folder whose figures/ it shows."""
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # names of files, classes and settings come from outside
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"number": _number, "interval": _interval}
+    text = templates.get_template("report.html.jinja").render(
+        facts=facts,
+        accuracy=effect(final_values(histories, "test_acc").to_numpy()),
+        reported=ACCURACIES.get(facts.model, {}).get(facts.dataset),
+        seeds=_rows(seed_table(histories)),
+        figures=_figures(folder / "figures"),
+        groups=_rows(group_table(histories)),
+        depths=_rows(depth_table(histories)),
+        claims=_rows(claims_table(histories, facts.model, facts.dataset)),
+        window=window(histories),
+        left_out=_left_out(facts, histories),
+    )
+    (folder / "report.html").write_text(text, encoding="utf-8")
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _figures(folder: Path) -> list[tuple[str, str]]:
+    """Return the caption and the picture of each figure, the groups' ones after that of all layers."""
+    names = sorted(path.stem for path in folder.glob("*.png"))
+    first = [name for name in FIGURES if name in names]
+    ordered = first[:1] + [name for name in names if name not in FIGURES] + first[1:]
+    return [
+        (
+            FIGURES.get(name, f"The layers of {name.removeprefix('rwc_').replace('_', ', ')}"),
+            base64.b64encode((folder / f"{name}.png").read_bytes()).decode(),
+        )
+        for name in ordered
+    ]
+
+
+def _left_out(facts: Facts, histories: Histories) -> list[str]:
+    """Return a sentence for everything that the numbers do not cover."""
+    said = []
+    if missing := [str(seed) for seed in facts.asked if seed not in histories.seeds]:
+        said.append(f"Seeds that did not finish: {', '.join(missing)}.")
+    last = window(histories)
+    if longer := [seed for seed, epoch in histories.last_epochs.items() if epoch > last]:
+        said.append(
+            f"Comparisons use epochs 1 to {last}, which all seeds ran; {len(longer)} of {len(histories.seeds)} seeds "
+            "ran longer, and their later epochs are in the figures alone."
+        )
+    undefined = histories.layers[histories.layers["value"].isna()]
+    for metric, rows in undefined.groupby("metric", observed=True):
+        layers = ", ".join(rows["layer"].unique())
+        said.append(f"{metric} is undefined (a vector of zeros has no direction) {len(rows)} times: {layers}.")
+    zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]
+    if len(zeros):
+        layers = ", ".join(zeros["layer"].unique())
+        said.append(f"rwc_elementwise leaves out weights that were exactly zero: in {layers}.")
+    return said
+
+
+def _number(value: float, digits: int = 3) -> str:
+    """Return a number with so many digits that count, or a dash where there is none."""
+    return NOTHING if value != value else f"{value:.{digits}g}"
+
+
+def _interval(row: Effect | Mapping[str, float]) -> str:
+    low, high = (row.low, row.high) if isinstance(row, Effect) else (row["low"], row["high"])
+    return NOTHING if low != low else f"{_number(low)} to {_number(high)}"

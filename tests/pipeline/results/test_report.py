@@ -1,0 +1,101 @@
+"""The report says what the study's tables say, asks for nothing from outside, and escapes what comes from there."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.results.depth import depth_table, group_table
+from pipeline.results.figures import write_figures
+from pipeline.results.report import Facts, write_report
+from pipeline.results.statistics import Histories
+
+GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
+
+
+@pytest.fixture
+def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[..., str]:
+    """Return a maker of reports, as text, of AlexNet on FMNIST; seed 1 stops early."""
+
+    def make(layers: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table, **changed: object) -> str:
+        made = histories({0: 4, 1: 3, 7: 4}, GROUPS)
+        made = Histories(made.scalars, layers(made.layers.copy()))
+        facts = {
+            "name": "AlexNet-FMNIST",
+            "run_id": "0123abc",
+            "model": "AlexNet",
+            "dataset": "FMNIST",
+            "digest": "d1ge57",
+            "asked": (0, 1, 7),
+            "settings": {"epochs": "4", "lr": "0.1"},
+            "provenance": [{"seed": str(seed), "commit": "c0ffee-dirty"} for seed in (0, 1, 7)],
+        }
+        write_figures(made, tmp_path / "figures", title="AlexNet-FMNIST", asked=3)
+        write_report(Facts(**facts | changed), made, tmp_path)
+        return (tmp_path / "report.html").read_text()
+
+    return make
+
+
+def test_it_says_what_was_measured(report: Callable[..., str]) -> None:
+    text = report()
+    assert "<b>56.33 %</b>, 95 % interval" in " ".join(text.split())
+    assert "The paper reports 89.5 %" in text
+    assert "this study was asked for 4" in text
+    assert "epochs 1 to 3, which all seeds ran; 2 of 3 seeds ran longer" in text
+    assert "early changes less than middle" in text
+    assert "c0ffee-dirty" in text
+    assert "d1ge57" in text
+    assert text.count("data:image/png;base64,") == 4
+
+
+def test_it_asks_for_nothing_outside_itself(report: Callable[..., str]) -> None:
+    text = report()
+    assert not re.search(r"""(src|href)=["'](?!data:)|url\(|@import|<script|<link""", text)
+
+
+def test_text_from_outside_is_escaped(report: Callable[..., str]) -> None:
+    evil = "<script>alert(1)</script>"
+
+    def renamed(layers: pd.DataFrame) -> pd.DataFrame:
+        layers["layer"] = layers["layer"].replace("fc", evil)
+        layers.loc[layers["layer"] == evil, "value"] = np.nan
+        return layers
+
+    provenance = [{"seed": evil, evil: evil}]
+    text = report(renamed, name=evil, dataset=evil, settings={"epochs": evil}, provenance=provenance)
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 5
+
+
+def test_missing_seeds_and_what_is_undefined_are_named(report: Callable[..., str]) -> None:
+    def holed(layers: pd.DataFrame) -> pd.DataFrame:
+        layers.loc[(layers["layer"] == "fc") & (layers["metric"] == "rwc"), "value"] = np.nan
+        return layers
+
+    text = report(holed, asked=(0, 1, 7, 9))
+    assert "Seeds that did not finish: 9." in text
+    assert "rwc is undefined (a vector of zeros has no direction) 11 times: fc." in text
+
+
+def test_groups_are_paired_by_seed(histories: Callable[..., Histories]) -> None:
+    made = histories({0: 2, 1: 2, 7: 2}, GROUPS)
+    factor = {0: 1.0, 1: 5.0, 7: 25.0}
+    layers = made.layers.assign(value=made.layers["value"] - 0.01 * made.layers["seed"])
+    layers["value"] *= layers["seed"].map(factor)
+    table = group_table(Histories(made.scalars, layers))
+    row = table[(table["measured by"] == "rwc") & (table["what"] == "later / early")].iloc[0]
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((3, 3, 3)), "seeds differ, their ratios do not"
+    assert (row["p"], row["n"]) == (2 / 2**3, 3)
+
+
+def test_depth_with_and_without_size(histories: Callable[..., Histories]) -> None:
+    made = histories({0: 2, 1: 2, 7: 2}, GROUPS)
+    sizes = made.layers[made.layers["metric"] == "rwc"].assign(metric="weights")
+    sizes["value"] = sizes["layer"].map({"conv1": 10.0, "conv2": 1000.0, "conv3": 10.0, "fc": 1000.0})
+    table = depth_table(Histories(made.scalars, pd.concat([made.layers, sizes])))
+    rwc = table[table["measured by"] == "rwc"].set_index("what")
+    assert rwc["mean"].to_dict() == pytest.approx({"depth": 1, "depth, given ln n": 1})
