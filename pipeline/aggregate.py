@@ -76,6 +76,7 @@ def _write_results(facts: Facts, histories: Histories, folder: Path) -> None:
 
 
 def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories) -> Facts:
+    seeds = sorted(seeds, key=lambda seed: seed.number)
     seconds = histories.scalars[histories.scalars["metric"] == "epoch_seconds"].groupby("seed")["value"].sum()
     return Facts(
         name=study.name,
@@ -85,16 +86,16 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
         digest=study.digest,
         asked=study.seeds,
         settings={name: str(value) for name, value in study.settings.items()},
-        provenance=[
+        runs=[
             {
                 "seed": str(seed.number),
                 "run": seed.id,
                 "started (UTC)": f"{seed.started:%Y-%m-%d %H:%M}",
                 "all epochs": f"{timedelta(seconds=round(seconds[seed.number]))}",
-                **{name: seed.tags.get(tag, "unknown") for name, tag in PROVENANCE.items()},
             }
-            for seed in sorted(seeds, key=lambda seed: seed.number)
+            for seed in seeds
         ],
+        provenance=[{name: seed.tags.get(tag, "unknown") for name, tag in PROVENANCE.items()} for seed in seeds],
     )
 
 

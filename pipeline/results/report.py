@@ -25,7 +25,7 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says beside the numbers; `provenance` has a line {name: text} a seed."""
+    """What a report says beside the numbers; `runs` and `provenance` have a line {name: text} a seed."""
 
     name: str
     run_id: str
@@ -34,6 +34,7 @@ class Facts:
     digest: str
     asked: Sequence[int]
     settings: Mapping[str, str]
+    runs: Sequence[dict[str, str]]
     provenance: Sequence[Mapping[str, str]]
 
 
@@ -58,12 +59,21 @@ def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
         claims=_rows(claims_table(histories, facts.model, facts.dataset)),
         window=window(histories),
         left_out=_left_out(facts, histories),
+        **_provenance(facts),
     )
     (folder / "report.html").write_text(text, encoding="utf-8")
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _provenance(facts: Facts) -> dict[str, object]:
+    """Return `common`, what all seeds have in common, and `runs`, a line a seed with the rest."""
+    first, *others = facts.provenance
+    common = {key: value for key, value in first.items() if all(line[key] == value for line in others)}
+    rest = [{key: value for key, value in line.items() if key not in common} for line in facts.provenance]
+    return {"common": common, "runs": [run | line for run, line in zip(facts.runs, rest, strict=True)]}
 
 
 def _figures(folder: Path) -> list[tuple[str, str]]:

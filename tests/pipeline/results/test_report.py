@@ -31,7 +31,8 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
             "digest": "d1ge57",
             "asked": (0, 1, 7),
             "settings": {"epochs": "4", "lr": "0.1"},
-            "provenance": [{"seed": str(seed), "commit": "c0ffee-dirty"} for seed in (0, 1, 7)],
+            "runs": [{"seed": str(seed)} for seed in (0, 1, 7)],
+            "provenance": [{"commit": "c0ffee-dirty", "machine": f"machine {number}"} for number in (1, 2, 2)],
         }
         write_figures(made, tmp_path / "figures", title="AlexNet-FMNIST", asked=3)
         write_report(Facts(**facts | changed), made, tmp_path)
@@ -47,7 +48,8 @@ def test_it_says_what_was_measured(report: Callable[..., str]) -> None:
     assert "this study was asked for 4" in text
     assert "epochs 1 to 3, which all seeds ran; 2 of 3 seeds ran longer" in text
     assert "early changes less than middle" in text
-    assert "c0ffee-dirty" in text
+    assert text.count("c0ffee-dirty") == 1  # all seeds have it in common
+    assert [text.count(f"machine {number}") for number in (1, 2)] == [1, 2]
     assert "d1ge57" in text
     assert text.count("data:image/png;base64,") == 4
 
@@ -65,7 +67,7 @@ def test_text_from_outside_is_escaped(report: Callable[..., str]) -> None:
         layers.loc[layers["layer"] == evil, "value"] = np.nan
         return layers
 
-    provenance = [{"seed": evil, evil: evil}]
+    provenance = [{evil: evil, "commit": f"{evil}{seed}"} for seed in (0, 1, 7)]
     text = report(renamed, name=evil, dataset=evil, settings={"epochs": evil}, provenance=provenance)
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 5
