@@ -6,7 +6,8 @@ from statistics import median
 from benchmarks.report import Figure
 from benchmarks.rounds import ratio, time_in_turns
 from benchmarks.setup import Bench
-from pipeline.measure.tracker import LayerTracker, StepTracker
+from pipeline.measure.steps import StepTracker
+from pipeline.measure.tracker import LayerTracker
 
 MODELS = ("AlexNet", "ResNet18", "VGG19")
 ROUNDS = 41

@@ -45,7 +45,8 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
         source = locate(dataset, data_dir, say)
         fingerprint = _fingerprint(source.files)
         kind = "" if dataset.classes else "-numbered"  # the same file may be a set with named classes, or one without
-        target = folder / f"{plain(dataset.name)}{kind}-{fingerprint[:12]}"
+        exact = hashlib.sha256(f"{dataset.name} {fingerprint}".encode()).hexdigest()  # h.npz and H.npz may be equal
+        target = folder / f"{plain(dataset.name)}{kind}-{exact[:12]}"
         damaged = damaged_file(target) if target.exists() else "nothing there"
         if damaged:
             if target.exists():

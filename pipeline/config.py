@@ -79,6 +79,9 @@ class Config:
     rwc_every: int | None = _setting(
         word_or("none", None, whole(1)), "steps between measurements within epochs, or none", changes_numbers=False
     )
+    step_angle_every: int | None = _setting(
+        word_or("none", None, whole(1)), "steps between measurements of a single step, or none", changes_numbers=False
+    )
     checkpoint_every: int = _setting(whole(1), "epochs between checkpoints", changes_numbers=False)
     fresh: bool = _setting(switch, "train every seed anew, whatever the store has of it", changes_numbers=False)
     snapshots: bool = _setting(switch, "keep the weights of epochs 1, 2, 3, 5, 8, 13, ...", changes_numbers=False)

@@ -240,6 +240,13 @@ def test_names_of_files(tmp_path: Path, name: str) -> None:
     assert prepared is None or prepared.manifest.name == path.stem
 
 
+def test_files_whose_names_differ_by_case_alone_keep_their_names(tmp_path: Path) -> None:
+    for name in ("digits", "Digits-", "DIGITS"):
+        path = tmp_path / f"{name}.npz"
+        path.write_bytes(npz(**WHOLE))
+        assert prepare(npz_dataset(path), tmp_path / "cache", say=lambda _line: None).manifest.name == name
+
+
 @many
 @given(st.data())
 def test_damaged_checkpoints(tmp_path: Path, data: st.DataObject) -> None:

@@ -8,13 +8,13 @@ import torch
 from torch import Generator, nn
 
 from pipeline.learn.best import Best
+from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.sweep import Weights
-from pipeline.measure.tracker import StepTracker
 
 
 @dataclass(frozen=True)
 class Learner:
-    """What learns, with everything that changes while it does; `steps` where RWC is measured within epochs.
+    """What learns, with everything that changes while it does; `steps` and `samples` where they are measured.
 
     `start` holds the initial weights of the layers, which the seed determines.
     """
@@ -25,6 +25,7 @@ class Learner:
     best: Best
     start: Weights
     steps: StepTracker | None = None
+    samples: StepSampler | None = None
 
     def state(self, epoch: int) -> dict[str, Any]:
         """Return weights, momentum, states of all random generators, the epoch that is over, and the best so far.

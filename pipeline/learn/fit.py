@@ -11,8 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from data.loader import Loader
 from pipeline.epoch import EpochReport
+from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.sweep import Weights
-from pipeline.measure.tracker import LayerTracker, StepTracker
+from pipeline.measure.tracker import LayerTracker
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
@@ -31,6 +32,7 @@ def fit(
     after: int = 0,
     start: Weights | None = None,
     steps: StepTracker | None = None,
+    samples: StepSampler | None = None,
     watch: Callable[[int, Loader], Batches] = lambda _epoch, loader: loader,
 ) -> Iterator[EpochReport]:
     """Train on `loaders["train"]`, evaluate on the others, and yield after every epoch; raise Diverged.
@@ -39,7 +41,7 @@ def fit(
 
     `watch` wraps the training batches of an epoch, for a progress bar. Training accuracy is that of the batches as they
     were trained on. `start` holds the initial weights of the layers where the model goes on; `steps` measures RWC
-    within epochs as well.
+    within epochs as well, `samples` single steps.
     """
     tracker = LayerTracker(model, start=start)
     started = time.perf_counter()
@@ -49,6 +51,8 @@ def fit(
             if part != "train":
                 scores[part] = evaluation_pass(model, loader, precision, where=f"epoch {epoch}, evaluation on {part}")
         layers = tracker.epoch_end()
+        if samples:
+            layers |= samples.epoch_end(layers["displacement"])
         finished = time.perf_counter()
         yield EpochReport(
             epoch=epoch,

@@ -14,7 +14,10 @@ from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
 from pipeline.learn.classifier import Classifier
 from pipeline.learn.fit import fit
+from pipeline.learn.levels import level_table
+from pipeline.learn.remaining import remaining_by_epoch
 from pipeline.learn.setup import set_up
+from pipeline.measure.tracker import layer_weights
 from pipeline.progress import Progress
 from pipeline.provenance import commit, machine, versions
 from pipeline.tracking.background import Background
@@ -23,6 +26,7 @@ from pipeline.tracking.outbox import FOLDER, Outbox
 from pipeline.tracking.runs import CONFIG, PROVENANCE, SEED, STOPPED, STUDY, open_run
 from pipeline.tracking.seeds import SeedLog
 from pipeline.tracking.starts import Start
+from pipeline.tracking.tables import LEVEL_TABLE
 
 
 def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str | None = None) -> None:
@@ -37,13 +41,20 @@ def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progr
         outbox = Outbox(run, Path(config.data_dir) / FOLDER)
         log = SeedLog(run, outbox, ARCHITECTURES[config.model_name].group_of)
         progress.begin(start.seed)
-        best = _train(config, start, prepared, progress, log)
+        learner = _train(config, start, prepared, progress, log)
         outbox.close(config.server_wait)
-        _log_best(config, prepared, log, best)
+        if config.snapshots:
+            end = layer_weights(learner.model)
+            remaining = remaining_by_epoch(run.artifact_location(""), learner.start, end, last=config.epochs)
+            log.log_layers("remaining_distance", remaining)
+        _log_best(config, prepared, log, learner.best)
 
 
-def _train(config: Config, start: Start, prepared: Prepared, progress: Progress, log: SeedLog) -> Best:
+def _train(config: Config, start: Start, prepared: Prepared, progress: Progress, log: SeedLog) -> Learner:
     loaders, learner = set_up(config, start.seed, prepared)
+    steps, channels = len(loaders["train"]), prepared.manifest.shape[2]
+    levels = level_table(config, learner.model, channels=channels, steps=steps, group_of=log.group_of)
+    log.run.log_text(levels, LEVEL_TABLE)
     after = _go_on(config, start, loaders, learner, log)
     if config.snapshots:
         print(room_of_snapshots(learner.model, config.epochs))
@@ -56,6 +67,7 @@ def _train(config: Config, start: Start, prepared: Prepared, progress: Progress,
         after=after,
         start=learner.start,
         steps=learner.steps,
+        samples=learner.samples,
         watch=progress.watch,
     )
     unsaved: dict[str, State] = {}
@@ -80,7 +92,7 @@ def _train(config: Config, start: Start, prepared: Prepared, progress: Progress,
         raise
     if _reached(config, learner.best):
         log.outbox.add_tags({STOPPED: "target_val_acc"})
-    return learner.best
+    return learner
 
 
 def _go_on(config: Config, start: Start, loaders: dict[str, Loader], learner: Learner, log: SeedLog) -> int:

@@ -11,7 +11,8 @@ from pipeline.config import Config
 from pipeline.hardware import make_repeatable
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
-from pipeline.measure.tracker import StepTracker, copy_of, layer_weights
+from pipeline.measure.steps import StepSampler, StepTracker
+from pipeline.measure.tracker import copy_of, layer_weights
 
 
 def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loader], Learner]:
@@ -28,7 +29,9 @@ def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loa
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
     steps = StepTracker(model, every=config.rwc_every) if config.rwc_every else None
-    return loaders, Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), steps)
+    every, length = config.step_angle_every, len(loaders["train"])
+    samples = StepSampler(model, optimizer, every=every, steps=length) if every else None
+    return loaders, Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), steps, samples)
 
 
 def _compile(model: nn.Module) -> None:

@@ -55,6 +55,12 @@ def relative_l2_change(difference_squared: Tensor, before_squared: Tensor) -> Te
     return torch.where(before_squared > 0, (difference_squared / before_squared).sqrt(), math.nan)
 
 
+@measurement("displacement")
+def displacement(difference_squared: Tensor) -> Tensor:
+    """Return ||after - before||."""
+    return difference_squared.sqrt()
+
+
 @measurement("angular_update")
 def angular_update(difference_squared: Tensor, difference_along: Tensor, before_squared: Tensor) -> Tensor:
     """Return the angle between before and after, radians (arXiv 2006.08419); NaN where either is zero."""

@@ -1,7 +1,6 @@
 """Follows the layers of any model through any training loop: call `epoch_end()` after every epoch."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from torch import Tensor, nn
 
@@ -43,34 +42,3 @@ class LayerTracker:
 
     def _by_layer(self, row: list[float]) -> dict[str, float]:
         return dict(zip(self.weights, row, strict=True))
-
-
-class StepTracker(LayerTracker):
-    """RWC over every so many steps; the values wait on the device until they are collected."""
-
-    def __init__(self, model: nn.Module, *, every: int) -> None:
-        super().__init__(model, ["rwc"], start={})
-        self.every = every
-        self.step = 0
-        self._waiting: dict[int, Tensor] = {}
-
-    def step_end(self) -> None:
-        self.step += 1
-        if self.step % self.every == 0:
-            self._waiting[self.step] = self._advance()[0]
-
-    def state(self) -> dict[str, Any]:
-        """Return, not copied, what going on needs: the step, and the weights at the last measurement."""
-        return {"step": self.step, "before": self.before}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state, at the end of an epoch."""
-        self.step = state["step"]
-        for layer, weight in self.before.items():
-            weight.copy_(state["before"][layer])
-
-    def collect(self) -> dict[int, dict[str, float]]:
-        """Return {step: {layer: RWC}} of the steps that were measured since the last call; steps count from 1."""
-        collected = {step: self._by_layer(row.tolist()) for step, row in self._waiting.items()}
-        self._waiting.clear()
-        return collected

@@ -1,6 +1,6 @@
 """The figures of a study: RWC by layer, in the paper's pairs of groups, as a heat map; accuracy and loss."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from pipeline.results import style
+from pipeline.results import curves, style
+from pipeline.results.equilibrium import equilibrium_figures
+from pipeline.results.remaining import REMAINING, remaining_distance
 from pipeline.results.statistics import Histories, over_seeds
 
 RWC_LABEL = "relative weight change per epoch"
@@ -23,6 +25,10 @@ def write_figures(histories: Histories, folder: Path, *, title: str, asked: int)
     for name, groups in _panels(histories):
         style.write(rwc_of_groups(histories, groups, heading), folder, f"rwc_{name}")
     style.write(rwc_heat_map(histories, heading), folder, "rwc_heatmap")
+    for name, figure in equilibrium_figures(histories, heading):
+        style.write(figure, folder, name)
+    if REMAINING in histories.measurements:
+        style.write(remaining_distance(histories, heading), folder, REMAINING)
     style.write(accuracy_and_loss(histories, heading), folder, "accuracy_loss")
 
 
@@ -31,11 +37,8 @@ def rwc_by_layer(histories: Histories, heading: str) -> Figure:
     figure = style.new_figure()
     axes = figure.subplots()
     groups = list(dict.fromkeys(histories.group_of.values()))
-    _draw_layers(axes, histories, groups, named=False)
-    colours = style.group_colours(groups)
-    for group in sorted(groups, key=list(colours).index):
-        axes.plot([], [], style.line(group), color=colours[group], linewidth=3, label=group or "outside the groups")
-    axes.legend(title="group (dark: shallow, light: deep)", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    curves.draw_layers(axes, histories, groups)
+    curves.group_legend(axes, histories, groups)
     _finish(axes, histories, f"How much each layer changes: {heading}")
     return figure
 
@@ -45,7 +48,7 @@ def rwc_of_groups(histories: Histories, groups: list[str], heading: str) -> Figu
     count = sum(group in groups for group in histories.group_of.values())
     figure = style.new_figure(height=max(5, 0.19 * count + 1))
     axes = figure.subplots()
-    _draw_layers(axes, histories, groups, named=True)
+    curves.draw_layers(axes, histories, groups, named=True)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     _finish(axes, histories, f"{', '.join(groups)}: {heading}")
     return figure
@@ -53,7 +56,7 @@ def rwc_of_groups(histories: Histories, groups: list[str], heading: str) -> Figu
 
 def rwc_heat_map(histories: Histories, heading: str) -> Figure:
     """Draw the mean over the seeds by layer (rows, the first on top) and epoch (columns)."""
-    layers, means = list(histories.group_of), histories.rwc_means
+    layers, means = list(histories.group_of), histories.means("rwc")
     values = np.where(means > 0, means, np.nan)
     figure = style.new_figure(height=max(3.5, 0.2 * len(layers) + 1.5))
     axes = figure.subplots()
@@ -116,29 +119,8 @@ def _panels(histories: Histories) -> Iterator[tuple[str, list[str]]]:
         yield "_".join(groups), groups
 
 
-def _draw_layers(axes: Axes, histories: Histories, groups: Sequence[str], *, named: bool) -> None:
-    """Draw the mean of every layer of some groups, group by group, in front of all seeds."""
-    layers = np.array(list(histories.group_of))
-    group_of_layer = np.array(list(histories.group_of.values()))
-    colours = style.group_colours(histories.group_of.values())
-    chosen, shades = [], []
-    for group in groups:
-        members = np.flatnonzero(group_of_layer == group)
-        chosen += members.tolist()
-        shades += style.shades(colours[group], len(members))
-    epochs = np.arange(1, histories.rwc_means.shape[1] + 1)
-    style.thin_lines(axes, epochs, histories.rwc_by_seed[:, chosen], shades)
-    width = min(1.8, max(1, 60 / len(chosen)))
-    for layer, shade in zip(chosen, shades, strict=True):
-        group = group_of_layer[layer]
-        axes.plot(
-            epochs, histories.rwc_means[layer], style.line(group), color=shade, linewidth=width,
-            label=f"{group}  {layers[layer]}" if named else None, marker=style.marker(histories), markersize=3,
-        )  # fmt: skip
-
-
 def _finish(axes: Axes, histories: Histories, title: str) -> None:
     style.log_axis(axes, RWC_LABEL)
     style.open_axes(axes)
     style.epoch_axis(axes, histories)
-    axes.set_title(title + "\nbold: mean of the seeds that ran the epoch; thin: each seed", fontsize=10)
+    axes.set_title(f"{title}\n{curves.HOW_TO_READ}", fontsize=10)

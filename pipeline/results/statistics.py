@@ -1,6 +1,6 @@
 """Statistics over seeds: for every epoch, of the seeds that ran it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,11 +11,16 @@ from pipeline.results.inference import interquartile_mean, interval
 
 SCALARS = ["seed", "epoch", "metric", "value"]
 LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
+LEVELS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
 
 
 @dataclass(frozen=True)
 class Histories:
     """What the seeds of a study logged, as long tables: `scalars` with the columns SCALARS, `layers` with LAYERS.
+
+    `levels`, with the columns LEVELS, has a line a layer, the same for all seeds: whether it is scale-invariant, and if
+    so its levels of equilibrium, the angle of a step (radians) and RWC*, and the epoch from which it can be expected.
+    It is empty where the seeds are older than it.
 
     The rows of `layers` are in the order of the network's layers, epochs count from 1. There are millions of rows in a
     large study: what several readers need of them is computed once.
@@ -23,6 +28,7 @@ class Histories:
 
     scalars: pd.DataFrame
     layers: pd.DataFrame
+    levels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEVELS))
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -35,26 +41,24 @@ class Histories:
         return dict(zip(last["seed"].tolist(), last["epoch"].tolist(), strict=True))
 
     @cached_property
-    def rwc(self) -> pd.DataFrame:
-        """The rows of `layers` that hold the relative weight change."""
-        return self.layers[self.layers["metric"] == "rwc"]
+    def measurements(self) -> dict[str, pd.DataFrame]:
+        """The rows of `layers` by measurement."""
+        return {str(metric): rows for metric, rows in self.layers.groupby("metric", sort=False, observed=True)}
 
     @cached_property
     def group_of(self) -> dict[str, str]:
         """The group of each layer, from the first layer to the last; an empty string outside the groups."""
-        first = self.rwc.drop_duplicates("layer")
+        first = self.measurements["rwc"].drop_duplicates("layer")
         return dict(zip(first["layer"], first["group"], strict=True))
 
-    @cached_property
-    def rwc_means(self) -> NDArray[np.float64]:
-        """The mean relative weight change over the seeds: layers x epochs, NaN where there is none."""
-        means = over_seeds(self.rwc)
+    def means(self, metric: str) -> NDArray[np.float64]:
+        """Return the mean of a measurement over the seeds: layers x epochs, NaN where there is none."""
+        means = over_seeds(self.measurements[metric])
         return self._by_layer_and_epoch(means, means["mean"])
 
-    @cached_property
-    def rwc_by_seed(self) -> NDArray[np.float64]:
-        """The relative weight change of every seed: seeds x layers x epochs, NaN where there is none."""
-        seeds = self.rwc.groupby("seed")
+    def by_seed(self, metric: str) -> NDArray[np.float64]:
+        """Return a measurement of every seed: seeds x layers x epochs, NaN where there is none."""
+        seeds = self.measurements[metric].groupby("seed")
         return np.stack([self._by_layer_and_epoch(rows, rows["value"]) for _seed, rows in seeds])
 
     def _by_layer_and_epoch(self, rows: pd.DataFrame, values: pd.Series) -> NDArray[np.float64]:

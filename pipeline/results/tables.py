@@ -6,18 +6,23 @@ import pandas as pd
 
 from pipeline.results.claims import claims_table
 from pipeline.results.depth import depth_table, group_table
+from pipeline.results.equilibrium import equilibrium_table
+from pipeline.results.remaining import REMAINING, half_way_table
 from pipeline.results.statistics import Histories, final_values, summary
 
 
 def write_tables(histories: Histories, folder: Path, *, model: str, dataset: str) -> None:
     """Write layers.csv and epochs.csv (statistics over the seeds per epoch), seeds.csv (a line a seed), and what
-    compares layers: groups.csv, depth.csv, claims.csv."""
+    compares layers: groups.csv, depth.csv, equilibrium.csv, claims.csv; with snapshots half_way.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     summary(histories.layers).to_csv(folder / "layers.csv", index=False)
     summary(histories.scalars).to_csv(folder / "epochs.csv", index=False)
     seed_table(histories).to_csv(folder / "seeds.csv", index=False)
     group_table(histories).to_csv(folder / "groups.csv", index=False)
     depth_table(histories).to_csv(folder / "depth.csv", index=False)
+    equilibrium_table(histories).to_csv(folder / "equilibrium.csv", index=False)
+    if REMAINING in histories.measurements:
+        half_way_table(histories).to_csv(folder / "half_way.csv", index=False)
     claims_table(histories, model, dataset).to_csv(folder / "claims.csv", index=False)
 
 

@@ -86,9 +86,9 @@ def load_file(artifacts: str, file: str, sha256: str | None = None) -> State:
         return state
 
 
-def snapshots(artifacts: str, *, last: int) -> dict[str, State]:
-    """Return the weights that a run has kept, up to an epoch, by file."""
+def snapshots(artifacts: str, *, last: int) -> dict[int, str]:
+    """Return the files of the weights that a run has kept, up to an epoch, by epoch."""
     repository = get_artifact_repository(artifacts)
     kept = {item.path.rpartition("/")[2] for item in repository.list_artifacts(CHECKPOINTS)}
-    wanted = {snapshot_of(epoch) for epoch in range(1, last + 1)}
-    return {str(file): load_file(artifacts, str(file)) for file in sorted(kept & wanted)}
+    files = {epoch: snapshot_of(epoch) for epoch in range(1, last + 1)}
+    return {epoch: file for epoch, file in files.items() if file in kept}

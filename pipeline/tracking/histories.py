@@ -13,12 +13,12 @@ import yaml
 from mlflow.entities import Run as StoredRun
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from pipeline.results.statistics import Histories
+from pipeline.results.statistics import LEVELS, Histories
 from pipeline.tracking.checkpoints import Slot, slots
 from pipeline.tracking.liveness import is_alive
 from pipeline.tracking.runs import CONFIG, KIND, PARENT, SEED, STOPPED, STUDY
 from pipeline.tracking.store import current_experiment, search
-from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, read_table, stack
+from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
 from pipeline.values import distinct_seeds
 
 
@@ -127,11 +127,14 @@ def runs_of_settings(study_hash: str, seed: int | None = None) -> list[StoredSee
 
 
 def read_histories(seeds: Sequence[StoredSeed], epochs: int | None = None) -> Histories:
-    """Read the two tables of every seed, all epochs or the first: two downloads a seed, however many metrics."""
-    tables = [_table_of_all(seeds, name) for name in (EPOCH_TABLE, LAYER_TABLE)]
+    """Read the two tables of every seed, all epochs or the first: two downloads a seed, however many metrics.
+
+    The levels of equilibrium are the same for all seeds: one more for the first.
+    """
+    scalars, layers = (_table_of_all(seeds, name) for name in (EPOCH_TABLE, LAYER_TABLE))
     if epochs is not None:
-        tables = [table[table["epoch"] <= epochs].reset_index(drop=True) for table in tables]
-    return Histories(*tables)
+        scalars, layers = (table[table["epoch"] <= epochs].reset_index(drop=True) for table in (scalars, layers))
+    return Histories(scalars, layers, _levels(seeds[0]))
 
 
 def _one_a_seed(seeds: Sequence[StoredSeed]) -> list[StoredSeed]:
@@ -165,6 +168,15 @@ def _as_given(run: StoredRun, name: str) -> str:
 
 def _table_of_all(seeds: Sequence[StoredSeed], name: str) -> pd.DataFrame:
     return stack([_table(seed, name) for seed in seeds])
+
+
+def _levels(seed: StoredSeed) -> pd.DataFrame:
+    artifacts = get_artifact_repository(seed.artifacts)
+    if LEVEL_TABLE not in {item.path for item in artifacts.list_artifacts()}:
+        return pd.DataFrame(columns=LEVELS)
+    with TemporaryDirectory() as folder:
+        path = artifacts.download_artifacts(LEVEL_TABLE, folder)  # type: ignore[no-untyped-call]
+        return pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in LEVELS[3:]})
 
 
 def _table(seed: StoredSeed, name: str) -> pd.DataFrame:

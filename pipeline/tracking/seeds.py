@@ -72,6 +72,13 @@ class SeedLog:
                 self._add_file(name, state)
         self.outbox.send()
 
+    def log_layers(self, metric: str, by_epoch: Mapping[int, Mapping[str, float]]) -> None:
+        """Log a measurement of some epochs that is known only now that training is over, in the table alone."""
+        table = self.tables[LAYER_TABLE]
+        for epoch, by_layer in by_epoch.items():
+            table.add((epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
+        self.run.log_text(table.text, table.name)
+
     def add_tables(self) -> None:
         """Add the scalars of every epoch so far, and the measurements of every layer, as a table each."""
         for table in self.tables.values():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from pipeline.tracking.checkpoints import State, newest_whole, snapshots
+from pipeline.tracking.checkpoints import State, load_file, newest_whole, snapshots
 from pipeline.tracking.histories import StoredSeed
 from pipeline.tracking.liveness import HOST, PID
 
@@ -41,7 +41,11 @@ class Start(NamedTuple):
 
     def snapshots(self) -> dict[str, State]:
         """Return the weights that the source has kept of the epochs to go on from."""
-        return snapshots(self.source.artifacts, last=self.source.newest(self.epochs)) if self.source else {}
+        if self.source is None:
+            return {}
+        artifacts = self.source.artifacts
+        kept = snapshots(artifacts, last=self.source.newest(self.epochs))
+        return {file: load_file(artifacts, file) for file in kept.values()}
 
 
 def choose(seed: int, epochs: int, runs: Sequence[StoredSeed], *, in_place: bool) -> Start:

@@ -80,8 +80,8 @@ def log_means(study_id: str, histories: Histories) -> None:
 
 
 def _means(histories: Histories) -> Points:
-    scalars, layers = over_seeds(histories.scalars), over_seeds(histories.rwc)
-    groups = over_seeds(group_means(histories.rwc, "rwc"))
+    scalars, layers = over_seeds(histories.scalars), over_seeds(histories.measurements["rwc"])
+    groups = over_seeds(group_means(histories.measurements["rwc"], "rwc"))
     points = _points(scalars["metric"], scalars)
     points |= _points(layers["layer"].map(layer_keys(histories.group_of)), layers)
     points |= _points(groups["group"].map(group_key), groups)

@@ -12,6 +12,7 @@ from pipeline.results.statistics import LAYERS, SCALARS
 LAYER_TABLE = "layer_metrics.csv"
 EPOCH_TABLE = "epoch_metrics.csv"
 STEP_TABLE = "rwc_steps.csv"
+LEVEL_TABLE = "equilibrium.csv"
 COLUMNS = {
     LAYER_TABLE: LAYERS[1:],
     EPOCH_TABLE: SCALARS[1:],

@@ -13,8 +13,9 @@ from pipeline.epoch import EpochReport
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
 from pipeline.learn.fit import fit
+from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.sweep import Weights
-from pipeline.measure.tracker import StepTracker, copy_of, layer_weights
+from pipeline.measure.tracker import copy_of, layer_weights
 
 BATCHES = 5
 
@@ -24,7 +25,9 @@ def start(prepared: Prepared, seed: int) -> tuple[Learner, dict[str, Loader]]:
     model = nn.Sequential(nn.Flatten(), nn.Linear(1024, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
     generator = Generator().manual_seed(seed)
-    learner = Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), StepTracker(model, every=3))
+    steps = StepTracker(model, every=3)
+    samples = StepSampler(model, optimizer, every=2, steps=BATCHES)
+    learner = Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), steps, samples)
     return learner, load(prepared, batch_size=10, val_split=0, generator=generator)
 
 
@@ -40,6 +43,7 @@ def train(
         after=after,
         start=initial or learner.start,
         steps=learner.steps,
+        samples=learner.samples,
     )
 
 

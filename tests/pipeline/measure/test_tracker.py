@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from pipeline.measure.registry import MEASUREMENTS
-from pipeline.measure.tracker import LayerTracker, StepTracker, layer_weights
+from pipeline.measure.steps import StepTracker
+from pipeline.measure.tracker import LayerTracker, layer_weights
 
 
 def test_a_layer_is_a_weight_of_two_or_more_dimensions() -> None:

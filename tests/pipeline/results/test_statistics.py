@@ -42,9 +42,9 @@ def test_arrays_by_layer_have_nan_where_a_seed_did_not_run(histories: Callable) 
     assert study.group_of == GROUPS
     nan = math.nan
     first_layer = [[1.0, 0.5], [1.07, nan]]
-    np.testing.assert_allclose(study.rwc_by_seed[:, 0], first_layer)
-    np.testing.assert_allclose(study.rwc_means[0], [1.035, 0.5])
-    np.testing.assert_allclose(study.rwc_means[3], [4.035, 2.0])
+    np.testing.assert_allclose(study.by_seed("rwc")[:, 0], first_layer)
+    np.testing.assert_allclose(study.means("rwc")[0], [1.035, 0.5])
+    np.testing.assert_allclose(study.means("rwc")[3], [4.035, 2.0])
 
 
 def test_categories_change_nothing(histories: Callable) -> None:

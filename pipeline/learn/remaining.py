@@ -1,0 +1,17 @@
+"""The remaining distance of every snapshot that a seed's run keeps."""
+
+from pipeline.measure.remaining import remaining_distance
+from pipeline.measure.sweep import Weights
+from pipeline.tracking.checkpoints import load_file, snapshots
+
+
+def remaining_by_epoch(artifacts: str, start: Weights, end: Weights, *, last: int) -> dict[int, dict[str, float]]:
+    """Return {epoch: {layer: remaining distance}}, one snapshot after another in memory."""
+    return {
+        epoch: remaining_distance(_layers(load_file(artifacts, file)), start, end)
+        for epoch, file in snapshots(artifacts, last=last).items()
+    }
+
+
+def _layers(state: Weights) -> Weights:
+    return {name.removesuffix(".weight"): tensor for name, tensor in state.items()}

@@ -1,0 +1,88 @@
+"""What happens within epochs: RWC over every so many steps, and the size and angle of single steps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.measure.equilibrium import straightness
+from pipeline.measure.sweep import sweep
+from pipeline.measure.tracker import LayerTracker, copy_of, layer_weights
+
+
+class StepTracker(LayerTracker):
+    """RWC over every so many steps; the values wait on the device until they are collected."""
+
+    def __init__(self, model: nn.Module, *, every: int) -> None:
+        super().__init__(model, ["rwc"], start={})
+        self.every = every
+        self.step = 0
+        self._waiting: dict[int, Tensor] = {}
+
+    def step_end(self) -> None:
+        self.step += 1
+        if self.step % self.every == 0:
+            self._waiting[self.step] = self._advance()[0]
+
+    def state(self) -> dict[str, Any]:
+        """Return, not copied, what going on needs: the step, and the weights at the last measurement."""
+        return {"step": self.step, "before": self.before}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, at the end of an epoch."""
+        self.step = state["step"]
+        for layer, weight in self.before.items():
+            weight.copy_(state["before"][layer])
+
+    def collect(self) -> dict[int, dict[str, float]]:
+        """Return {step: {layer: RWC}} of the steps that were measured since the last call; steps count from 1."""
+        collected = {step: self._by_layer(row.tolist()) for step, row in self._waiting.items()}
+        self._waiting.clear()
+        return collected
+
+
+class StepSampler:
+    """Measures single steps of an optimizer, every so many of them, counted back from the last of an epoch.
+
+    So the last step of every epoch is among them, and an epoch needs to know nothing of the one before. The values wait
+    on the device until the epoch ends.
+    """
+
+    MEASURED = ("angular_update", "l2_change", "displacement")
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, every: int, steps: int) -> None:
+        """Watch an optimizer that takes so many steps an epoch."""
+        self.every, self.steps = every, steps
+        self.momentum: float = optimizer.param_groups[0]["momentum"]
+        self._weights = layer_weights(model)
+        self._before = copy_of(self._weights)
+        self._left = steps
+        self._samples: list[Tensor] = []
+        optimizer.register_step_pre_hook(lambda *_: self._step_begins())
+        optimizer.register_step_post_hook(lambda *_: self._step_ends())
+
+    def epoch_end(self, displacement: Mapping[str, float]) -> dict[str, dict[str, float]]:
+        """Return {measurement: {layer: value}} of the epoch, in which each layer came so far (2-norm).
+
+        `step_angle` is the root mean square angle of the steps, radians; `step_ratio` is ||w_after - w_before|| /
+        ||w_before|| of the last one; `straightness` see there.
+        """
+        angles, ratios, sizes = torch.stack(self._samples).unbind(1)
+        self._samples, self._left = [], self.steps
+        rms_angles, rms_sizes = (values.square().mean(0).sqrt() for values in (angles, sizes))
+        straight = [
+            straightness(far, size, steps=self.steps, momentum=self.momentum)
+            for far, size in zip(displacement.values(), rms_sizes.tolist(), strict=True)
+        ]
+        measured = {"step_angle": rms_angles.tolist(), "step_ratio": ratios[-1].tolist(), "straightness": straight}
+        return {name: dict(zip(self._weights, values, strict=True)) for name, values in measured.items()}
+
+    def _step_begins(self) -> None:
+        self._left -= 1
+        if self._left % self.every == 0:
+            torch._foreach_copy_(list(self._before.values()), list(self._weights.values()))
+
+    def _step_ends(self) -> None:
+        if self._left % self.every == 0:
+            self._samples.append(sweep(self._before, self._weights, self.MEASURED))
