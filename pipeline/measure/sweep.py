@@ -43,7 +43,8 @@ def _totals(before: Weights, layer: str, weight: Tensor, start: Weights, names: 
         before[layer] = old
     totals = torch.zeros(len(names), dtype=torch.float64, device=weight.device)
     for block in blocks(old, weight, _laid_out_like(weight, start[layer])):
-        totals += torch.stack([SUMS[name](block) for name in names])
+        if names:
+            totals += torch.stack([SUMS[name](block) for name in names])
         if keep:
             block.keep()
     return totals

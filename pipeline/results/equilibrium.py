@@ -84,10 +84,10 @@ def straightness_figure(histories: Histories, heading: str) -> Figure:
     axes = figure.subplots()
     groups = list(dict.fromkeys(histories.group_of.values()))
     curves.draw_layers(axes, histories, groups, STRAIGHTNESS)
-    _finish(axes, histories, "displacement in an epoch / that of a random walk with momentum")
+    _finish(axes, histories, "straightness of an epoch (random walk: 1)")
     curves.group_legend(axes, histories, groups)
-    said = "above 1 steps go one way, below 1 they cancel"
-    axes.set_title(f"How straight each layer's way is: {heading}\n{said}; {curves.HOW_TO_READ}", fontsize=10)
+    said = "above 1 the steps of an epoch go one way, below 1 they cancel"
+    axes.set_title(f"How straight each layer's way is: {heading}\n{said}\n{curves.HOW_TO_READ}", fontsize=10)
     return figure
 
 

@@ -1,6 +1,7 @@
 """report.html of a study: one file that asks for nothing outside itself, for a browser, a narrow window or paper."""
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.results.claims import claims_table
 from pipeline.results.depth import depth_table, group_table, window
+from pipeline.results.equilibrium import LEVEL_OF, STRAIGHTNESS, equilibrium_table, expected_from
 from pipeline.results.inference import Effect, effect
 from pipeline.results.paper import ACCURACIES
+from pipeline.results.remaining import REMAINING, half_way_table
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import seed_table
+from pipeline.results.undefined import undefined_table
 
 NOTHING = "\N{EN DASH}"
 FIGURES = {
     "rwc_layers": "How much each layer changes in each epoch",
     "rwc_heatmap": "The same as a map: first layer on top, light is much",
+    "equilibrium": "Scale-invariant layers beside the levels at which SGD with weight decay keeps them",
+    "straightness": "How far each layer came in an epoch, over how far a random walk of its steps would have come",
+    "remaining_distance": "What was left of each layer's way to its final weights",
     "accuracy_loss": "Accuracy and loss",
 }
 
@@ -56,9 +63,14 @@ def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
         figures=_figures(folder / "figures"),
         groups=_rows(group_table(histories)),
         depths=_rows(depth_table(histories)),
+        equilibrium=_by_layer(equilibrium_table(histories)),
+        expected_from=expected_from(histories),
+        half_way=_rows(half_way_table(histories)) if REMAINING in histories.measurements else [],
         claims=_rows(claims_table(histories, facts.model, facts.dataset)),
         window=window(histories),
         left_out=_left_out(facts, histories),
+        nan=math.nan,
+        quantities=[*LEVEL_OF.values(), STRAIGHTNESS],
         **_provenance(facts),
     )
     (folder / "report.html").write_text(text, encoding="utf-8")
@@ -66,6 +78,14 @@ def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
 
 def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _by_layer(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """Return {layer: {quantity: row}}, for a line a layer."""
+    layers: dict[str, dict[str, dict[str, float]]] = {}
+    for row in table.to_dict("records"):
+        layers.setdefault(row["layer"], {})[row["quantity"]] = {str(key): value for key, value in row.items()}
+    return layers
 
 
 def _provenance(facts: Facts) -> dict[str, object]:
@@ -101,10 +121,9 @@ def _left_out(facts: Facts, histories: Histories) -> list[str]:
             f"Comparisons use epochs 1 to {last}, which all seeds ran; {len(longer)} of {len(histories.seeds)} seeds "
             "ran longer, and their later epochs are in the figures alone."
         )
-    undefined = histories.layers[histories.layers["value"].isna()]
-    for metric, rows in undefined.groupby("metric", observed=True):
+    for (metric, why), rows in undefined_table(histories).groupby(["metric", "why"], sort=False, observed=True):
         layers = ", ".join(rows["layer"].unique())
-        said.append(f"{metric} is undefined (a vector of zeros has no direction) {len(rows)} times: {layers}.")
+        said.append(f"{metric} is undefined {rows['times'].sum()} times, as {why}: {layers}.")
     zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]
     if len(zeros):
         layers = ", ".join(zeros["layer"].unique())

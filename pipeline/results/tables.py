@@ -9,11 +9,13 @@ from pipeline.results.depth import depth_table, group_table
 from pipeline.results.equilibrium import equilibrium_table
 from pipeline.results.remaining import REMAINING, half_way_table
 from pipeline.results.statistics import Histories, final_values, summary
+from pipeline.results.undefined import undefined_table
 
 
 def write_tables(histories: Histories, folder: Path, *, model: str, dataset: str) -> None:
     """Write layers.csv and epochs.csv (statistics over the seeds per epoch), seeds.csv (a line a seed), and what
-    compares layers: groups.csv, depth.csv, equilibrium.csv, claims.csv; with snapshots half_way.csv."""
+    compares layers: groups.csv, depth.csv, equilibrium.csv, claims.csv; with snapshots half_way.csv. What has
+    no value stands in undefined.csv."""
     folder.mkdir(parents=True, exist_ok=True)
     summary(histories.layers).to_csv(folder / "layers.csv", index=False)
     summary(histories.scalars).to_csv(folder / "epochs.csv", index=False)
@@ -23,6 +25,7 @@ def write_tables(histories: Histories, folder: Path, *, model: str, dataset: str
     equilibrium_table(histories).to_csv(folder / "equilibrium.csv", index=False)
     if REMAINING in histories.measurements:
         half_way_table(histories).to_csv(folder / "half_way.csv", index=False)
+    undefined_table(histories).to_csv(folder / "undefined.csv", index=False)
     claims_table(histories, model, dataset).to_csv(folder / "claims.csv", index=False)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.measure.block import CPU_ELEMENTS
 from pipeline.measure.sweep import sweep
 
-NAMES = ["l2_change", "angular_update", "layer_rotation", "distance_from_start", "weight_norm"]
+NAMES = ["displacement", "l2_change", "angular_update", "layer_rotation", "distance_from_start", "weight_norm"]
 
 
 def measure(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]:
@@ -27,6 +27,7 @@ def in_float64(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]
         return 2 * math.atan2(norm(one - other), norm(one + other))
 
     return {
+        "displacement": norm(v - w),
         "l2_change": norm(v - w) / norm(w),
         "angular_update": angle(w, v),
         "layer_rotation": 2 * math.sin(angle(u, v) / 2) ** 2,
@@ -37,6 +38,7 @@ def in_float64(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]
 
 def test_by_hand() -> None:
     measured = measure(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]), torch.tensor([[0.0, -2.0]]))
+    assert measured["displacement"] == pytest.approx(5)
     assert measured["l2_change"] == pytest.approx(5 / 3)
     assert measured["angular_update"] == pytest.approx(math.pi / 2)
     assert measured["layer_rotation"] == pytest.approx(2)

@@ -80,7 +80,7 @@ def test_missing_seeds_and_what_is_undefined_are_named(report: Callable[..., str
 
     text = report(holed, asked=(0, 1, 7, 9))
     assert "Seeds that did not finish: 9." in text
-    assert "rwc is undefined (a vector of zeros has no direction) 11 times: fc." in text
+    assert "rwc is undefined 11 times, as all weights were zero before the epoch: fc." in text
 
 
 def test_groups_are_paired_by_seed(histories: Callable[..., Histories]) -> None:
