@@ -1,35 +1,93 @@
-"""c: all measurements of an epoch, RWC among them, against a copy of the same weights."""
+"""c: RWC against a copy of the same weights, and all measurements against the training of an epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
 from benchmarks.report import Figure
-from benchmarks.rounds import ratio, time_in_turns
-from benchmarks.setup import Bench
-from pipeline.measure.steps import StepTracker
-from pipeline.measure.tracker import LayerTracker
+from benchmarks.rounds import Ratio, ratio, time_in_turns
+from benchmarks.setup import BATCH, Bench, optimizer
+from pipeline.learn.fit import autocast
+from pipeline.measure.steps import StepSampler, StepTracker
+from pipeline.measure.tracker import LayerTracker, copy_of, layer_weights
 
 MODELS = ("AlexNet", "ResNet18", "VGG19")
 ROUNDS = 41
+STEP_ROUNDS = 9
+TRAIN_STEPS = -(-60_000 // BATCH)
+RWC = ("rwc", "rwc_elementwise", "rwc_elementwise_zeros")
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
     for name in MODELS:
-        model = bench.network(name)
-        tracker, steps = LayerTracker(model), StepTracker(model, every=1)
-        target = {layer: weight.clone() for layer, weight in tracker.weights.items()}
+        yield from _figures(bench, name)
 
-        def copy(source=tracker.weights, target=target) -> None:
-            for layer, weight in source.items():
-                target[layer].copy_(weight)
 
-        seconds = time_in_turns(
-            {"copy": copy, "epoch": tracker.epoch_end, "step": steps.step_end}, rounds=ROUNDS, warm_up=3
-        )
-        of_epoch, of_step = ratio(seconds["epoch"], seconds["copy"]), ratio(seconds["step"], seconds["copy"])
-        million = sum(weight.numel() for weight in tracker.weights.values()) / 1e6
-        baseline = f"a copy of its {million:.1f} million weights ({1000 * median(seconds['copy']):.1f} ms)"
-        what = f"{name}, all measurements of an epoch ({1000 * median(seconds['epoch']):.1f} ms)"
-        yield Figure(what, baseline, str(of_epoch), "at most 8", of_epoch.at_most(8))
-        what = f"{name}, RWC alone, as `rwc_every` takes it ({1000 * median(seconds['step']):.1f} ms)"
-        yield Figure(what, baseline, str(of_step), "", None)
+def _figures(bench: Bench, name: str) -> Iterator[Figure]:
+    model = bench.network(name)
+    weights = layer_weights(model)
+    sampler = StepSampler(model, optimizer(model), every=1, steps=1)
+    variants = {
+        "copy": partial(_copy, weights, copy_of(weights)),
+        "rwc": LayerTracker(model, RWC).epoch_end,
+        "all": LayerTracker(model).epoch_end,
+        "steps": StepTracker(model, every=1).step_end,
+        "sample": partial(_sample, sampler),
+    }
+    seconds = time_in_turns(variants, rounds=ROUNDS, warm_up=3)
+    million = sum(weight.numel() for weight in weights.values()) / 1e6
+    copied = f"a copy of its {million:.1f} million weights ({_ms(seconds['copy'])})"
+    of_rwc = ratio(seconds["rwc"], seconds["copy"])
+    yield Figure(
+        f"{name}, RWC, in both forms ({_ms(seconds['rwc'])})", copied, str(of_rwc), "at most 8", of_rwc.at_most(8)
+    )
+    of_step = ratio(seconds["steps"], seconds["copy"])
+    yield Figure(f"{name}, RWC as `rwc_every` takes it ({_ms(seconds['steps'])})", copied, str(of_step), "", None)
+    trained = median(time_in_turns({"step": _training_step(bench, model)}, STEP_ROUNDS, warm_up=2)["step"])
+    every = bench.config.step_angle_every or 50
+    for what, key, base, target in (
+        (f"{name}, all measurements of an epoch ({_ms(seconds['all'])})", "all", TRAIN_STEPS * trained, 2),
+        (f"{name}, measuring one step of {every} ({_ms(seconds['sample'])})", "sample", every * trained, 1),
+    ):
+        share = _share(seconds[key], base)
+        yield Figure(what, f"the training of FMNIST's epoch, or so many steps ({1000 * trained:.0f} ms each)",
+                     f"{share} %", f"at most {target} %", share.at_most(target))  # fmt: skip
+
+
+def _copy(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor]) -> None:
+    for layer, weight in source.items():
+        target[layer].copy_(weight)
+
+
+def _sample(sampler: StepSampler) -> None:
+    """Measure one step, without taking it."""
+    sampler._step_begins()
+    sampler._step_ends()
+    sampler.epoch_end(dict.fromkeys(sampler._weights, 0.0))
+
+
+def _training_step(bench: Bench, model: nn.Module) -> Callable[[], None]:
+    sgd, precision = optimizer(model), bench.config.precision
+    images, labels = next(iter(bench.loaders()["train"]))
+
+    def step() -> None:
+        with autocast(images, precision):
+            loss = cross_entropy(model(images), labels)
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+
+    return step
+
+
+def _share(seconds: list[float], base: float) -> Ratio:
+    """Return percent of a fixed number of seconds."""
+    return ratio([100 * each for each in seconds], [base] * len(seconds))
+
+
+def _ms(seconds: list[float]) -> str:
+    return f"{1000 * median(seconds):.1f} ms"
