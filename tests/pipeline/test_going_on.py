@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import psutil
 import pytest
 from mlflow.entities import Run
@@ -83,12 +84,22 @@ def test_an_interrupted_seed_goes_on_in_its_own_run(study: Callable, stop_after:
         assert history(fresh, key) == history(again, key), key
 
 
+def remaining(run: Run) -> set[int]:
+    """Return the epochs at which a remaining distance is in a seed's table, none of which is more than 1.5."""
+    table = pd.read_csv(Path(run.info.artifact_uri) / "layer_metrics.csv")
+    rows = table[table["metric"] == "remaining_distance"]
+    assert rows["value"].between(0, 1.5).all()
+    assert len(rows) == rows["epoch"].nunique() * table["layer"].nunique()
+    return set(rows["epoch"])
+
+
 def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Callable) -> None:
     code, out, _err = study(epochs=2, snapshots="true")
     assert code == 0
     assert "snapshots: 2 a seed, 42.6 MB each, 85.2 MB in all" in out
     (short,) = runs("seed")
-    code, out, _err = study(epochs=4, seeds="3,5")
+    assert remaining(short) == {1, 2}
+    code, out, _err = study(epochs=4, seeds="3,5", snapshots="true")
     assert code == 0
     assert f"seed 3: goes on after epoch 2, from the run {short.info.run_id}" in out
     assert "seed 5: trained from the start" in out
@@ -98,7 +109,10 @@ def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Ca
     assert history(extended, "rwc/02_features.3")[:2] == history(short, "rwc/02_features.3")
     assert history(extended, "rwc_group/early")[:2] == history(short, "rwc_group/early")
     files = {path.name for path in (Path(extended.info.artifact_uri) / "checkpoints").iterdir()}
-    assert files == {"initial.pt", "slot-a.pt", "slot-b.pt", "weights-0001.pt", "weights-0002.pt"}
+    weights = {f"weights-000{epoch}.pt" for epoch in (1, 2, 3)}
+    assert files == {"initial.pt", "slot-a.pt", "slot-b.pt", *weights}
+    assert remaining(extended) == {1, 2, 3}, "of the way to the end of this run"
+    assert (Path(runs("study")[-1].info.artifact_uri) / "tables" / "half_way.csv").exists()
     code, out, _err = study(epochs=3, seeds="5")
     assert code == 0
     assert "seed 5: taken over" in out

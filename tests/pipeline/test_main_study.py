@@ -98,8 +98,9 @@ def test_the_layer_table_agrees_with_the_metrics_and_the_initial_weights(finishe
         with (finished.artifacts(run) / "layer_metrics.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert list(rows[0]) == ["epoch", "layer", "group", "metric", "value"]
-        assert {row["metric"] for row in rows} == set(MEASUREMENTS)
-        assert len(rows) == 2 * len(MEASUREMENTS) * len(LAYERS)
+        measured = {*MEASUREMENTS, "step_angle", "step_ratio", "straightness"}
+        assert {row["metric"] for row in rows} == measured
+        assert len(rows) == 2 * len(measured) * len(LAYERS)
         for key, layer in zip(RWC, LAYERS, strict=True):
             found = [row for row in rows if row["layer"] == layer and row["metric"] == "rwc"]
             assert {int(row["epoch"]): float(row["value"]) for row in found} == finished.history(run, key)
@@ -174,10 +175,10 @@ def test_the_study_s_metrics_are_the_means_over_the_seeds(finished: Finished) ->
 
 def test_the_study_s_artifacts(finished: Finished) -> None:
     folder = finished.artifacts(finished.study)
-    figures = {"rwc_layers", "rwc_early_middle_later", "rwc_heatmap", "accuracy_loss"}
+    figures = {"rwc_layers", "rwc_early_middle_later", "rwc_heatmap", "straightness", "accuracy_loss"}
     names = {f"{name}.{ending}" for name in figures for ending in ("png", "svg")}
     assert {path.name for path in (folder / "figures").iterdir()} == names
-    tables = {"layers", "epochs", "seeds", "groups", "depth", "claims"}
+    tables = {"layers", "epochs", "seeds", "groups", "depth", "equilibrium", "undefined", "claims"}
     assert {path.name for path in (folder / "tables").iterdir()} == {f"{name}.csv" for name in tables}
     with (folder / "tables" / "layers.csv").open() as file:
         rows = list(csv.DictReader(file))

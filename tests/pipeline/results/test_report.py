@@ -11,7 +11,7 @@ import pytest
 from pipeline.results.depth import depth_table, group_table
 from pipeline.results.figures import write_figures
 from pipeline.results.report import Facts, write_report
-from pipeline.results.statistics import Histories
+from pipeline.results.statistics import LEVELS, Histories
 
 GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
 
@@ -20,9 +20,14 @@ GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
 def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[..., str]:
     """Return a maker of reports, as text, of AlexNet on FMNIST; seed 1 stops early."""
 
-    def make(layers: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table, **changed: object) -> str:
+    def make(
+        layers: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
+        levels: pd.DataFrame | None = None,
+        **changed: object,
+    ) -> str:
         made = histories({0: 4, 1: 3, 7: 4}, GROUPS)
-        made = Histories(made.scalars, layers(made.layers.copy()))
+        known = made.levels if levels is None else levels
+        made = Histories(made.scalars, layers(made.layers.copy()), known)
         facts = {
             "name": "AlexNet-FMNIST",
             "run_id": "0123abc",
@@ -52,6 +57,20 @@ def test_it_says_what_was_measured(report: Callable[..., str]) -> None:
     assert [text.count(f"machine {number}") for number in (1, 2)] == [1, 2]
     assert "d1ge57" in text
     assert text.count("data:image/png;base64,") == 4
+
+
+def test_levels_are_shown_beside_what_was_measured(report: Callable[..., str]) -> None:
+    assert "trained before levels were measured" in report()
+    others = [(layer, group, False, *3 * [np.nan]) for layer, group in GROUPS.items() if layer != "conv1"]
+    levels = pd.DataFrame([("conv1", "early", True, 0.1, 0.5, 77), *others], columns=LEVELS)
+    text = " ".join(report(levels=levels).split())
+    assert "expected from epoch 77, which not all seeds reached: the numbers are of epoch 3" in text
+    assert "<td>conv1</td>" in text
+    levels["epoch"] = levels["epoch"].replace(77, 2)
+    text = " ".join(report(levels=levels).split())
+    assert "the numbers are means over epochs 2 to 3" in text
+    ratio = np.mean([(1 / 2 + 1 / 3) / 2 + 0.01 * seed for seed in (0, 1, 7)]) / 0.5
+    assert f'<td>conv1</td><td class="n">{ratio:.3g}</td>' in text
 
 
 def test_it_asks_for_nothing_outside_itself(report: Callable[..., str]) -> None:
