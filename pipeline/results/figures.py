@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from pipeline.results import curves, style
 from pipeline.results.equilibrium import equilibrium_figures
 from pipeline.results.remaining import REMAINING, remaining_distance
+from pipeline.results.size_bias import has_sizes, size_bias
 from pipeline.results.statistics import Histories, over_seeds
 
 RWC_LABEL = "relative weight change per epoch"
@@ -25,6 +26,8 @@ def write_figures(histories: Histories, folder: Path, *, title: str, asked: int)
     for name, groups in _panels(histories):
         style.write(rwc_of_groups(histories, groups, heading), folder, f"rwc_{name}")
     style.write(rwc_heat_map(histories, heading), folder, "rwc_heatmap")
+    if has_sizes(histories):
+        style.write(size_bias(histories, heading), folder, "size_bias")
     for name, figure in equilibrium_figures(histories, heading):
         style.write(figure, folder, name)
     if REMAINING in histories.measurements:

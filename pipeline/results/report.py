@@ -23,6 +23,7 @@ NOTHING = "\N{EN DASH}"
 FIGURES = {
     "rwc_layers": "How much each layer changes in each epoch",
     "rwc_heatmap": "The same as a map: first layer on top, light is much",
+    "size_bias": "Why rwc_elementwise does not compare layers: it grows with their size at equal true change",
     "equilibrium": "Scale-invariant layers beside the levels at which SGD with weight decay keeps them",
     "straightness": "How far each layer came in an epoch, over how far a random walk of its steps would have come",
     "remaining_distance": "What was left of each layer's way to its final weights",

@@ -175,7 +175,7 @@ def test_the_study_s_metrics_are_the_means_over_the_seeds(finished: Finished) ->
 
 def test_the_study_s_artifacts(finished: Finished) -> None:
     folder = finished.artifacts(finished.study)
-    figures = {"rwc_layers", "rwc_early_middle_later", "rwc_heatmap", "straightness", "accuracy_loss"}
+    figures = {"rwc_layers", "rwc_early_middle_later", "rwc_heatmap", "straightness", "size_bias", "accuracy_loss"}
     names = {f"{name}.{ending}" for name in figures for ending in ("png", "svg")}
     assert {path.name for path in (folder / "figures").iterdir()} == names
     tables = {"layers", "epochs", "seeds", "groups", "depth", "equilibrium", "undefined", "claims"}
