@@ -8,6 +8,7 @@ import click
 from data import DataError
 from models.pretrained import WeightsError
 from pipeline.aggregate import SeedsFailed, aggregate
+from pipeline.compare import compare
 from pipeline.disk import DiskFull
 from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
 from pipeline.learn.fit import Diverged
@@ -29,7 +30,7 @@ def commands() -> None:
     """How each layer of a network learns. Every default stands in params.yaml."""
 
 
-for _command in (study, prepare, train, aggregate):
+for _command in (study, prepare, train, aggregate, compare):
     commands.add_command(_command)
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     "pipeline.hardware pipeline.provenance pipeline.params pipeline.config pipeline.progress pipeline.options",
     "pipeline.tracking",
     "pipeline.learn pipeline.prepare",
-    "pipeline.train pipeline.aggregate pipeline.execute",
+    "pipeline.train pipeline.aggregate pipeline.compare pipeline.execute",
     "pipeline.study",
     "pipeline.__main__",
 )

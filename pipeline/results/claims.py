@@ -80,17 +80,19 @@ def claims_table(histories: Histories, model: str, dataset: str) -> pd.DataFrame
             for measured in UNDER:
                 if (histories.layers["metric"] == measured).any():
                     found = effect(_by_seed(claim, histories, measured))
-                    rows.append((str(claim), claim.number, measured, verdict(claim, found), *_shown(claim, found)))
+                    rows.append(
+                        (str(claim), claim.number, measured, verdict(claim.comparison, found), *_shown(claim, found))
+                    )
     table = pd.DataFrame(rows, columns=[*COLUMNS[:9], "means"])
     return table.assign(first=1, last=window(histories))[COLUMNS]
 
 
-def verdict(claim: Claim, found: Effect) -> str:
+def verdict(comparison: Comparison, found: Effect) -> str:
     """Return holds, does not hold, or cannot tell: what the whole interval says, of three seeds or more."""
     low, high = found.low, found.high
     if found.n < LEAST_SEEDS or math.isnan(low):
         return "cannot tell"
-    if claim.comparison == "~":
+    if comparison == "~":
         within, outside = low >= -ALIKE and high <= ALIKE, high < -ALIKE or low > ALIKE
     else:
         within, outside = low > 0, high < 0

@@ -16,10 +16,14 @@ def window(histories: Histories) -> int:
     return min(histories.last_epochs.values())
 
 
-def log_means(histories: Histories, metric: str, by: str) -> pd.DataFrame:
-    """Return seeds x layers or groups, in depth order: means over the window of the logarithms of what is above 0."""
-    layers = histories.layers[histories.layers["epoch"] <= window(histories)]
-    table = layers[layers["metric"] == metric] if by == "layer" else group_means(layers, metric)
+def log_means(histories: Histories, metric: str, by: str, last: int | None = None) -> pd.DataFrame:
+    """Return seeds x layers or groups, in depth order: means of the logarithms of what is above 0.
+
+    They are over the epochs up to `last`, or up to the last that all seeds ran.
+    """
+    rows = histories.measurements[metric]
+    layers = rows[rows["epoch"] <= (last or window(histories))]
+    table = layers if by == "layer" else group_means(layers, metric)
     positive = table[table["value"] > 0]
     logs = positive.assign(value=np.log(positive["value"]))
     means = logs.groupby(["seed", by], sort=False, observed=True)["value"].mean().unstack()

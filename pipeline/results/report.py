@@ -1,25 +1,23 @@
 """report.html of a study: one file that asks for nothing outside itself, for a browser, a narrow window or paper."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.results.claims import claims_table
 from pipeline.results.depth import depth_table, group_table, window
 from pipeline.results.equilibrium import LEVEL_OF, STRAIGHTNESS, equilibrium_table, expected_from
-from pipeline.results.inference import Effect, effect
+from pipeline.results.inference import effect
+from pipeline.results.page import picture, render, rows
 from pipeline.results.paper import ACCURACIES
 from pipeline.results.remaining import REMAINING, half_way_table
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import seed_table
 from pipeline.results.undefined import undefined_table
 
-NOTHING = "\N{EN DASH}"
 FIGURES = {
     "rwc_layers": "How much each layer changes in each epoch",
     "rwc_heatmap": "The same as a map: first layer on top, light is much",
@@ -48,26 +46,19 @@ class Facts:
 
 def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
     """Write report.html into the folder whose figures/ it shows."""
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # names of files, classes and settings come from outside
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"number": _number, "interval": _interval}
-    text = templates.get_template("report.html.jinja").render(
+    text = render(
+        "report.html.jinja",
         facts=facts,
         accuracy=effect(final_values(histories, "test_acc").to_numpy()),
         reported=ACCURACIES.get(facts.model, {}).get(facts.dataset),
-        seeds=_rows(seed_table(histories)),
+        seeds=rows(seed_table(histories)),
         figures=_figures(folder / "figures"),
-        groups=_rows(group_table(histories)),
-        depths=_rows(depth_table(histories)),
+        groups=rows(group_table(histories)),
+        depths=rows(depth_table(histories)),
         equilibrium=_by_layer(equilibrium_table(histories)),
         expected_from=expected_from(histories),
-        half_way=_rows(half_way_table(histories)) if REMAINING in histories.measurements else [],
-        claims=_rows(claims_table(histories, facts.model, facts.dataset)),
+        half_way=rows(half_way_table(histories)) if REMAINING in histories.measurements else [],
+        claims=rows(claims_table(histories, facts.model, facts.dataset)),
         window=window(histories),
         left_out=_left_out(facts, histories),
         nan=math.nan,
@@ -75,10 +66,6 @@ def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
         **_provenance(facts),
     )
     (folder / "report.html").write_text(text, encoding="utf-8")
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _by_layer(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
@@ -105,7 +92,7 @@ def _figures(folder: Path) -> list[tuple[str, str]]:
     return [
         (
             FIGURES.get(name, f"The layers of {name.removeprefix('rwc_').replace('_', ', ')}"),
-            base64.b64encode((folder / f"{name}.png").read_bytes()).decode(),
+            picture(folder / f"{name}.png"),
         )
         for name in ordered
     ]
@@ -122,21 +109,11 @@ def _left_out(facts: Facts, histories: Histories) -> list[str]:
             f"Comparisons use epochs 1 to {last}, which all seeds ran; {len(longer)} of {len(histories.seeds)} seeds "
             "ran longer, and their later epochs are in the figures alone."
         )
-    for (metric, why), rows in undefined_table(histories).groupby(["metric", "why"], sort=False, observed=True):
-        layers = ", ".join(rows["layer"].unique())
-        said.append(f"{metric} is undefined {rows['times'].sum()} times, as {why}: {layers}.")
+    for (metric, why), lines in undefined_table(histories).groupby(["metric", "why"], sort=False, observed=True):
+        layers = ", ".join(lines["layer"].unique())
+        said.append(f"{metric} is undefined {lines['times'].sum()} times, as {why}: {layers}.")
     zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]
     if len(zeros):
         layers = ", ".join(zeros["layer"].unique())
         said.append(f"rwc_elementwise leaves out weights that were exactly zero: in {layers}.")
     return said
-
-
-def _number(value: float, digits: int = 3) -> str:
-    """Return a number with so many digits that count, or a dash where there is none."""
-    return NOTHING if value != value else f"{value:.{digits}g}"
-
-
-def _interval(row: Effect | Mapping[str, float]) -> str:
-    low, high = (row.low, row.high) if isinstance(row, Effect) else (row["low"], row["high"])
-    return NOTHING if low != low else f"{_number(low)} to {_number(high)}"

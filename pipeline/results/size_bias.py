@@ -20,7 +20,7 @@ from pipeline.results.style import Numbers
 FORMS = {"rwc": "o", "rwc_elementwise": "^"}
 SIZES = np.geomspace(100, 4e6, 24).astype(int)
 DRAWS = 20
-BAND = (0.05, 0.5, 0.95)
+BAND = (0.25, 0.5, 0.75)
 
 
 def has_sizes(histories: Histories) -> bool:
@@ -51,7 +51,9 @@ def size_bias(histories: Histories, heading: str) -> Figure:
     _draw_layers(ratios, table, table["rwc_elementwise"] / table["rwc"], "o", colours)
     low, median, high = np.quantile(synthetic_ratios(), BAND, axis=0)
     ratios.plot(SIZES, median, "--", color="black", linewidth=1, label="Gaussian layers of equal true change: median")
-    ratios.fill_between(SIZES, low, high, color="black", alpha=0.12, linewidth=0, label=f"90 % of {DRAWS} draws")
+    ratios.fill_between(
+        SIZES, low, high, color="black", alpha=0.12, linewidth=0, label=f"the middle half of {DRAWS} draws"
+    )
     style.log_axis(ratios, "rwc_elementwise / rwc")
     for group in table["group"].unique():
         ratios.plot([], [], "o", color=colours[group], label=group or "outside the groups")

@@ -26,6 +26,7 @@ KIND = "layerwise.kind"
 STUDY = "layerwise.study"
 SEEDS = "layerwise.seeds"
 SEED = "layerwise.seed"
+COMPARED = "layerwise.compared"
 STOPPED = "layerwise.stopped"
 PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
 CONFIG = "config.yaml"

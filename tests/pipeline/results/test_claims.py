@@ -76,7 +76,7 @@ def test_other_models_and_sets_have_no_claims(study: Callable[..., Histories]) -
 )
 def test_alike(low: float, high: float, said: str) -> None:
     claim = next(claim for claim in CLAIMS if claim.comparison == "~")
-    assert verdict(claim, Effect((low + high) / 2, low, high, 0.1, 5)) == said
+    assert verdict(claim.comparison, Effect((low + high) / 2, low, high, 0.1, 5)) == said
 
 
 def test_every_claim_is_about_groups_that_its_model_has() -> None:

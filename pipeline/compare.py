@@ -1,0 +1,53 @@
+"""Entry point `compare`: several studies side by side, in a run of its own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from data import DATASETS
+from models import ARCHITECTURES
+from pipeline.disk import room
+from pipeline.params import TABLE, paper_value, read_params, read_table
+from pipeline.results.comparison import Compared, labels
+from pipeline.results.comparison_page import write_comparison
+from pipeline.results.paper import ACCURACIES
+from pipeline.tracking.histories import StoredStudy, read_histories, seeds_of_study
+from pipeline.tracking.runs import COMPARED, open_run
+from pipeline.tracking.selection import select_studies
+
+
+@click.command()
+@click.option("--studies", default="all", metavar="VALUE", help="ids of studies' runs, an MLflow filter, or all")
+def compare(studies: str) -> None:
+    """Compare finished studies with each other and with the paper."""
+    stored = select_studies(studies)
+    compared = _compared(stored)
+    for study in compared:
+        click.echo(f"{study.label}: run {study.run_id}, {study.accuracy.n} seeds")
+    with open_run("compare", f"compare-{len(stored)}-studies", tags={COMPARED: ",".join(s.id for s in stored)}) as run:
+        run.log_params({"studies": studies})
+        with TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            with room(folder, "figures and tables"):
+                write_comparison(compared, folder)
+            with run.room_for(folder, "figures and tables"):
+                run.log_files(folder)
+        click.echo(f"page:    {run.artifact_location('compare.html')}")
+        click.echo(f"browse:  {run.how_to_browse()}")
+
+
+def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:
+    table = read_table(read_params()[TABLE], ARCHITECTURES, DATASETS)
+    settings = [{name: str(value) for name, value in study.settings.items()} for study in stored]
+    named = labels([(study.id, study.name, its) for study, its in zip(stored, settings, strict=True)])
+    compared = []
+    for study, its, label in zip(stored, settings, named, strict=True):
+        model, dataset = its["model_name"], its["dataset"]
+        cell = dataset in ACCURACIES.get(model, {})
+        paper = {"lr": paper_value(table, model, dataset, 0), "weight_decay": paper_value(table, model, dataset, 1)}
+        seeds = [seed for seed in seeds_of_study(study.id) if seed.finished]
+        histories = read_histories(seeds, int(its["epochs"]))
+        compared.append(Compared(study.id, label, model, dataset, its, paper if cell else {}, histories))
+    return compared

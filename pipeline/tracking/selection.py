@@ -1,0 +1,42 @@
+"""The studies that are to be compared: named, found by a filter, or all of an experiment."""
+
+import mlflow
+from mlflow.entities import Run as StoredRun
+
+from pipeline.tracking.histories import RunNotFound, StoredStudy, find_study, read_study, seeds_of_study
+from pipeline.tracking.runs import KIND, STUDY
+from pipeline.tracking.store import current_experiment, first_line, open_store, search
+
+ALL = "all"
+WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"params.lr = '0.1'\""
+
+
+def select_studies(wanted: str) -> list[StoredStudy]:
+    """Return studies with finished seeds, in the order in which they started; raise RunNotFound.
+
+    Of those that a filter or `all` finds with equal settings, the newest stands for all.
+    """
+    wanted = wanted.strip()
+    names = [name.strip() for name in wanted.split(",")]
+    if wanted != ALL and all(name.isalnum() for name in names):
+        open_store()
+        return [find_study(name) for name in dict.fromkeys(names)]
+    newest = {run.data.tags.get(STUDY, run.info.run_id): run for run in _found("" if wanted == ALL else wanted)}
+    studies = [read_study(run.info.run_id) for run in newest.values() if _has_finished(run)]
+    if not studies:
+        found = "no study with finished seeds" + ("" if wanted == ALL else f" for which {wanted}")
+        raise RunNotFound(f"experiment {current_experiment()} on {mlflow.get_tracking_uri()} has {found}: {WAYS}")
+    return studies
+
+
+def _found(condition: str) -> list[StoredRun]:
+    try:
+        return search(f"tags.`{KIND}` = 'study'" + (f" and {condition}" if condition else ""))
+    except mlflow.MlflowException as error:
+        if error.error_code != "INVALID_PARAMETER_VALUE":
+            raise
+        raise RunNotFound(f"studies is no filter that MLflow knows ({first_line(error)}): {WAYS}") from None
+
+
+def _has_finished(run: StoredRun) -> bool:
+    return any(seed.finished for seed in seeds_of_study(run.info.run_id))
