@@ -38,12 +38,15 @@ class Compared:
         return effect(final_values(self.histories, "test_acc").to_numpy())
 
     @property
-    def differs(self) -> str:
-        """What is not as in the paper, in words; empty where nothing is."""
+    def remarks(self) -> str:
+        """What is missing or not as in the paper, in words; empty where nothing is."""
+        asked, seeds = self.settings["seeds"].count(",") + 1, len(self.histories.seeds)
         ran = max(self.histories.last_epochs.values())
-        said = [f"{name} {self.settings[name]}, not {value}" for name, value in self.paper.items()
-                if float(self.settings[name]) != float(value)]  # fmt: skip
-        return "; ".join([f"{ran} of {PAPER_EPOCHS} epochs"] * (ran < PAPER_EPOCHS) + said)
+        said = [f"{seeds} of {asked} seeds"] * (seeds < asked) + [f"{ran} of {PAPER_EPOCHS} epochs"] * (
+            ran < PAPER_EPOCHS
+        )
+        changed = {name: value for name, value in self.paper.items() if float(self.settings[name]) != float(value)}
+        return "; ".join([*said, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
 
 
 def labels(studies: Sequence[tuple[str, str, Mapping[str, str]]]) -> list[str]:
@@ -65,7 +68,7 @@ def accuracy_table(studies: Sequence[Compared]) -> pd.DataFrame:
     for study in studies:
         mean, low, high, _p, n = study.accuracy
         paper = ACCURACIES.get(study.model, {}).get(study.dataset, math.nan)
-        rows.append((study.model, study.dataset, study.label, mean, low, high, n, paper, mean - paper, study.differs))
+        rows.append((study.model, study.dataset, study.label, mean, low, high, n, paper, mean - paper, study.remarks))
     ran = {(study.model, study.dataset) for study in studies}
     for model, cells in ACCURACIES.items():
         for dataset, paper in cells.items():

@@ -50,9 +50,10 @@ def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
 def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str]) -> Figure:
     """Draw the geometric mean of RWC by layer against relative depth, a panel for each model or data set."""
     panels = list(dict.fromkeys(map(panel_of, studies)))
-    rows = -(-len(panels) // COLUMNS)
-    figure = style.new_figure(width=13, height=4 * rows + 0.4)
-    grid = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).ravel()
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = style.new_figure(width=7 * columns, height=4 * rows + 0.4)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, panel in zip(grid, panels, strict=False):
         for index, study in enumerate(study for study in studies if panel_of(study) == panel):
             _draw_depth(axes, study, style.PALETTE[index % len(style.PALETTE)])
@@ -64,7 +65,7 @@ def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     figure.suptitle(
-        "Geometric means over the epochs that all seeds ran; bold: over the seeds, thin: each seed", fontsize=10
+        "Geometric means over the epochs that all seeds ran\nbold: over the seeds, thin: each seed", fontsize=10
     )
     return figure
 

@@ -37,7 +37,7 @@ def write_comparison(studies: Sequence[Compared], folder: Path) -> None:
                 "run_id": study.run_id,
                 "accuracy": study.accuracy,
                 "last": window(study.histories),
-                "differs": study.differs,
+                "remarks": study.remarks,
             }
             for study in studies
         ],

@@ -5,7 +5,7 @@ from mlflow.entities import Run as StoredRun
 
 from pipeline.tracking.histories import RunNotFound, StoredStudy, find_study, read_study, seeds_of_study
 from pipeline.tracking.runs import KIND, STUDY
-from pipeline.tracking.store import current_experiment, first_line, open_store, search
+from pipeline.tracking.store import StoreError, current_experiment, first_line, open_store, search
 
 ALL = "all"
 WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"params.lr = '0.1'\""
@@ -17,6 +17,8 @@ def select_studies(wanted: str) -> list[StoredStudy]:
     Of those that a filter or `all` finds with equal settings, the newest stands for all.
     """
     wanted = wanted.strip()
+    if not wanted:
+        raise RunNotFound(f"studies is empty: {WAYS}")
     names = [name.strip() for name in wanted.split(",")]
     if wanted != ALL and all(name.isalnum() for name in names):
         open_store()
@@ -32,10 +34,11 @@ def select_studies(wanted: str) -> list[StoredStudy]:
 def _found(condition: str) -> list[StoredRun]:
     try:
         return search(f"tags.`{KIND}` = 'study'" + (f" and {condition}" if condition else ""))
-    except mlflow.MlflowException as error:
-        if error.error_code != "INVALID_PARAMETER_VALUE":
+    except StoreError as error:
+        reason = error.__cause__
+        if getattr(reason, "error_code", "") != "INVALID_PARAMETER_VALUE":
             raise
-        raise RunNotFound(f"studies is no filter that MLflow knows ({first_line(error)}): {WAYS}") from None
+        raise RunNotFound(f"studies is no filter that MLflow knows ({first_line(reason or error)}): {WAYS}") from None
 
 
 def _has_finished(run: StoredRun) -> bool:

@@ -1,0 +1,64 @@
+"""`compare` over a real store: which studies it takes, the run it leaves, and what it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow.entities import Run
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def runs(kind: str) -> list[Run]:
+    found = mlflow.MlflowClient().search_runs(["0"], order_by=["attributes.start_time ASC"])
+    return [run for run in found if run.data.tags["layerwise.kind"] == kind]
+
+
+@pytest.fixture
+def two(call: Call, options: dict[str, str]) -> list[Run]:
+    """Two studies that differ by the learning rate, the first of them run twice."""
+    for lr, seeds in (("0.01", "0"), ("0.02", "0,7"), ("0.01", "0,7")):
+        given = options | {"lr": lr, "seeds": seeds, "epochs": "1"}
+        assert call("study", *(f"--{name}={value}" for name, value in given.items()))[0] == 0
+    return runs("study")
+
+
+def test_what_it_takes_and_leaves(call: Call, two: list[Run]) -> None:
+    _older, other, newest = (run.info.run_id for run in two)
+    code, out, _err = call("compare")
+    assert code == 0
+    assert f"lr=0.02: run {other}, 2 seeds" in out
+    assert f"lr=0.01: run {newest}, 2 seeds" in out, "of equal settings the newest"
+    (run,) = runs("compare")
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"studies": "all"}
+    assert set(run.data.tags["layerwise.compared"].split(",")) == {other, newest}
+    folder = Path(run.info.artifact_uri)
+    assert {path.name for path in folder.iterdir()} == {"figures", "tables", "compare.html"}
+    figures = {"accuracies", "rwc_by_model", "rwc_by_dataset"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        f"{f}.{e}" for f in figures for e in ("png", "svg")
+    }
+
+    for wanted in (f"{other}, {newest}", "params.seeds LIKE '%7%'"):
+        assert call("compare", f"--studies={wanted}")[0] == 0
+        assert set(runs("compare")[-1].data.tags["layerwise.compared"].split(",")) == {other, newest}
+
+
+@pytest.mark.parametrize(
+    ("studies", "said"),
+    [
+        ("all", "has no study with finished seeds: give all, ids"),
+        ("params.lr = '7'", "has no study with finished seeds for which params.lr = '7': give all"),
+        ("params.lr >< 7", "studies is no filter that MLflow knows"),
+        ("0123abc", "there is no run '0123abc'"),
+        ("", "studies is empty: give all, ids"),
+    ],
+)
+@pytest.mark.usefixtures("store")
+def test_what_it_refuses(call: Call, studies: str, said: str) -> None:
+    code, _out, err = call("compare", f"--studies={studies}")
+    assert (code, err.count("\n")) == (2, 1)
+    assert said in err
+    assert mlflow.MlflowClient().search_runs(["0"]) == []
