@@ -154,5 +154,5 @@ def test_the_readme_names_every_model_and_data_set() -> None:
 
 def test_mlproject_declares_no_parameter() -> None:
     project = yaml.safe_load((ROOT / "MLproject").read_text())
-    assert set(project["entry_points"]) == {"main", "prepare", "train", "aggregate"}
+    assert set(project["entry_points"]) == {"main", "prepare", "train", "aggregate", "compare"}
     assert all(set(entry) == {"command"} for entry in project["entry_points"].values())
