@@ -21,7 +21,7 @@ def render(template: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"number": _number, "interval": _interval}
+    templates.filters |= {"number": number, "interval": interval}
     return templates.get_template(template).render(values)
 
 
@@ -34,11 +34,11 @@ def picture(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
-def _number(value: float, digits: int = 3) -> str:
+def number(value: float, digits: int = 3) -> str:
     """Return a number with so many digits that count, or a dash where there is none."""
     return NOTHING if value != value else f"{value:.{digits}g}"
 
 
-def _interval(row: Effect | Mapping[str, float]) -> str:
+def interval(row: Effect | Mapping[str, float]) -> str:
     low, high = (row.low, row.high) if isinstance(row, Effect) else (row["low"], row["high"])
-    return NOTHING if low != low else f"{_number(low)} to {_number(high)}"
+    return NOTHING if low != low else f"{number(low)} to {number(high)}"

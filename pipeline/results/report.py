@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.results.claims import claims_table
 from pipeline.results.depth import depth_table, group_table, window
-from pipeline.results.equilibrium import LEVEL_OF, STRAIGHTNESS, equilibrium_table, expected_from
+from pipeline.results.equilibrium import equilibrium_table, expected_from
 from pipeline.results.inference import effect
 from pipeline.results.page import picture, render, rows
 from pipeline.results.paper import ACCURACIES
@@ -46,6 +46,7 @@ class Facts:
 
 def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
     """Write report.html into the folder whose figures/ it shows."""
+    equilibrium = equilibrium_table(histories)
     text = render(
         "report.html.jinja",
         facts=facts,
@@ -55,14 +56,14 @@ def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
         figures=_figures(folder / "figures"),
         groups=rows(group_table(histories)),
         depths=rows(depth_table(histories)),
-        equilibrium=_by_layer(equilibrium_table(histories)),
+        equilibrium=_by_layer(equilibrium),
+        quantities=list(dict.fromkeys(equilibrium["quantity"])),
         expected_from=expected_from(histories),
         half_way=rows(half_way_table(histories)) if REMAINING in histories.measurements else [],
         claims=rows(claims_table(histories, facts.model, facts.dataset)),
         window=window(histories),
         left_out=_left_out(facts, histories),
         nan=math.nan,
-        quantities=[*LEVEL_OF.values(), STRAIGHTNESS],
         **_provenance(facts),
     )
     (folder / "report.html").write_text(text, encoding="utf-8")

@@ -1,0 +1,121 @@
+"""`python -m benchmarks.results RUN`: tables and figures of docs/results.md, from a run of compare and its studies."""
+
+from pathlib import Path
+from shutil import copy
+
+import click
+import mlflow
+import pandas as pd
+
+from benchmarks.report import ROOT
+from pipeline.results.page import interval, number
+from pipeline.tracking.runs import COMPARED
+
+PAGE = ROOT / "docs" / "results.md"
+PICTURES = ROOT / "docs" / "figures" / "results"
+BEGIN, END = "<!-- table: {} -->\n", "<!-- end -->"
+OF_ALL = ("accuracies", "rwc_by_model")
+OF_A_STUDY = ("accuracy_loss", "rwc_layers", "equilibrium", "straightness", "remaining_distance", "size_bias")
+
+
+@click.command()
+@click.argument("run")
+def main(run: str) -> None:
+    """Write what the run of compare and its studies say into docs/results.md and docs/figures/results/.
+
+    A table replaces what stands between its marks; a picture is written where the page shows one of its name:
+    <figure of compare>.png, or <label of a study, with - for what is not a letter or digit>-<figure>.png.
+    """
+    studies = mlflow.get_run(run).data.tags[COMPARED].split(",")
+    accuracies = _table(run, "accuracies")
+    labels = dict(zip(studies, accuracies["study"], strict=False))
+    tables = {
+        "accuracies": _accuracies(accuracies),
+        "claims": _claims(_table(run, "claims")),
+        "depth": _depth({labels[study]: _table(study, "depth") for study in studies}),
+    }
+    for model in accuracies["model"][: len(studies)].unique():
+        its = [study for study in studies if labels[study].startswith(f"{model}-")]
+        tables[f"half way, {model}"] = _half_way({labels[study]: _table(study, "half_way") for study in its})
+    text = PAGE.read_text()
+    for name, lines in tables.items():
+        if BEGIN.format(name) not in text:
+            continue
+        before, mark, rest = text.partition(BEGIN.format(name))
+        text = before + mark + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2]
+    PAGE.write_text(text)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for source, figures, prefix in [
+        (run, OF_ALL, ""),
+        *((study, OF_A_STUDY, labels[study] + "-") for study in studies),
+    ]:
+        for figure in figures:
+            name = "".join(letter if letter.isalnum() or letter == "." else "-" for letter in f"{prefix}{figure}.png")
+            if f"figures/results/{name}" in text:
+                copy(_artifact(source, f"figures/{figure}.png"), PICTURES / name)
+
+
+def _artifact(run: str, path: str) -> Path:
+    return Path(mlflow.artifacts.download_artifacts(run_id=run, artifact_path=path))
+
+
+def _table(run: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(_artifact(run, f"tables/{name}.csv"))
+
+
+def _lines(*rows: list[str]) -> list[str]:
+    """Return the rows as a table in Markdown, the first as its heading."""
+    rule = ["---"] * len(rows[0])
+    return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]
+
+
+def _accuracies(table: pd.DataFrame) -> list[str]:
+    heading = ["study", "test accuracy, %", "95 % interval", "n", "the paper, %", "remarks"]
+    ran = table[table["n"] > 0]
+    return _lines(
+        heading,
+        *(
+            [
+                row["study"],
+                number(row["test_acc"], 4),
+                interval(row),
+                str(row["n"]),
+                number(row["paper"]),
+                row["remarks"],
+            ]
+            for row in ran.to_dict("records")
+        ),
+    )
+
+
+def _claims(table: pd.DataFrame) -> list[str]:
+    """Return a line a study and claim, with verdict and effect under each measurement."""
+    measured = list(dict.fromkeys(table["measured by"]))
+    rows = []
+    for (study, claim), lines in table.groupby(["study", "claim"], sort=False):
+        by = {line["measured by"]: line for line in lines.to_dict("records")}
+        said = [f"{by[name]['verdict']}: {number(by[name]['effect'])} ({interval(by[name])})" for name in measured]
+        rows.append([study, claim, *said])
+    return _lines(["study", "claim", *measured], *rows)
+
+
+def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Return a line a study, with the correlation of change and depth, raw and given the size, under RWC."""
+    whats = ("depth", "depth, given ln n")
+    rows = []
+    for study, table in tables.items():
+        by = table[table["measured by"] == "rwc"].set_index("what").to_dict("index")
+        rows.append([study, *(f"{number(by[what]['mean'])} ({interval(by[what])})" for what in whats)])
+    return _lines(["study", *(f"RWC and {what}" for what in whats)], *rows)
+
+
+def _half_way(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Return a line a layer, with the epoch at which half of its way was done in each study that has the layer."""
+    layers = list(dict.fromkeys(layer for table in tables.values() for layer in table["layer"]))
+    epochs = {study: table.set_index("layer")["epoch"].map(number) for study, table in tables.items()}
+    rows = [[layer, *(its.get(layer, "") for its in epochs.values())] for layer in layers]
+    return _lines(["layer", *epochs], *rows)
+
+
+if __name__ == "__main__":
+    main()
