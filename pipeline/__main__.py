@@ -14,10 +14,10 @@ from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, rai
 from pipeline.learn.fit import Diverged
 from pipeline.prepare import prepare
 from pipeline.study import study
-from pipeline.tracking.histories import RunNotFound
 from pipeline.tracking.outbox import ServerAway
 from pipeline.tracking.runs import RunTaken
 from pipeline.tracking.store import StoreError
+from pipeline.tracking.stored import RunNotFound
 from pipeline.train import SeedBusy, train
 from pipeline.values import ConfigError
 

@@ -18,16 +18,9 @@ from pipeline.results.figures import write_figures
 from pipeline.results.report import Facts, write_report
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import write_tables
-from pipeline.tracking.histories import (
-    StoredSeed,
-    StoredStudy,
-    find_study,
-    read_histories,
-    read_study,
-    seeds_of_settings,
-    seeds_of_study,
-)
+from pipeline.tracking.histories import read_histories
 from pipeline.tracking.runs import CONFIG, PROVENANCE, SEEDS, STUDY, Run, open_run
+from pipeline.tracking.stored import StoredSeed, StoredStudy, find_study, read_study, seeds_of_settings, seeds_of_study
 from pipeline.tracking.studies import adopt, log_means
 
 

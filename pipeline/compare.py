@@ -13,9 +13,10 @@ from pipeline.params import TABLE, paper_value, read_params, read_table
 from pipeline.results.comparison import Compared, labels
 from pipeline.results.comparison_page import write_comparison
 from pipeline.results.paper import ACCURACIES
-from pipeline.tracking.histories import StoredStudy, read_histories, seeds_of_study
+from pipeline.tracking.histories import read_histories
 from pipeline.tracking.runs import COMPARED, open_run
 from pipeline.tracking.selection import select_studies
+from pipeline.tracking.stored import StoredStudy, seeds_of_study
 
 
 @click.command()

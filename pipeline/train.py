@@ -10,9 +10,9 @@ from pipeline.learn.seed import train_seed
 from pipeline.options import takes_config
 from pipeline.prepare import bring
 from pipeline.progress import Progress
-from pipeline.tracking.histories import runs_of_settings
 from pipeline.tracking.outbox import FOLDER, send_left
 from pipeline.tracking.starts import Start, choose
+from pipeline.tracking.stored import runs_of_settings
 from pipeline.values import ConfigError, distinct_seeds
 
 

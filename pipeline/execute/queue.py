@@ -9,10 +9,10 @@ import click
 
 from pipeline.config import Config
 from pipeline.tracking.claims import Claims
-from pipeline.tracking.histories import StoredSeed, runs_of_settings
 from pipeline.tracking.outbox import FOLDER, patiently, send_left
 from pipeline.tracking.runs import Run
 from pipeline.tracking.starts import Start, choose
+from pipeline.tracking.stored import StoredSeed, runs_of_settings
 from pipeline.tracking.studies import adopt, close_dead
 
 POLL_SECONDS = 5.0

@@ -3,9 +3,9 @@
 import mlflow
 from mlflow.entities import Run as StoredRun
 
-from pipeline.tracking.histories import RunNotFound, StoredStudy, find_study, read_study, seeds_of_study
 from pipeline.tracking.runs import KIND, STUDY
 from pipeline.tracking.store import StoreError, current_experiment, first_line, open_store, search
+from pipeline.tracking.stored import RunNotFound, StoredStudy, find_study, read_study, seeds_of_study
 
 ALL = "all"
 WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"params.lr = '0.1'\""

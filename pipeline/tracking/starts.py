@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pipeline.tracking.checkpoints import State, load_file, newest_whole, snapshots
-from pipeline.tracking.histories import StoredSeed
 from pipeline.tracking.liveness import HOST, PID
+from pipeline.tracking.stored import StoredSeed
 
 
 class Start(NamedTuple):

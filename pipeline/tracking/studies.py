@@ -11,11 +11,11 @@ from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
-from pipeline.tracking.histories import StoredSeed, seeds_of_study
 from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.liveness import is_alive
 from pipeline.tracking.runs import PARENT, STUDY, Run
 from pipeline.tracking.store import search
+from pipeline.tracking.stored import StoredSeed, seeds_of_study
 
 MEANS = "layerwise.means"
 BATCH = 1000

@@ -16,10 +16,11 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from pipeline.epoch import EpochReport
 from pipeline.results.statistics import over_seeds
 from pipeline.tracking import studies
-from pipeline.tracking.histories import find_study, read_histories, seeds_of_settings, seeds_of_study
+from pipeline.tracking.histories import read_histories
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import Run, open_run
 from pipeline.tracking.seeds import SeedLog
+from pipeline.tracking.stored import find_study, seeds_of_settings, seeds_of_study
 from pipeline.tracking.studies import log_means
 
 HASH = "abc"

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.tracking.checkpoints import slot_of, slot_tag, slots, snapshot_of
-from pipeline.tracking.histories import StoredSeed
 from pipeline.tracking.liveness import signs_of_life
 from pipeline.tracking.starts import choose
+from pipeline.tracking.stored import StoredSeed
 
 ALIVE, GONE = signs_of_life(), signs_of_life() | {"layerwise.pid": "999999999"}
 
