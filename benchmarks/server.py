@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 class Server:
@@ -47,7 +47,7 @@ class Server:
     def end(self, number: int = signal.SIGTERM) -> None:
         """Send a signal to it and its workers, and wait until it is gone."""
         os.killpg(self.process.pid, number)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=100)
 
     def __enter__(self) -> Self:
         return self

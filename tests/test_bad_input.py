@@ -316,7 +316,7 @@ def test_a_process_ends_with_2_and_one_line(params: Path, make: Callable[[Path, 
         env=os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     assert process.returncode == 2, process.stderr

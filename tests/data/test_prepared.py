@@ -297,7 +297,7 @@ def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet) 
         other.stdin.write("go\n")
         other.stdin.flush()
         prepared = prepare(dataclasses.replace(tiny, read=slowly), tmp_path, quiet)
-        output, _ = other.communicate(timeout=60)
+        output, _ = other.communicate(timeout=600)
     assert other.returncode == 0
     assert output == f"{prepared.manifest.digest} {int(prepared.x_train.long().sum())}\n"
     assert len(list(tmp_path.glob("read-*"))) == 1

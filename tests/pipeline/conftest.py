@@ -38,7 +38,7 @@ def run(environment: dict[str, str]) -> Callable[..., Process]:
 
     def run_command(*command: str, cwd: Path = ROOT, **variables: str) -> Process:
         return subprocess.run(
-            command, cwd=cwd, env=environment | variables, capture_output=True, text=True, timeout=280, check=False
+            command, cwd=cwd, env=environment | variables, capture_output=True, text=True, timeout=600, check=False
         )
 
     return run_command

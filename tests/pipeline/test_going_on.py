@@ -188,7 +188,7 @@ def test_a_full_disk_while_interrupted_is_said_and_the_run_is_killed(
 @pytest.mark.slow
 def test_two_who_start_the_same_study_at_once_share_its_seeds(start: Callable) -> None:
     processes = [start(seeds="0,7", epochs=3, threads=1) for _process in range(2)]
-    printed = [process.communicate(timeout=280) for process in processes]
+    printed = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], printed
     assert sorted(run.data.params["seed"] for run in runs("seed")) == ["0", "7"], "each was trained once"
     newest = runs("study")[-1].info.run_id
@@ -210,7 +210,7 @@ def test_killing_mlflow_run_leaves_no_trainer(environment: dict[str, str], optio
         assert line, "it ended too early"
     trainers = psutil.Process(front.pid).children(recursive=True)
     os.kill(front.pid, signal.SIGKILL)
-    _gone, alive = psutil.wait_procs(trainers, timeout=30)
+    _gone, alive = psutil.wait_procs(trainers, timeout=100)
     assert alive == []
     assert {run.info.status for run in runs("seed") + runs("study")} == {"KILLED"}
     front.stdout.close()

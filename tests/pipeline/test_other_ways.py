@@ -59,7 +59,7 @@ def test_a_git_address(run: Callable, options: dict[str, str], store: str, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_an_environment_made_by_uv(environment: dict[str, str], options: dict[str, str], store: str) -> None:
     values = [f"-P{name}={value}" for name, value in (options | {"epochs": "1", "seeds": "0"}).items()]
     process = subprocess.run(
@@ -68,7 +68,7 @@ def test_an_environment_made_by_uv(environment: dict[str, str], options: dict[st
         env=environment | {"MLFLOW_TRACKING_URI": store},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1400,
         check=False,
     )
     assert process.returncode == 0, process.stderr

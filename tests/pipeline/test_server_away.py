@@ -33,7 +33,7 @@ def test_a_server_that_comes_back_has_every_step_once(start: Callable, server: A
     server.end(9)
     read_until(process, "epoch 6/15")
     server.start()
-    _out, err = process.communicate(timeout=250)
+    _out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "the tracking server is away" in err
     assert "the tracking server is back" in err
@@ -49,7 +49,7 @@ def test_a_server_that_stays_away_fails_the_seed_and_the_same_command_sends_what
     process = start(**given)
     read_until(process, "epoch 2/6")
     server.end(9)
-    out, err = process.communicate(timeout=250)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "epoch 6/6" in out, "training goes on"
     assert "seed 5 failed: the tracking server is away; what it lacks is kept in" in err
@@ -57,7 +57,7 @@ def test_a_server_that_stays_away_fails_the_seed_and_the_same_command_sends_what
     assert len(list((tmp_path / "outbox").iterdir())) == 1
     server.start()
     process = start(**given)
-    out, err = process.communicate(timeout=250)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "seed 5: goes on after epoch 6" in out
     *_others, seed = seeds(server)

@@ -69,7 +69,7 @@ class Team:
             yield
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=30)
+            process.wait(timeout=100)
 
     def name(self, user: str, password: str) -> dict[str, str]:
         return {
@@ -171,7 +171,7 @@ def test_who_may_not_write_is_told_so_in_a_line(
     user: str, said: str, team: Team, passwords: dict[str, str], study: Callable, client: mlflow.MlflowClient
 ) -> None:
     process = study(team.name(user, passwords.get(user, "")))
-    _out, err = process.communicate(timeout=200)
+    _out, err = process.communicate(timeout=600)
     assert process.returncode == 2
     assert err.startswith(f"error: the tracking store {team.address} cannot be used")
     assert said in err
@@ -185,7 +185,7 @@ def test_two_studies_at_once_share_the_seeds_and_the_numbers_are_those_of_sqlite
     local = f"sqlite:///{tmp_path}/local.db"
     ada = team.name("ada", passwords["ada"])
     processes = [study(ada), study(ada), study({"MLFLOW_TRACKING_URI": local, "MLFLOW_EXPERIMENT_NAME": "layers"})]
-    printed = [process.communicate(timeout=280) for process in processes]
+    printed = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], printed
     assert all(run.data.tags["layerwise.seeds"] == "2 of 2" for run in runs(client, "study"))
     seeds, others = (sorted(runs(at, "seed"), key=by_seed) for at in (client, mlflow.MlflowClient(local)))

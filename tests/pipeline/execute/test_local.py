@@ -83,7 +83,7 @@ def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(s
     process = start(**TWO, jobs=2, epochs=8)
     read_until(process, "seed 0  epoch 1/8")
     os.kill(trainers(process)[0], signal.SIGKILL)
-    _out, err = process.communicate(timeout=120)
+    _out, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "seed 0 failed: its process was ended by SIGKILL" in err
     assert {run.info.run_name: run.info.status for run in runs("seed")} == {"seed-0": "FAILED", "seed-7": "FINISHED"}
@@ -98,7 +98,7 @@ def test_an_interrupt_ends_all_processes_and_kills_the_runs(start: Callable) -> 
     children = trainers(process)
     assert len(children) == 2
     process.terminate()  # it passes it on; a terminal sends Ctrl-C to all of them
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode == 128 + signal.SIGTERM
     assert [run.info.status for run in runs("study") + runs("seed")] == ["KILLED"] * 3
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
