@@ -15,7 +15,9 @@ PARTS = {
     "c": ("rwc",),
     "d": ("logs",),
     "e": ("jobs",),
-    "f": ("aggregation",),
+    "f-paper": ("aggregation", "paper"),
+    "f-seeds": ("aggregation", "seeds"),
+    "f-sizes": ("aggregation", "sizes"),
     "g": ("work",),
     "h": ("precision",),
 }

@@ -29,8 +29,9 @@ from pipeline.tracking.seeds import SeedLog
 from pipeline.tracking.tables import LEVEL_TABLE
 
 BASE = (10, 40, 50)
-SIZES = (BASE, (20, 40, 50), (40, 40, 50), (10, 80, 50), (10, 160, 50), (10, 40, 100), (10, 40, 200))
 LIMITS = {(5, 75, 150): 60, (100, 75, 150): 30}
+SIZES = (BASE, (20, 40, 50), (40, 40, 50), (10, 80, 50), (10, 160, 50), (10, 40, 100), (10, 40, 200))
+PARTS = {"paper": ((5, 75, 150),), "seeds": ((100, 75, 150),), "sizes": SIZES}
 GROUPS = ("early", "middle", "later")
 MEASURED = (*MEASUREMENTS, "step_angle", "step_ratio", "straightness")
 
@@ -48,8 +49,8 @@ class Aggregation:
     peak: float
 
 
-def figures(bench: Bench) -> Iterator[Figure]:
-    for size in (*SIZES, *LIMITS):
+def figures(bench: Bench, part: str) -> Iterator[Figure]:
+    for size in PARTS[part]:
         found = measure(bench, *size)
         rows = len(MEASURED) * found.seeds * found.layers * found.epochs / 1e6
         limit = LIMITS.get(size)
