@@ -25,7 +25,7 @@ test: setup  ## what runs anywhere, within minutes
 
 test-all: setup  ## the rest: what takes minutes, or needs more than Python, git and make
 	$(PYTEST) -m slow
-	BAD_INPUTS=500 pytest tests/test_bad_input.py
+	BAD_INPUTS=500 pytest --numprocesses auto -m "not slow" tests/test_bad_input.py
 
 check: setup  ## format, lint, types
 	ruff format --check .
