@@ -12,7 +12,7 @@ from pipeline.results.inference import Effect, effect
 from pipeline.results.paper import ACCURACIES
 from pipeline.results.statistics import Histories, final_values
 
-PAPER_EPOCHS = 150
+PAPER_EPOCHS, PAPER_SEEDS = 150, 5
 TOLD_APART_BY = (
     "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained", "precision",
     "device", "compile",
@@ -41,10 +41,9 @@ class Compared:
     def remarks(self) -> str:
         """What is missing or not as in the paper, in words; empty where nothing is."""
         asked, seeds = self.settings["seeds"].count(",") + 1, len(self.histories.seeds)
-        ran = max(self.histories.last_epochs.values())
-        said = [f"{seeds} of {asked} seeds"] * (seeds < asked) + [f"{ran} of {PAPER_EPOCHS} epochs"] * (
-            ran < PAPER_EPOCHS
-        )
+        wanted, ran = max(asked, PAPER_SEEDS), max(self.histories.last_epochs.values())
+        said = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
+        said += [f"{ran} of {PAPER_EPOCHS} epochs"] * (ran < PAPER_EPOCHS)
         changed = {name: value for name, value in self.paper.items() if float(self.settings[name]) != float(value)}
         return "; ".join([*said, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
 

@@ -45,8 +45,8 @@ def test_accuracies_beside_the_paper_s_and_cells_not_run(compared: Callable[...,
     ran = table.iloc[0]
     assert (ran["test_acc"], ran["n"], ran["paper"]) == (54, 3, 91.6)  # 53, 54, 55 at the last epoch
     assert ran["difference"] == pytest.approx(54 - 91.6)
-    assert ran["remarks"] == "3 of 150 epochs"
-    assert table.iloc[1]["remarks"] == "2 of 3 seeds; 4 of 150 epochs; lr 0.1, not 0.05"
+    assert ran["remarks"] == "3 of 5 seeds; 3 of 150 epochs"
+    assert table.iloc[1]["remarks"] == "2 of 5 seeds; 4 of 150 epochs; lr 0.1, not 0.05"
     others = table.iloc[2:]
     assert len(others) == 10
     assert set(others["remarks"]) == {"not run"}
@@ -88,7 +88,7 @@ def test_the_accuracy_figure_has_a_row_a_cell(compared: Callable[..., Compared])
     (axes,) = accuracy_figure(accuracy_table([compared("FMNIST")])).axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert len(names) == 12
-    assert "VGG19-FMNIST\n3 of 150 epochs" in names
+    assert "VGG19-FMNIST\n3 of 5 seeds; 3 of 150 epochs" in names
     assert sum(name.endswith("not run") for name in names) == 11
 
 
