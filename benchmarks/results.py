@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "figures" / "results"
 BEGIN, END = "<!-- table: {} -->\n", "<!-- end -->"
 OF_ALL = ("accuracies", "rwc_by_model")
-OF_A_STUDY = ("accuracy_loss", "rwc_layers", "equilibrium", "straightness", "remaining_distance", "size_bias")
+OF_A_STUDY = ("equilibrium", "straightness", "size_bias")
 
 
 @click.command()
@@ -24,7 +24,7 @@ def main(run: str) -> None:
     """Write what the run of compare and its studies say into docs/results.md and docs/figures/results/.
 
     A table replaces what stands between its marks; a picture is written where the page shows one of its name:
-    <figure of compare>.png, or <label of a study, with - for what is not a letter or digit>-<figure>.png.
+    <figure of compare>.png, or <label of a study, with - for what is neither letter nor digit>-<figure>.png.
     """
     studies = mlflow.get_run(run).data.tags[COMPARED].split(",")
     accuracies = _table(run, "accuracies")
@@ -34,13 +34,8 @@ def main(run: str) -> None:
         "claims": _claims(_table(run, "claims")),
         "depth": _depth({labels[study]: _table(study, "depth") for study in studies}),
     }
-    for model in accuracies["model"][: len(studies)].unique():
-        its = [study for study in studies if labels[study].startswith(f"{model}-")]
-        tables[f"half way, {model}"] = _half_way({labels[study]: _table(study, "half_way") for study in its})
     text = PAGE.read_text()
     for name, lines in tables.items():
-        if BEGIN.format(name) not in text:
-            continue
         before, mark, rest = text.partition(BEGIN.format(name))
         text = before + mark + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2]
     PAGE.write_text(text)
@@ -50,7 +45,7 @@ def main(run: str) -> None:
         *((study, OF_A_STUDY, labels[study] + "-") for study in studies),
     ]:
         for figure in figures:
-            name = "".join(letter if letter.isalnum() or letter == "." else "-" for letter in f"{prefix}{figure}.png")
+            name = "".join(letter if letter.isalnum() or letter in "._" else "-" for letter in f"{prefix}{figure}.png")
             if f"figures/results/{name}" in text:
                 copy(_artifact(source, f"figures/{figure}.png"), PICTURES / name)
 
@@ -107,14 +102,6 @@ def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
         by = table[table["measured by"] == "rwc"].set_index("what").to_dict("index")
         rows.append([study, *(f"{number(by[what]['mean'])} ({interval(by[what])})" for what in whats)])
     return _lines(["study", *(f"RWC and {what}" for what in whats)], *rows)
-
-
-def _half_way(tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Return a line a layer, with the epoch at which half of its way was done in each study that has the layer."""
-    layers = list(dict.fromkeys(layer for table in tables.values() for layer in table["layer"]))
-    epochs = {study: table.set_index("layer")["epoch"].map(number) for study, table in tables.items()}
-    rows = [[layer, *(its.get(layer, "") for its in epochs.values())] for layer in layers]
-    return _lines(["layer", *epochs], *rows)
 
 
 if __name__ == "__main__":

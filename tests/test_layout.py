@@ -152,6 +152,17 @@ def test_the_readme_names_every_model_and_data_set() -> None:
     assert all(name in readme for name in (*ARCHITECTURES, *DATASETS))
 
 
+def test_what_pages_link_to_is_there_and_every_figure_is_shown() -> None:
+    linked = set()
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            path = (page.parent / target).resolve()
+            assert path.exists(), f"{page.name} links to {target}"
+            linked.add(path)
+    shown = {path.with_suffix("") for path in linked}  # beside a PNG its SVG may lie
+    assert {path.with_suffix("") for path in (ROOT / "docs" / "figures").rglob("*.*")} <= shown
+
+
 def test_mlproject_declares_no_parameter() -> None:
     project = yaml.safe_load((ROOT / "MLproject").read_text())
     assert set(project["entry_points"]) == {"main", "prepare", "train", "aggregate", "compare"}

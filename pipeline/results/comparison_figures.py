@@ -1,6 +1,7 @@
 """The figures of several studies: accuracies beside the paper's, RWC of data sets and of models against depth."""
 
 from collections.abc import Callable, Iterator, Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from pipeline.results.comparison import NOT_RUN, Compared
 from pipeline.results.depth import log_means, window
 
 COLUMNS = 2
+WIDEST = 40  # letters of a line beside a row
 
 
 def comparison_figures(studies: Sequence[Compared], accuracies: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
@@ -24,7 +26,10 @@ def comparison_figures(studies: Sequence[Compared], accuracies: pd.DataFrame) ->
 def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
     """Draw a row for each study and each cell of the paper's table: mean and interval, the paper's value, `not run`."""
     table = accuracies.sort_values(["model", "dataset"], kind="stable", ignore_index=True)
-    figure = style.new_figure(width=9, height=0.32 * len(table) + 1.6)
+    said = zip(table["study"].astype(str), table["remarks"].astype(str), strict=True)
+    names = ["\n".join(fill(text, WIDEST) for text in texts if text) for texts in said]
+    lines = max(name.count("\n") + 1 for name in names)
+    figure = style.new_figure(width=9, height=(0.12 * lines + 0.08) * len(table) + 1.6)
     axes = figure.subplots()
     places = np.arange(len(table))
     axes.plot(table["paper"], places, "|", color="black", markersize=12, markeredgewidth=2, label="the paper")
@@ -35,15 +40,13 @@ def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
         mean, places[ran], xerr=spread, fmt="o", color=style.PALETTE[0], capsize=3, markersize=5,
         label="mean over the seeds, 95 % interval",
     )  # fmt: skip
-    said = zip(table["study"].astype(str), table["remarks"].astype(str), strict=True)
-    names = [f"{study}\n{remarks}".rstrip() for study, remarks in said]
     axes.set_yticks(places, names, fontsize=7)
     for text, there in zip(axes.get_yticklabels(), ran, strict=True):
         text.set_color("black" if there else style.OUTSIDE)
     axes.invert_yaxis()
     axes.set_xlabel("test accuracy, %")
     style.open_axes(axes)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.0 + 0.9 / len(table) + 0.06), ncols=2)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 

@@ -29,7 +29,8 @@ Colour = tuple[float, float, float]
 
 
 def new_figure(width: float = 9, height: float = 5) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
+    # laid out at the dots it is written with: letters are wider or narrower at others
+    return Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
 
 
 def group_colours(groups: Iterable[str]) -> dict[str, str]:
@@ -127,9 +128,9 @@ def write(figure: Figure, folder: Path, name: str) -> None:
         for lines in [lines for lines in axes.collections if isinstance(lines, LineCollection)]:
             if lines.get_rasterized():
                 _turn_into_pixels(figure, axes, lines)
-    figure.savefig(folder / f"{name}.png", dpi=DOTS)
+    figure.savefig(folder / f"{name}.png")
     with rc_context({"svg.hashsalt": name}):
-        figure.savefig(folder / f"{name}.svg", dpi=DOTS, metadata={"Date": None})
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
 def _turn_into_pixels(figure: Figure, axes: Axes, lines: LineCollection) -> None:
