@@ -8,11 +8,12 @@ import mlflow
 import pandas as pd
 
 from benchmarks.report import ROOT
-from pipeline.results.page import interval, number
+from pipeline.results.page import NOTHING, interval, number
 from pipeline.tracking.runs import COMPARED
 
 PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "figures" / "results"
+TEXTS = ("remarks", "measured by")  # an empty one is read as NaN
 BEGIN, END = "<!-- table: {} -->\n", "<!-- end -->"
 OF_ALL = ("accuracies", "rwc_by_model")
 OF_A_STUDY = ("equilibrium", "straightness", "size_bias")
@@ -55,7 +56,7 @@ def _artifact(run: str, path: str) -> Path:
 
 
 def _table(run: str, name: str) -> pd.DataFrame:
-    return pd.read_csv(_artifact(run, f"tables/{name}.csv"))
+    return pd.read_csv(_artifact(run, f"tables/{name}.csv")).fillna(dict.fromkeys(TEXTS, ""))
 
 
 def _lines(*rows: list[str]) -> list[str]:
@@ -89,8 +90,8 @@ def _claims(table: pd.DataFrame) -> list[str]:
     rows = []
     for (study, claim), lines in table.groupby(["study", "claim"], sort=False):
         by = {line["measured by"]: line for line in lines.to_dict("records")}
-        said = [f"{by[name]['verdict']}: {number(by[name]['effect'])} ({interval(by[name])})" for name in measured]
-        rows.append([study, claim, *said])
+        said = {name: f"{row['verdict']}: {number(row['effect'])} ({interval(row)})" for name, row in by.items()}
+        rows.append([study, claim, *(said.get(name, NOTHING) for name in measured)])
     return _lines(["study", "claim", *measured], *rows)
 
 
@@ -100,7 +101,8 @@ def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
     rows = []
     for study, table in tables.items():
         by = table[table["measured by"] == "rwc"].set_index("what").to_dict("index")
-        rows.append([study, *(f"{number(by[what]['mean'])} ({interval(by[what])})" for what in whats)])
+        said = {what: f"{number(row['mean'])} ({interval(row)})" for what, row in by.items()}
+        rows.append([study, *(said.get(what, NOTHING) for what in whats)])
     return _lines(["study", *(f"RWC and {what}" for what in whats)], *rows)
 
 

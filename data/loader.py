@@ -44,6 +44,11 @@ class Loader:
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
+    @property
+    def whole_batches(self) -> int:
+        """How many batches have `batch_size` images: all, or all but the last."""
+        return len(self.images) // self.batch_size
+
     def __iter__(self) -> Iterator[Batch]:
         order = None
         if self.generator:

@@ -39,17 +39,17 @@ def open_study(config: Config, prepared: Prepared) -> Iterator[Run]:
         yield run
 
 
-def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed], epochs: int | None = None) -> None:
+def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed]) -> None:
     """Log means, tables, figures and report of the finished seeds to the study's run; raise SeedsFailed if one misses.
 
-    Of seeds that ran longer than `epochs` the first so many are taken.
+    Of seeds that ran longer than the study the first epochs are taken.
     """
     stored = read_study(study.id)
     finished = [seed for seed in seeds if seed.finished]
     unfinished = [str(number) for number in stored.seeds if number not in {seed.number for seed in finished}]
     study.set_tags({SEEDS: f"{len(finished)} of {len(stored.seeds)}"})
     if finished:
-        histories = read_histories(finished, epochs)
+        histories = read_histories(finished, int(stored.settings["epochs"]))
         log_means(study.id, histories)
         with TemporaryDirectory() as temporary:
             folder = Path(temporary)

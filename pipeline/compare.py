@@ -12,7 +12,7 @@ from pipeline.disk import room
 from pipeline.params import TABLE, paper_value, read_params, read_table
 from pipeline.results.comparison import Compared, labels
 from pipeline.results.comparison_page import write_comparison
-from pipeline.results.paper import ACCURACIES
+from pipeline.results.paper import ACCURACIES, SETTINGS
 from pipeline.tracking.histories import read_histories
 from pipeline.tracking.runs import COMPARED, open_run
 from pipeline.tracking.selection import select_studies
@@ -47,8 +47,8 @@ def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:
     for study, its, label in zip(stored, settings, named, strict=True):
         model, dataset = its["model_name"], its["dataset"]
         cell = dataset in ACCURACIES.get(model, {})
-        paper = {"lr": paper_value(table, model, dataset, 0), "weight_decay": paper_value(table, model, dataset, 1)}
+        rates = {"lr": paper_value(table, model, dataset, 0), "weight_decay": paper_value(table, model, dataset, 1)}
         seeds = [seed for seed in seeds_of_study(study.id) if seed.finished]
         histories = read_histories(seeds, int(its["epochs"]))
-        compared.append(Compared(study.id, label, model, dataset, its, paper if cell else {}, histories))
+        compared.append(Compared(study.id, label, model, dataset, its, rates | SETTINGS if cell else {}, histories))
     return compared

@@ -21,8 +21,8 @@ def study(config: Config) -> None:
     with open_study(config, prepared) as run:
         queue = Queue(config, config.study_hash(prepared.manifest.digest), run)
         train_seeds(config, prepared, queue)
-        patiently(partial(_aggregate, config, queue), config.server_wait)
+        patiently(partial(_aggregate, queue), config.server_wait)
 
 
-def _aggregate(config: Config, queue: Queue) -> None:
-    aggregate_seeds(queue.study, queue.finished(), config.epochs)
+def _aggregate(queue: Queue) -> None:
+    aggregate_seeds(queue.study, queue.finished())

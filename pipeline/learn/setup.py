@@ -29,8 +29,8 @@ def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loa
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
     steps = StepTracker(model, every=config.rwc_every) if config.rwc_every else None
-    every, length = config.step_angle_every, len(loaders["train"])
-    samples = StepSampler(model, optimizer, every=every, steps=length) if every else None
+    every, length, whole = config.step_angle_every, len(loaders["train"]), loaders["train"].whole_batches
+    samples = StepSampler(model, optimizer, every=every, steps=length, whole=whole) if every else None
     return loaders, Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), steps, samples)
 
 

@@ -9,7 +9,7 @@ import math
 from copy import deepcopy
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from pipeline.measure.tracker import layer_weights
 
@@ -55,15 +55,16 @@ def scale_invariant_layers(model: nn.Module, image_shape: tuple[int, int, int], 
 
     By Euler's theorem these are the ones whose gradient, of any function of the output, is at right angles to the
     weights. It is tried with random images and a random function, on a copy in float64 in which dropout is off, the
-    constant that BatchNorm adds to variances is negligible, and no BatchNorm scale is zero, as some are at the start.
+    constant that norms (BatchNorm and its like) add to variances is negligible, and no scale of theirs is zero, as some
+    are at the start.
     """
     draws = Generator().manual_seed(0)
     network = deepcopy(model).to("cpu", torch.float64).train()
     for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eps = NEGLIGIBLE
-            if module.affine:
-                nn.init.uniform_(module.weight, 0.5, 1.5, generator=draws)
+        if isinstance(getattr(module, "eps", None), float):
+            module.eps = NEGLIGIBLE  # type: ignore[assignment]  # it is a float
+            if isinstance(scale := getattr(module, "weight", None), Tensor):
+                nn.init.uniform_(scale, 0.5, 1.5, generator=draws)
         elif isinstance(module, nn.modules.dropout._DropoutNd):
             module.eval()
     output = network(torch.randn(images, *image_shape, generator=draws, dtype=torch.float64))
@@ -72,7 +73,7 @@ def scale_invariant_layers(model: nn.Module, image_shape: tuple[int, int, int], 
     return [layer for layer, weight in layer_weights(network).items() if _orthogonal(weight, gradients[layer])]
 
 
-def _orthogonal(weight: torch.Tensor, gradient: torch.Tensor | None) -> bool:
+def _orthogonal(weight: Tensor, gradient: Tensor | None) -> bool:
     if gradient is None or not gradient.any() or not weight.any():
         return False
     cosine = torch.nn.functional.cosine_similarity(weight.flatten(), gradient.flatten(), dim=0)

@@ -43,17 +43,21 @@ class StepTracker(LayerTracker):
 
 
 class StepSampler:
-    """Measures single steps of an optimizer, every so many of them, counted back from the last of an epoch.
+    """Measures single steps of an optimizer, every so many of them, counted back from an epoch's last whole batch.
 
-    So the last step of every epoch is among them, and an epoch needs to know nothing of the one before. The values wait
-    on the device until the epoch ends.
+    So every epoch has one at least, and needs to know nothing of the one before. The step of a last batch that is not
+    whole is left out: fewer images make a noisier gradient, and a longer step. The values wait on the device until the
+    epoch ends.
     """
 
     MEASURED = ("angular_update", "l2_change", "displacement")
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, *, every: int, steps: int) -> None:
-        """Watch an optimizer that takes so many steps an epoch."""
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, *, every: int, steps: int, whole: int | None = None
+    ) -> None:
+        """Watch an optimizer that takes so many steps an epoch, the first `whole` of them (all) on whole batches."""
         self.every, self.steps = every, steps
+        self._left_out = steps - (whole or steps)  # all count where none is whole
         self.momentum: float = optimizer.param_groups[0]["momentum"]
         self._weights = layer_weights(model)
         self._before = copy_of(self._weights)
@@ -80,9 +84,13 @@ class StepSampler:
 
     def _step_begins(self) -> None:
         self._left -= 1
-        if self._left % self.every == 0:
+        if self._is_sampled():
             torch._foreach_copy_(list(self._before.values()), list(self._weights.values()))
 
     def _step_ends(self) -> None:
-        if self._left % self.every == 0:
+        if self._is_sampled():
             self._samples.append(sweep(self._before, self._weights, self.MEASURED))
+
+    def _is_sampled(self) -> bool:
+        after = self._left - self._left_out
+        return after >= 0 and after % self.every == 0

@@ -9,10 +9,9 @@ import pandas as pd
 
 from pipeline.results.claims import claims_table
 from pipeline.results.inference import Effect, effect
-from pipeline.results.paper import ACCURACIES
+from pipeline.results.paper import ACCURACIES, EPOCHS, SEEDS
 from pipeline.results.statistics import Histories, final_values
 
-PAPER_EPOCHS, PAPER_SEEDS = 150, 5
 TOLD_APART_BY = (
     "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained", "precision",
     "device", "compile",
@@ -41,11 +40,19 @@ class Compared:
     def remarks(self) -> str:
         """What is missing or not as in the paper, in words; empty where nothing is."""
         asked, seeds = self.settings["seeds"].count(",") + 1, len(self.histories.seeds)
-        wanted, ran = max(asked, PAPER_SEEDS), max(self.histories.last_epochs.values())
+        wanted, ran = max(asked, SEEDS), max(self.histories.last_epochs.values())
         said = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
-        said += [f"{ran} of {PAPER_EPOCHS} epochs"] * (ran < PAPER_EPOCHS)
-        changed = {name: value for name, value in self.paper.items() if float(self.settings[name]) != float(value)}
+        said += [f"{ran} of {EPOCHS} epochs"] * (ran < EPOCHS)
+        changed = {name: value for name, value in self.paper.items() if _plain(self.settings[name]) != _plain(value)}
         return "; ".join([*said, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
+
+
+def _plain(value: str) -> float | str:
+    """Return a setting's value so that 0.10 equals 0.1, and False equals false."""
+    try:
+        return float(value)
+    except ValueError:
+        return value.lower()
 
 
 def labels(studies: Sequence[tuple[str, str, Mapping[str, str]]]) -> list[str]:

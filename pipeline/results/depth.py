@@ -37,10 +37,16 @@ def layer_sizes(histories: Histories) -> pd.Series:
 
 
 def depth_by_seed(histories: Histories, metric: str, *, given_size: bool = False) -> NDArray[np.float64]:
-    """Return Spearman's correlation of depth and change for each seed, or that with the ranks of ln n taken out."""
-    means = log_means(histories, metric, "layer").dropna(axis="columns")
-    sizes = layer_sizes(histories).reindex(means.columns).to_numpy() if given_size else None
-    return np.array([depth_correlation(row.to_numpy(), sizes) for _seed, row in means.iterrows()])
+    """Return Spearman's correlation of depth and change for each seed, or that with the ranks of ln n taken out.
+
+    It is over the layers that changed in that seed.
+    """
+    correlations = []
+    for _seed, means in log_means(histories, metric, "layer").iterrows():
+        changed = means.dropna()
+        sizes = layer_sizes(histories).reindex(changed.index).to_numpy() if given_size else None
+        correlations.append(depth_correlation(changed.to_numpy(), sizes))
+    return np.array(correlations)
 
 
 def depth_table(histories: Histories) -> pd.DataFrame:

@@ -14,7 +14,8 @@ HALF = 0.5
 def half_way_table(histories: Histories) -> pd.DataFrame:
     """Return a line a layer: the first snapshot's epoch at which half of the way is done, mean over n seeds, interval.
 
-    Only seeds that have one count: a layer that ended where it started has none.
+    Only seeds that have one count, and n says how many: a layer has none that ended where it started, or that was not
+    yet half way at the last snapshot that was kept.
     """
     rows = histories.measurements[REMAINING]
     done = rows[rows["value"] <= HALF].groupby(["layer", "seed"], observed=True)["epoch"].min()

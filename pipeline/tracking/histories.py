@@ -12,14 +12,13 @@ from pipeline.tracking.stored import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
 
 
-def read_histories(seeds: Sequence[StoredSeed], epochs: int | None = None) -> Histories:
-    """Read the two tables of every seed, all epochs or the first: two downloads a seed, however many metrics.
+def read_histories(seeds: Sequence[StoredSeed], epochs: int) -> Histories:
+    """Read the two tables of every seed, the first so many epochs: two downloads a seed, however many metrics.
 
     The levels of equilibrium are the same for all seeds: one more for the first.
     """
     scalars, layers = (_table_of_all(seeds, name) for name in (EPOCH_TABLE, LAYER_TABLE))
-    if epochs is not None:
-        scalars, layers = (table[table["epoch"] <= epochs].reset_index(drop=True) for table in (scalars, layers))
+    scalars, layers = (table[table["epoch"] <= epochs].reset_index(drop=True) for table in (scalars, layers))
     return Histories(scalars, layers, _levels(seeds[0]))
 
 

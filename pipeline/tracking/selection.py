@@ -14,7 +14,7 @@ WAYS = "give all, ids of studies' runs separated by commas, or a filter such as 
 def select_studies(wanted: str) -> list[StoredStudy]:
     """Return studies with finished seeds, in the order in which they started; raise RunNotFound.
 
-    Of those that a filter or `all` finds with equal settings, the newest stands for all.
+    Of those that a filter or `all` finds with equal settings and epochs, the newest stands for all.
     """
     wanted = wanted.strip()
     if not wanted:
@@ -22,13 +22,18 @@ def select_studies(wanted: str) -> list[StoredStudy]:
     names = [name.strip() for name in wanted.split(",")]
     if wanted != ALL and all(name.isalnum() for name in names):
         open_store()
-        return [find_study(name) for name in dict.fromkeys(names)]
-    newest = {run.data.tags.get(STUDY, run.info.run_id): run for run in _found("" if wanted == ALL else wanted)}
-    studies = [read_study(run.info.run_id) for run in newest.values() if _has_finished(run)]
+        return _in_order([find_study(name) for name in dict.fromkeys(names)])
+    finished = [run for run in _found("" if wanted == ALL else wanted) if _has_finished(run)]
+    newest = {(run.data.tags.get(STUDY, run.info.run_id), run.data.params.get("epochs")): run for run in finished}
+    studies = _in_order([read_study(run.info.run_id) for run in newest.values()])
     if not studies:
         found = "no study with finished seeds" + ("" if wanted == ALL else f" for which {wanted}")
         raise RunNotFound(f"experiment {current_experiment()} on {mlflow.get_tracking_uri()} has {found}: {WAYS}")
     return studies
+
+
+def _in_order(studies: list[StoredStudy]) -> list[StoredStudy]:
+    return sorted(studies, key=lambda study: study.started)
 
 
 def _found(condition: str) -> list[StoredRun]:

@@ -29,6 +29,7 @@ class StoredStudy(NamedTuple):
     name: str
     settings: Mapping[str, Any]
     digest: str
+    started: datetime
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -78,7 +79,7 @@ def read_study(run_id: str) -> StoredStudy:
         settings = yaml.safe_load(Path(client.download_artifacts(run_id, CONFIG, folder)).read_text())
     inputs = run.inputs.dataset_inputs if run.inputs else []
     digest = next((given.dataset.digest for given in inputs), "unknown")
-    return StoredStudy(run_id, run.info.run_name, settings, digest)
+    return StoredStudy(run_id, run.info.run_name, settings, digest, _started(run))
 
 
 def find_study(run_id: str) -> StoredStudy:
@@ -142,8 +143,12 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         parent=run.data.tags.get(PARENT),
         artifacts=run.info.artifact_uri,
         tags=run.data.tags,
-        started=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        started=_started(run),
     )
+
+
+def _started(run: StoredRun) -> datetime:
+    return datetime.fromtimestamp(run.info.start_time / 1000, UTC)
 
 
 def _as_given(run: StoredRun, name: str) -> str:

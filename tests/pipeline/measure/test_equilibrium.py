@@ -1,6 +1,7 @@
 """Levels of equilibrium: formulas, which layers have them in every model, and a network trained until it is there."""
 
 import math
+from collections.abc import Callable
 from statistics import fmean
 
 import pytest
@@ -61,6 +62,15 @@ def test_scaling_a_scale_invariant_layer_and_no_other_leaves_the_output(name: st
             moved = (model(images) - output).norm() / output.norm()
             assert (moved < 1e-9) == (layer in invariant), layer
             weight.div_(3)
+
+
+@pytest.mark.parametrize(
+    "norm", [lambda: nn.GroupNorm(2, 4), lambda: nn.InstanceNorm2d(4), lambda: nn.LayerNorm([4, 6, 6])]
+)
+def test_other_norms_make_layers_scale_invariant_too(norm: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 4, 3, bias=False), norm(), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)]
+    assert scale_invariant_layers(nn.Sequential(*layers), (1, 8, 8)) == ["0"]
 
 
 def test_a_layer_whose_gradient_vanishes_is_not_called_scale_invariant() -> None:

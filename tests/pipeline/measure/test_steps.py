@@ -15,12 +15,24 @@ def angle(before: torch.Tensor, after: torch.Tensor) -> float:
     return math.acos(torch.nn.functional.cosine_similarity(before.flatten(), after.flatten(), dim=0).item())
 
 
-@pytest.mark.parametrize(("every", "sampled"), [(1, [1, 2, 3, 4, 5]), (2, [1, 3, 5]), (5, [5]), (50, [5])])
-def test_steps_of_two_epochs_by_hand(every: int, sampled: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("every", "whole", "sampled"),
+    [
+        (1, 5, [1, 2, 3, 4, 5]),
+        (2, 5, [1, 3, 5]),
+        (5, 5, [5]),
+        (50, 5, [5]),
+        (1, 4, [1, 2, 3, 4]),
+        (2, 4, [2, 4]),
+        (50, 4, [4]),
+        (50, 0, [5]),
+    ],
+)
+def test_steps_of_two_epochs_by_hand(every: int, whole: int, sampled: list[int]) -> None:
     draws = torch.Generator().manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 3, bias=False), nn.Linear(3, 2)).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
-    sampler = StepSampler(model, optimizer, every=every, steps=STEPS)
+    sampler = StepSampler(model, optimizer, every=every, steps=STEPS, whole=whole)
     for _epoch in range(2):
         angles, sizes, ratios = [], [], []
         first = model[0].weight.detach().clone()

@@ -13,10 +13,11 @@ from pipeline.results.between import claims_between
 from pipeline.results.comparison import Compared, accuracy_table, labels
 from pipeline.results.comparison_figures import accuracy_figure, depth_figure
 from pipeline.results.comparison_page import write_comparison
+from pipeline.results.paper import SETTINGS
 from pipeline.results.statistics import Histories
 
 GROUPS = {"features.0": "early", "features.3": "middle", "classifier": ""}
-PAPER = {"lr": "0.05", "weight_decay": "0.0005"}
+PAPER = {"lr": "0.05", "weight_decay": "0.0005"} | SETTINGS
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def compared(histories: Callable[..., Histories]) -> Callable[..., Compared]:
     def make(dataset: str, factor: float = 1, *, seeds: tuple[int, ...] = (0, 1, 2), **changed: str) -> Compared:
         made = histories(dict.fromkeys(seeds, 3 + (dataset == "MNIST")), GROUPS)
         made = Histories(made.scalars, made.layers.assign(value=factor * made.layers["value"]))
-        settings = {"lr": "0.05", "weight_decay": "5e-4", "seeds": "0,1,2", "epochs": "3"} | changed
+        settings = SETTINGS | {"lr": "0.05", "weight_decay": "5e-4", "seeds": "0,1,2", "epochs": "3"} | changed
         return Compared(f"id-{dataset}", f"VGG19-{dataset}", "VGG19", dataset, settings, PAPER, made)
 
     return make
@@ -41,12 +42,14 @@ def test_labels_say_what_differs_where_names_do_not() -> None:
 
 
 def test_accuracies_beside_the_paper_s_and_cells_not_run(compared: Callable[..., Compared]) -> None:
-    table = accuracy_table([compared("FMNIST"), compared("MNIST", lr="0.1", seeds=(0, 1))])
+    table = accuracy_table(
+        [compared("FMNIST"), compared("MNIST", lr="0.1", pretrained="True", val_split="0.0", seeds=(0, 1))]
+    )
     ran = table.iloc[0]
     assert (ran["test_acc"], ran["n"], ran["paper"]) == (54, 3, 91.6)  # 53, 54, 55 at the last epoch
     assert ran["difference"] == pytest.approx(54 - 91.6)
     assert ran["remarks"] == "3 of 5 seeds; 3 of 150 epochs"
-    assert table.iloc[1]["remarks"] == "2 of 5 seeds; 4 of 150 epochs; lr 0.1, not 0.05"
+    assert table.iloc[1]["remarks"] == "2 of 5 seeds; 4 of 150 epochs; lr 0.1, not 0.05; pretrained True, not false"
     others = table.iloc[2:]
     assert len(others) == 10
     assert set(others["remarks"]) == {"not run"}

@@ -13,7 +13,7 @@ from pipeline.results.inference import depth_correlation, effect, interquartile_
 def test_the_coverage_of_the_interval(seeds: int, promised: float) -> None:
     """Of 4,000 simulated studies, seeds from a normal distribution: two standard errors are 0.014 at the most."""
     low, high = interval(np.random.default_rng(1).normal(size=(seeds, 4000)))
-    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(promised, abs=0.02)
+    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(promised, abs=0.02)  # the report names what is left of 1
 
 
 def test_it_is_scipy_s_percentile_interval() -> None:
@@ -37,6 +37,13 @@ def test_sign_flips_are_all_counted() -> None:
     assert math.isnan(sign_flip_p(np.array([1.0])))
 
 
+def test_many_seeds_are_flipped_at_random() -> None:
+    draws = np.random.default_rng(4)
+    assert sign_flip_p(1 + draws.random(40)) == pytest.approx(2e-4)
+    values = draws.normal(0.5, size=40)
+    assert sign_flip_p(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.01)
+
+
 def test_an_effect_of_few_seeds() -> None:
     found = effect(np.array([1.0, 2.0, np.nan, 3.0]))
     assert (found.mean, found.n, found.p) == (2, 3, 0.25)
@@ -53,6 +60,7 @@ def test_correlation_with_depth() -> None:
     values = np.array([0.1, 0.3, 0.2, 0.9])
     assert depth_correlation(values) == pytest.approx(stats.spearmanr(range(4), values).statistic)
     assert math.isnan(depth_correlation(np.ones(4)))
+    assert math.isnan(depth_correlation(np.array([])))
 
 
 def test_a_covariate_that_explains_everything_leaves_nothing() -> None:

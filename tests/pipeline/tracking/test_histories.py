@@ -81,14 +81,14 @@ def test_the_requests_of_a_seed_do_not_depend_on_its_metrics(requests: Counter[s
     seeds = seeds_of_settings(HASH)
     for count in (1, 3):
         requests.clear()
-        read_histories(seeds[-count:])
+        read_histories(seeds[-count:], 9)
         assert requests == {"download": 2 * count}
 
 
 def test_tables_are_read_back_to_the_last_bit() -> None:
     values = {"b": 5e-324, "0": 0.1 + 0.2, "True": 1 / 3, "": 1e22 / 7, " a: b": 123456789.12345679, "nan": math.nan}
     log_seed(3, epochs=2, rwc=values)
-    study = read_histories(seeds_of_settings(HASH))
+    study = read_histories(seeds_of_settings(HASH), 9)
     assert dict(zip(study.layers["layer"][:6], study.layers["value"][:6], strict=True)) == pytest.approx(
         values, rel=0, abs=0, nan_ok=True
     )
@@ -103,7 +103,7 @@ def test_tables_are_read_back_to_the_last_bit() -> None:
 def test_seeds_with_other_texts_are_stacked() -> None:
     log_seed(1, epochs=2, rwc={"b": 1.0, "c": 2.0})
     log_seed(2, rwc={"c": 4.0, "a": 3.0})
-    layers = read_histories(seeds_of_settings(HASH)).layers
+    layers = read_histories(seeds_of_settings(HASH), 9).layers
     assert layers["layer"].tolist() == ["b", "c", "b", "c", "c", "a"]
     assert layers["group"].tolist() == ["early", "", "early", "", "", ""]
     assert isinstance(layers["layer"].dtype, pd.CategoricalDtype)
@@ -123,7 +123,7 @@ def test_the_newest_finished_run_of_a_seed_is_taken() -> None:
 
 def test_a_layer_called_nan_and_a_value_that_is_nan_are_told_apart() -> None:
     log_seed(3)
-    layers = read_histories(seeds_of_settings(HASH)).layers
+    layers = read_histories(seeds_of_settings(HASH), 9).layers
     assert layers["layer"].tolist() == ["nan", "b"]
     assert layers["group"].tolist() == ["", "early"]
     assert math.isnan(layers["value"][0])
