@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from pipeline.results.remaining import REMAINING
 from pipeline.results.statistics import LEVELS, Histories
 from pipeline.tracking.stored import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
@@ -15,10 +16,13 @@ from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read
 def read_histories(seeds: Sequence[StoredSeed], epochs: int) -> Histories:
     """Read the two tables of every seed, the first so many epochs: two downloads a seed, however many metrics.
 
-    The levels of equilibrium are the same for all seeds: one more for the first.
+    The levels of equilibrium are the same for all seeds: one more for the first. The remaining distances of a seed that
+    ran longer are left out: they are those to weights beyond these epochs.
     """
     scalars, layers = (_table_of_all(seeds, name) for name in (EPOCH_TABLE, LAYER_TABLE))
-    scalars, layers = (table[table["epoch"] <= epochs].reset_index(drop=True) for table in (scalars, layers))
+    last = scalars.groupby("seed")["epoch"].max()
+    beyond = (layers["metric"] == REMAINING) & layers["seed"].isin(last[last > epochs].index)
+    scalars, layers = (table[table["epoch"] <= epochs].reset_index(drop=True) for table in (scalars, layers[~beyond]))
     return Histories(scalars, layers, _levels(seeds[0]))
 
 

@@ -109,6 +109,22 @@ def test_seeds_with_other_texts_are_stacked() -> None:
     assert isinstance(layers["layer"].dtype, pd.CategoricalDtype)
 
 
+def test_the_first_epochs_of_a_longer_seed_have_no_remaining_distance() -> None:
+    for seed, epochs in ((1, 2), (2, 3)):
+        with open_run("seed", f"seed-{seed}", tags={"layerwise.study": HASH}) as run:
+            run.log_params({"seed": str(seed), "epochs": str(epochs)})
+            log = SeedLog(run, Outbox(run, Path("outbox")), str)
+            for epoch in range(1, epochs + 1):
+                log.log_epoch(report(epoch, {"a": 1.0}))
+            log.log_layers("remaining_distance", {1: {"a": 0.5}})
+            log.add_tables()
+            log.outbox.close(0)
+    seeds = seeds_of_settings(HASH)
+    assert read_histories(seeds, 3).measurements["remaining_distance"]["seed"].tolist() == [1, 2]
+    assert read_histories(seeds, 2).measurements["remaining_distance"]["seed"].tolist() == [1]
+    assert set(read_histories(seeds, 1).measurements) == {"rwc"}
+
+
 def test_the_newest_finished_run_of_a_seed_is_taken() -> None:
     log_seed(3)
     newest = log_seed(3)
