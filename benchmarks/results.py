@@ -25,7 +25,7 @@ def main(run: str) -> None:
     """Write what the run of compare and its studies say into docs/results.md and docs/figures/results/.
 
     A table replaces what stands between its marks; a picture is written where the page shows one of its name:
-    <figure of compare>.png, or <label of a study, with - for what is neither letter nor digit>-<figure>.png.
+    <figure of compare>.png, or <label of a study>-<figure>.png, with - for spaces and signs.
     """
     studies = mlflow.get_run(run).data.tags[COMPARED].split(",")
     accuracies = _table(run, "accuracies")

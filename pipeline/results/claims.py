@@ -72,7 +72,7 @@ def claims_table(histories: Histories, model: str, dataset: str) -> pd.DataFrame
 
     The window is that of the epochs that all seeds ran. `effect` is the mean over the seeds, with its 95 % interval:
     of a comparison the ratio second / first, which is the mean over the window of the logarithms; of depth Spearman's
-    correlation. `p` is of no effect, two-sided, from exact sign flips.
+    correlation. `p` is of no effect, two-sided, from sign flips.
     """
     rows = []
     for claim in CLAIMS:

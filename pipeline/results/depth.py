@@ -41,11 +41,11 @@ def depth_by_seed(histories: Histories, metric: str, *, given_size: bool = False
 
     It is over the layers that changed in that seed.
     """
-    correlations = []
+    correlations, sizes = [], layer_sizes(histories)
     for _seed, means in log_means(histories, metric, "layer").iterrows():
         changed = means.dropna()
-        sizes = layer_sizes(histories).reindex(changed.index).to_numpy() if given_size else None
-        correlations.append(depth_correlation(changed.to_numpy(), sizes))
+        given = sizes.reindex(changed.index).to_numpy() if given_size else None
+        correlations.append(depth_correlation(changed.to_numpy(), given))
     return np.array(correlations)
 
 
