@@ -24,7 +24,7 @@ from pipeline.epoch import EpochReport
 from pipeline.measure.registry import MEASUREMENTS
 from pipeline.results.statistics import LEVELS
 from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.runs import CONFIG, open_run
+from pipeline.tracking.runs import open_run
 from pipeline.tracking.seeds import SeedLog
 from pipeline.tracking.tables import LEVEL_TABLE
 
@@ -101,11 +101,11 @@ def _write_study(folder: str, config: Config, layers: int) -> str:
         return GROUPS[names.index(layer) * len(GROUPS) // layers]
 
     with open_run("study", "Net-Synthetic") as study:
-        study.log_text(config.as_yaml(), CONFIG)
+        study.log_texts(config.files())
         for seed in config.seeds:
             with open_run("seed", f"seed-{seed}", parent=study.id) as run:
                 run.log_params({"seed": str(seed), "epochs": str(config.epochs)})
-                run.log_text(_levels(names, group_of), LEVEL_TABLE)
+                run.log_texts({LEVEL_TABLE: _levels(names, group_of)})
                 log = SeedLog(run, LastPoints(run, Path(folder)), group_of)
                 draws = np.random.default_rng(seed)
                 for epoch in range(1, config.epochs + 1):

@@ -1,20 +1,34 @@
 """The architectures by name: a factory, the layer groups that the figures use, and where its ImageNet weights are."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from torch import nn
 
 Factory = Callable[..., nn.Module]
+THIRDS = ("early", "middle", "later")
+
+
+class ModelError(Exception):
+    """A network that is not there or does not fit; the message names the remedy."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what kind of error it is and what it says, in one line that is short enough to read."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
+    """`source` is the code of a network from a file of one's own: other code makes other numbers."""
+
     name: str
     factory: Factory
     groups: Mapping[str, tuple[str, ...]]
-    imagenet: str | None
+    imagenet: str | None = None
+    source: str = ""
 
     def build(self, *, input_channels: int, num_classes: int) -> nn.Module:
         """Return a new network for 32 x 32 images, initialised from torch's global generator."""
@@ -26,6 +40,16 @@ class Architecture:
             if any(fnmatchcase(layer, pattern) for pattern in patterns):
                 return group
         return ""
+
+    def grouped(self, layers: Sequence[str]) -> "Architecture":
+        """Return it with groups: its own, or, where it names none, the thirds of its layers, given in order."""
+        if self.groups:
+            return self
+        ends = [round(len(layers) * part / len(THIRDS)) for part in range(len(THIRDS) + 1)]
+        thirds = {
+            group: tuple(layers[begin:end]) for group, begin, end in zip(THIRDS, ends[:-1], ends[1:], strict=True)
+        }
+        return replace(self, groups=thirds)
 
 
 ARCHITECTURES: dict[str, Architecture] = {}

@@ -3,34 +3,74 @@
 import os
 import sys
 
-import click
+try:
+    import click
 
-from data import DataError
-from models.pretrained import WeightsError
-from pipeline.aggregate import SeedsFailed, aggregate
-from pipeline.compare import compare
-from pipeline.disk import DiskFull
-from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-from pipeline.learn.fit import Diverged
-from pipeline.prepare import prepare
-from pipeline.study import study
-from pipeline.tracking.outbox import ServerAway
-from pipeline.tracking.runs import RunTaken
-from pipeline.tracking.store import StoreError
-from pipeline.tracking.stored import RunNotFound
-from pipeline.train import SeedBusy, train
-from pipeline.values import ConfigError
+    from data import DataError
+    from models import ModelError
+    from models.pretrained import WeightsError
+    from pipeline.aggregate import SeedsFailed, aggregate
+    from pipeline.compare import compare
+    from pipeline.disk import DiskFull
+    from pipeline.doctor import doctor
+    from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
+    from pipeline.learn.fit import Diverged
+    from pipeline.listing import listing
+    from pipeline.measure import __version__
+    from pipeline.prepare import prepare
+    from pipeline.provenance import commit, versions
+    from pipeline.study import study
+    from pipeline.terminal import coloured, hushable
+    from pipeline.tracking.outbox import ServerAway
+    from pipeline.tracking.runs import RunTaken
+    from pipeline.tracking.store import StoreError
+    from pipeline.tracking.stored import RunNotFound
+    from pipeline.train import SeedBusy, train
+    from pipeline.values import ConfigError
+except ModuleNotFoundError as error:
+    if str(error.name).partition(".")[0] in ("data", "models", "pipeline"):
+        raise
+    print(f"error: {sys.executable} lacks {error.name}: make setup, then source .venv/bin/activate", file=sys.stderr)
+    sys.exit(2)
 
-BAD_INPUT = (ConfigError, DataError, WeightsError, RunNotFound, SeedBusy, StoreError)
+BAD_INPUT = (ConfigError, DataError, ModelError, WeightsError, RunNotFound, SeedBusy, StoreError)
 FAILED = (SeedsFailed, Diverged, DiskFull, RunTaken, ServerAway)
 
 
-@click.group()
+class InOrder(click.Group):
+    """Lists the commands as they were added, the one that most people want first."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"layerwise {__version__}, commit {commit()}, {versions()}")
+        context.exit()
+
+
+@click.group(
+    cls=InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Settings: their defaults stand in params.yaml, and `study --help` names them. `mlflow run . -P name=value` "
+    "takes them as well. Exits: 0 done, 1 a seed failed, 2 something given is wrong, 128 + signal interrupted.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the versions of the project and of what its numbers depend on.",
+)
 def commands() -> None:
-    """How each layer of a network learns. Every default stands in params.yaml."""
+    """How each layer of a network learns: studies of layer-wise weight change, in MLflow."""
 
 
 for _command in (study, prepare, train, aggregate, compare):
+    commands.add_command(hushable(_command))
+for _command in (listing, doctor):
     commands.add_command(_command)
 
 
@@ -40,9 +80,10 @@ def main() -> int:
     if "MLFLOW_RUN_ID" in os.environ:  # mlflow run has started this process, and it must not outlive it
         end_with_parent()
     try:
-        commands.main(prog_name="python -m pipeline", standalone_mode=False)
+        return commands.main(prog_name="python -m pipeline", standalone_mode=False) or 0  # what doctor exits with
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
+        return 0
     except click.ClickException as error:
         return _fail(f"{error.format_message().rstrip('.')}: see python -m pipeline --help", 2)
     except BAD_INPUT as error:
@@ -52,11 +93,10 @@ def main() -> int:
     except Interrupted as error:
         ignore_signals()
         return _fail(f"interrupted by {error}", 128 + error.number)
-    return 0
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    click.echo(f"{coloured('error:', 'red', sys.stderr)} {' '.join(message.split())}", err=True)
     return code
 
 

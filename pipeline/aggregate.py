@@ -14,12 +14,13 @@ from pipeline.config import Config
 from pipeline.disk import room
 from pipeline.options import takes_config
 from pipeline.prepare import bring, log_prepared
+from pipeline.publish import announce, publish
 from pipeline.results.figures import write_figures
 from pipeline.results.report import Facts, write_report
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import write_tables
 from pipeline.tracking.histories import read_histories
-from pipeline.tracking.runs import CONFIG, PROVENANCE, SEEDS, STUDY, Run, open_run
+from pipeline.tracking.runs import PROVENANCE, SEEDS, STUDY, Run, open_run
 from pipeline.tracking.stored import StoredSeed, StoredStudy, find_study, read_study, seeds_of_settings, seeds_of_study
 from pipeline.tracking.studies import adopt, log_means
 
@@ -34,15 +35,16 @@ def open_study(config: Config, prepared: Prepared) -> Iterator[Run]:
     tags = {STUDY: config.study_hash(prepared.manifest.digest)}
     with open_run("study", config.study_name, tags=tags) as run:
         run.log_params(config.as_text())
-        run.log_text(config.as_yaml(), CONFIG)
+        run.log_texts(config.files())
         log_prepared(run, prepared)
+        announce(run, config)
         yield run
 
 
-def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed]) -> None:
+def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed], *, register: bool) -> None:
     """Log means, tables, figures and report of the finished seeds to the study's run; raise SeedsFailed if one misses.
 
-    Of seeds that ran longer than the study the first epochs are taken.
+    Of seeds that ran longer than the study the first epochs are taken. `register` has the best model registered.
     """
     stored = read_study(study.id)
     finished = [seed for seed in seeds if seed.finished]
@@ -57,6 +59,7 @@ def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed]) -> None:
                 _write_results(_facts(stored, finished, histories), histories, folder)
             with study.room_for(folder, "figures and tables"):
                 study.log_files(folder)
+        publish(study, stored, finished, histories, registered=register)
         _print_result(study, stored.name, histories, len(stored.seeds))
     if unfinished:
         raise SeedsFailed(f"{len(finished)} of {len(stored.seeds)} seeds finished; missing: {', '.join(unfinished)}")
@@ -99,7 +102,7 @@ def aggregate(config: Config, study: str | None) -> None:
     """Average the finished seeds: of a study, or all that were trained with these settings."""
     if study is not None:
         stored = find_study(study)
-        aggregate_seeds(Run(stored.id), seeds_of_study(stored.id))
+        aggregate_seeds(Run(stored.id), seeds_of_study(stored.id), register=config.register)
         return
     prepared = bring(config)
     seeds = seeds_of_settings(config.study_hash(prepared.manifest.digest))
@@ -111,7 +114,7 @@ def aggregate(config: Config, study: str | None) -> None:
     with open_study(trained, prepared) as run:
         for seed, former in adopt(run, finished):
             click.echo(f"seed {seed}: taken over from the study {former}")
-        aggregate_seeds(run, finished)
+        aggregate_seeds(run, finished, register=config.register)
 
 
 def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:

@@ -13,6 +13,7 @@ from pipeline.params import TABLE, paper_value, read_params, read_table
 from pipeline.results.comparison import Compared, labels
 from pipeline.results.comparison_page import write_comparison
 from pipeline.results.paper import ACCURACIES, SETTINGS
+from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
 from pipeline.tracking.runs import COMPARED, open_run
 from pipeline.tracking.selection import select_studies
@@ -35,6 +36,18 @@ def compare(studies: str) -> None:
                 write_comparison(compared, folder)
             with run.room_for(folder, "figures and tables"):
                 run.log_files(folder)
+        shown = {"the page": "compare.html", "figures": "figures", "tables": "tables"}
+        page = Page(run)
+        describe(
+            run,
+            [
+                f"**{len(compared)} studies compared**, with each other and with the paper: "
+                + ", ".join(
+                    f"[{study.label}](#/experiments/{page.experiment}/runs/{study.run_id})" for study in compared
+                ),
+                links({what: page.artifact(path) for what, path in shown.items()}),
+            ],
+        )
         click.echo(f"page:    {run.artifact_location('compare.html')}")
         click.echo(f"browse:  {run.how_to_browse()}")
 

@@ -14,7 +14,7 @@ import yaml
 from data import DATASETS, DataSet
 from data.npz import npz_dataset
 from data.registry import plain
-from models import ARCHITECTURES
+from models import ARCHITECTURES, PREFIX, ZOO, Architecture, ModelError, find
 from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each
 from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.values import (
@@ -32,10 +32,32 @@ from pipeline.values import (
 )
 
 PAPER = "paper"
+CONFIG, NETWORK = "config.yaml", "network.py"
 _RATE = real("a number greater than 0", lambda rate: rate > 0)
 _DECAY = real("a number of 0 or more", lambda decay: decay >= 0)
 _SHARE = real("a number from 0 to less than 1", lambda share: 0 <= share < 1)
 _DATASET_NAMES = {plain(name): known.name for known in DATASETS.values() for name in (known.name, *known.aliases)}
+
+
+_MODEL_NAMES = {plain(name): name for name in ARCHITECTURES}
+_ZOO_NAMES = {plain(name): name for name in ZOO}
+OWN_MODEL = "path/to/file.py:factory"
+
+
+def _model(value: Any) -> str:
+    name = str(value).strip()
+    if ".py" in name:
+        return str(expanded(name))
+    if name.startswith(PREFIX):
+        known = _ZOO_NAMES.get(plain(name.removeprefix(PREFIX)))
+        if known is None:
+            hint = nearest(plain(name.removeprefix(PREFIX)), _ZOO_NAMES)
+            raise ConfigError(f"must name a classification model of torchvision, as {PREFIX}resnet50{hint}")
+        return PREFIX + known
+    try:
+        return str(one_of(_MODEL_NAMES, plain)(name))
+    except ConfigError as error:
+        raise ConfigError(f"{error}, {PREFIX}<name>, or {OWN_MODEL}") from None
 
 
 def _dataset(value: Any) -> str:
@@ -55,7 +77,7 @@ def _setting(parser: Parser, help_text: str, *, changes_numbers: bool = True) ->
 class Config:
     """Every setting, resolved: no `auto`, `paper` or alias is left."""
 
-    model_name: str = _setting(one_of({plain(name): name for name in ARCHITECTURES}, plain), ", ".join(ARCHITECTURES))
+    model_name: str = _setting(_model, f"{', '.join(ARCHITECTURES)}, {PREFIX}<name>, or {OWN_MODEL}")
     dataset: str = _setting(_dataset, f"{', '.join(DATASETS)}, or the path of an .npz file")
     seeds: tuple[int, ...] = _setting(distinct_seeds, "whole numbers, separated by commas", changes_numbers=False)
     epochs: int = _setting(whole(1), "passes over the training set", changes_numbers=False)
@@ -85,6 +107,7 @@ class Config:
     checkpoint_every: int = _setting(whole(1), "epochs between checkpoints", changes_numbers=False)
     fresh: bool = _setting(switch, "train every seed anew, whatever the store has of it", changes_numbers=False)
     snapshots: bool = _setting(switch, "keep the weights of epochs 1, 2, 3, 5, 8, 13, ...", changes_numbers=False)
+    register: bool = _setting(switch, "register the study's best model in MLflow", changes_numbers=False)
     server_wait: float = _setting(
         real("a number of 0 or more", lambda seconds: seconds >= 0),
         "seconds to wait, at the end of a seed, for a tracking server that is away",
@@ -100,8 +123,13 @@ class Config:
         return DATASETS.get(self.dataset) or npz_dataset(Path(self.dataset))
 
     @property
+    def architecture(self) -> Architecture:
+        """The network that `model_name` names."""
+        return find(self.model_name)
+
+    @property
     def study_name(self) -> str:
-        return f"{self.model_name}-{self.data.name}"
+        return f"{self.architecture.name}-{self.data.name}"
 
     def _as_written(self) -> dict[str, Any]:
         values = asdict(self) | {"seeds": ",".join(map(str, self.seeds))}
@@ -114,16 +142,23 @@ class Config:
             for name, value in self._as_written().items()
         }
 
-    def as_yaml(self) -> str:
-        """Return every setting as YAML."""
-        return yaml.safe_dump(self._as_written(), sort_keys=False)
+    def files(self) -> dict[str, str]:
+        """Return what a run keeps of it as files: every setting as YAML, and the code of a network of one's own."""
+        settings = {CONFIG: yaml.safe_dump(self._as_written(), sort_keys=False)}
+        code = self.architecture.source
+        return settings | ({NETWORK: code} if code else {})
 
     def study_hash(self, digest: str) -> str:
-        """Return a short hash of every setting that changes the numbers, the digest of the data among them."""
+        """Return a short hash of all that changes the numbers: settings, the data's digest, the code of an own network.
+
+        Where the file of a network lies does not count, nor what it imports.
+        """
         settings = self.as_text()
         kept = {name: settings[name] for name in (f.name for f in fields(self) if f.metadata["changes_numbers"])}
         data = self.data
         named = {"dataset": data.name, "classes": " ".join(data.classes)}
+        if code := self.architecture.source:
+            named |= {"model_name": self.architecture.name, "model_code": hashlib.sha256(code.encode()).hexdigest()}
         kept |= named | {"digest": digest, "padding": str(data.padding), "flip": str(data.flip)}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -163,9 +198,15 @@ def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[s
     if values["compile"] and not can_compile():
         raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
     values["compile"] = compile_on(values["device"], values["compile"])
-    if values["pretrained"] and not ARCHITECTURES[values["model_name"]].imagenet:
-        able = ", ".join(name for name, architecture in ARCHITECTURES.items() if architecture.imagenet)
-        raise ConfigError(f"pretrained must be false for {values['model_name']}: only {able} have ImageNet weights")
+    try:
+        architecture = find(values["model_name"])
+    except ModelError as error:
+        raise ConfigError(f"model_name cannot be used: {error}") from None
+    if values["pretrained"] and not architecture.imagenet:
+        able = ", ".join(name for name, known in ARCHITECTURES.items() if known.imagenet)
+        raise ConfigError(
+            f"pretrained must be false for {architecture.name}: only {able} and {PREFIX}<name> have ImageNet weights"
+        )
     values["threads"] = values["threads"] or threads_each(min(values["jobs"], len(values["seeds"])))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
     values["data_dir"] = _parse("data_dir", expanded, values["data_dir"] or str(cache))

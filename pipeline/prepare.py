@@ -11,6 +11,7 @@ from data.prepared import Prepared
 from data.prepared import prepare as prepare_dataset
 from models import ARCHITECTURES
 from models.pretrained import imagenet_weights
+from models.trial import try_out
 from pipeline.config import Config
 from pipeline.options import takes_config
 from pipeline.results import style
@@ -21,12 +22,17 @@ from pipeline.tracking.runs import Run, open_run
 def bring(config: Config) -> Prepared:
     """Bring what a study needs from outside, before any run: the data set and, where asked for, ImageNet's weights.
 
-    Raise DataError or WeightsError.
+    A network that is not the project's own is tried on them. Raise DataError, WeightsError or ModelError.
     """
+    architecture = config.architecture
     if config.pretrained:
-        imagenet_weights(ARCHITECTURES[config.model_name])
+        imagenet_weights(architecture)
     prepared = prepare_dataset(config.data, Path(config.data_dir))
-    held_out_images(config.val_split, len(prepared.x_train))
+    trained_on = len(prepared.x_train) - held_out_images(config.val_split, len(prepared.x_train))
+    if architecture not in ARCHITECTURES.values():
+        manifest = prepared.manifest
+        images = 1 if trained_on % config.batch_size == 1 or trained_on == 1 else 2
+        try_out(architecture, channels=manifest.shape[2], classes=len(manifest.classes), images=images)
     return prepared
 
 

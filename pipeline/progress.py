@@ -1,6 +1,5 @@
 """What a person sees while a study trains: a bar and a line an epoch, and how long it will take."""
 
-import sys
 from collections.abc import Iterable
 from datetime import timedelta
 from statistics import median
@@ -10,6 +9,7 @@ from tqdm import tqdm
 
 from data.loader import Loader
 from pipeline.epoch import EpochReport
+from pipeline.terminal import shows_bars
 
 LONG_SECONDS = 3600.0
 SHORTER = "shorter: fewer epochs or seeds (-P epochs=20 -P seeds=0), a GPU, a smaller model"
@@ -29,7 +29,7 @@ class Progress:
     def watch(self, epoch: int, batches: Loader) -> Iterable[tuple[Tensor, Tensor]]:
         """Wrap the batches of an epoch in a bar, on a terminal that no other process writes to."""
         label = f"seed {self.seed}  epoch {epoch}/{self.epochs}"
-        return tqdm(batches, desc=label, unit="batch", leave=False, disable=self.jobs > 1 or not sys.stderr.isatty())
+        return tqdm(batches, desc=label, unit="batch", leave=False, disable=self.jobs > 1 or not shows_bars())
 
     def report(self, report: EpochReport) -> None:
         """Print the line of an epoch; after the very first, how long the study will take."""

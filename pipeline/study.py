@@ -25,4 +25,4 @@ def study(config: Config) -> None:
 
 
 def _aggregate(queue: Queue) -> None:
-    aggregate_seeds(queue.study, queue.finished())
+    aggregate_seeds(queue.study, queue.finished(), register=queue.config.register)

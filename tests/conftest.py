@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"  # they depend on time; one test has them
 from pipeline.results.statistics import LAYERS, SCALARS, Histories
 
 ROOT = Path(__file__).parent.parent

@@ -14,6 +14,7 @@ from mlflow.entities import Run
 
 # All that may differ between two studies with the same settings; nothing else may.
 DURATIONS = {"epoch_seconds"}  # metrics, and their rows in tables
+SYSTEM = "system/"  # what the machine did meanwhile
 COLUMNS_OF_DURATIONS = {"seconds"}
 TAGS = {
     "layerwise.host",
@@ -63,7 +64,7 @@ def compare(expected: Points, found: Points, counts: Counter[tuple[str, ...]]) -
 
 def _points_of(client: mlflow.MlflowClient, run: Run) -> Iterator[tuple[tuple[str, ...], object]]:
     yield ("status",), run.info.status
-    for key in run.data.metrics:
+    for key in (key for key in run.data.metrics if not key.startswith(SYSTEM)):
         for point in client.get_metric_history(run.info.run_id, key):
             yield ("metric", key, f"{point.step:06}"), None if key in DURATIONS else point.value.hex()
     yield from ((("param", name), None if name in PARAMS else value) for name, value in run.data.params.items())

@@ -1,6 +1,7 @@
 """The levels of equilibrium of each layer of a seed's network, as a table."""
 
 import math
+import sys
 from collections.abc import Callable
 from io import StringIO
 
@@ -27,7 +28,7 @@ def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, 
     angle, rwc = step_angle_level(**sgd), white_noise_rwc(steps=steps, **sgd)
     epoch = steps_to_equilibrium(**sgd) / steps
     levels = (angle, rwc, math.ceil(epoch)) if config.weight_decay else (None, None, None)
-    invariant = set(scale_invariant_layers(model, (channels, 32, 32)))
+    invariant = _scale_invariant(model, channels)
     rows = [
         (layer, group_of(layer), layer in invariant, *(levels if layer in invariant else (None, None, None)))
         for layer in layer_weights(model)
@@ -35,3 +36,11 @@ def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, 
     text = StringIO()
     pd.DataFrame(rows, columns=LEVELS).astype({"epoch": "Int64"}).to_csv(text, index=False)
     return text.getvalue()
+
+
+def _scale_invariant(model: nn.Module, channels: int) -> set[str]:
+    try:
+        return set(scale_invariant_layers(model, (channels, 32, 32)))
+    except Exception as error:  # a network of one's own need not run in float64, nor be copied
+        print(f"no levels of equilibrium: scale-invariant layers cannot be found ({error})", file=sys.stderr)
+        return set()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from data.loader import Loader
 from data.prepared import Prepared
-from models import ARCHITECTURES
 from pipeline.config import Config
 from pipeline.disk import DiskFull
 from pipeline.interrupt import Interrupted
@@ -22,8 +21,9 @@ from pipeline.progress import Progress
 from pipeline.provenance import commit, machine, versions
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State, room_of_snapshots, slot_of, snapshot_of
+from pipeline.tracking.models import EXAMPLES, log_model
 from pipeline.tracking.outbox import FOLDER, Outbox
-from pipeline.tracking.runs import CONFIG, PROVENANCE, SEED, STOPPED, STUDY, open_run
+from pipeline.tracking.runs import PROVENANCE, SEED, STOPPED, STUDY, Run, open_run
 from pipeline.tracking.seeds import SeedLog
 from pipeline.tracking.starts import Start
 from pipeline.tracking.tables import LEVEL_TABLE
@@ -36,25 +36,28 @@ def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progr
     tags |= {tag: made_by[name] for name, tag in PROVENANCE.items()}
     with open_run("seed", f"seed-{start.seed}", tags=tags, parent=study, run_id=start.own_run) as run:
         run.log_params(config.as_text() | {"seed": str(start.seed)})
-        run.log_text(config.as_yaml(), CONFIG)
+        run.log_texts(config.files())
         run.log_dataset(prepared.manifest, "train")
         outbox = Outbox(run, Path(config.data_dir) / FOLDER)
-        log = SeedLog(run, outbox, ARCHITECTURES[config.model_name].group_of)
         progress.begin(start.seed)
-        learner = _train(config, start, prepared, progress, log)
+        loaders, learner = set_up(config, start.seed, prepared)
+        grouped = config.architecture.grouped(list(learner.start))
+        log = SeedLog(run, outbox, grouped.group_of)
+        steps, channels = len(loaders["train"]), prepared.manifest.shape[2]
+        levels = level_table(config, learner.model, channels=channels, steps=steps, group_of=log.group_of)
+        run.log_texts({LEVEL_TABLE: levels})
+        _train(config, start, loaders, learner, progress, log)
         outbox.close(config.server_wait)
         if config.snapshots:
             end = layer_weights(learner.model)
             remaining = remaining_by_epoch(run.artifact_location(""), learner.start, end, last=config.epochs)
             log.log_layers("remaining_distance", remaining)
-        _log_best(config, prepared, log, learner.best)
+        _log_best(config, prepared, run, learner.best)
 
 
-def _train(config: Config, start: Start, prepared: Prepared, progress: Progress, log: SeedLog) -> Learner:
-    loaders, learner = set_up(config, start.seed, prepared)
-    steps, channels = len(loaders["train"]), prepared.manifest.shape[2]
-    levels = level_table(config, learner.model, channels=channels, steps=steps, group_of=log.group_of)
-    log.run.log_text(levels, LEVEL_TABLE)
+def _train(
+    config: Config, start: Start, loaders: dict[str, Loader], learner: Learner, progress: Progress, log: SeedLog
+) -> None:
     after = _go_on(config, start, loaders, learner, log)
     if config.snapshots:
         print(room_of_snapshots(learner.model, config.epochs))
@@ -92,7 +95,6 @@ def _train(config: Config, start: Start, prepared: Prepared, progress: Progress,
         raise
     if _reached(config, learner.best):
         log.outbox.add_tags({STOPPED: "target_val_acc"})
-    return learner
 
 
 def _go_on(config: Config, start: Start, loaders: dict[str, Loader], learner: Learner, log: SeedLog) -> int:
@@ -125,11 +127,9 @@ def _reached(config: Config, best: Best) -> bool:
     return config.target_val_acc is not None and best.accuracy >= config.target_val_acc
 
 
-def _log_best(config: Config, prepared: Prepared, log: SeedLog, best: Best) -> None:
+def _log_best(config: Config, prepared: Prepared, run: Run, best: Best) -> None:
     manifest = prepared.manifest
-    network = ARCHITECTURES[config.model_name].build(
-        input_channels=manifest.shape[2], num_classes=len(manifest.classes)
-    )
+    network = config.architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
     network.load_state_dict(best.weights)
     classifier = Classifier(network, mean=manifest.mean, std=manifest.std)
-    log.log_model(classifier, shape=manifest.shape, classes=manifest.classes, epoch=best.epoch)
+    log_model(run, classifier, prepared.x_test[:EXAMPLES].numpy(), classes=manifest.classes, epoch=best.epoch)

@@ -5,7 +5,6 @@ from torch import nn
 
 from data.loader import Loader, load
 from data.prepared import Prepared
-from models import ARCHITECTURES
 from models.pretrained import copy_equal, imagenet_weights
 from pipeline.config import Config
 from pipeline.hardware import make_repeatable
@@ -47,7 +46,7 @@ def _compile(model: nn.Module) -> None:
 
 
 def build(config: Config, prepared: Prepared) -> nn.Module:
-    architecture = ARCHITECTURES[config.model_name]
+    architecture = config.architecture
     manifest = prepared.manifest
     model = architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
     if config.pretrained:

@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor, dot
 
-from pipeline.measure.block import Block
-from pipeline.measure.registry import measurement, summed
+from .block import Block
+from .registry import measurement, summed
 
 
 @summed

@@ -11,7 +11,7 @@ from copy import deepcopy
 import torch
 from torch import Generator, Tensor, nn
 
-from pipeline.measure.tracker import layer_weights
+from .tracker import layer_weights
 
 RELAXATIONS = 3  # times (1 - momentum) / (lr weight_decay) steps, in which the squared length relaxes by exp(-2)
 NEGLIGIBLE = 1e-20  # beside the variances that BatchNorm divides by, in float64

@@ -5,7 +5,7 @@ from inspect import signature
 
 from torch import Tensor
 
-from pipeline.measure.block import Block
+from .block import Block
 
 Sum = Callable[[Block], Tensor]
 Whole = Callable[[Tensor, Tensor], Tensor]

@@ -2,7 +2,7 @@
 
 import math
 
-from pipeline.measure.sweep import Weights
+from .sweep import Weights
 
 
 def remaining_distance(weights: Weights, start: Weights, end: Weights) -> dict[str, float]:

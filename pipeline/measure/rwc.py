@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import threshold
 
-from pipeline.measure.block import Block
-from pipeline.measure.registry import measurement, summed
+from .block import Block
+from .registry import measurement, summed
 
 
 @summed

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from pipeline.measure.registry import measurement, whole
+from .registry import measurement, whole
 
 
 def largest_singular_value(weight: Tensor) -> Tensor:

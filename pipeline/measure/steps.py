@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.measure.equilibrium import straightness
-from pipeline.measure.sweep import sweep
-from pipeline.measure.tracker import LayerTracker, copy_of, layer_weights
+from .equilibrium import straightness
+from .sweep import sweep
+from .tracker import LayerTracker, copy_of, layer_weights
 
 
 class StepTracker(LayerTracker):
@@ -55,7 +55,10 @@ class StepSampler:
     def __init__(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, *, every: int, steps: int, whole: int | None = None
     ) -> None:
-        """Watch an optimizer that takes so many steps an epoch, the first `whole` of them (all) on whole batches."""
+        """Watch an optimizer that takes so many steps an epoch, the first `whole` of them (all) on whole batches.
+
+        Make it once the model is where it trains. KeyError for an optimizer without `momentum`: it is for SGD.
+        """
         self.every, self.steps = every, steps
         self._left_out = steps - (whole or steps)  # all count where none is whole
         self.momentum: float = optimizer.param_groups[0]["momentum"]

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from pipeline.measure.block import blocks
-from pipeline.measure.registry import MEASUREMENTS, SUMS, WHOLES, parts_of
+from .block import blocks
+from .registry import MEASUREMENTS, SUMS, WHOLES, parts_of
 
 Weights = dict[str, Tensor]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from pipeline.measure.registry import MEASUREMENTS
-from pipeline.measure.sweep import Weights, sweep
+from .registry import MEASUREMENTS
+from .sweep import Weights, sweep
 
 
 def layer_weights(model: nn.Module) -> Weights:
@@ -18,16 +18,26 @@ def layer_weights(model: nn.Module) -> Weights:
 
 
 def copy_of(weights: Weights) -> Weights:
+    """Return what stays as it is while the network goes on learning."""
     return {layer: weight.clone() for layer, weight in weights.items()}
 
 
 class LayerTracker:
-    """Holds the weights as they were at the last call; `start` holds the initial ones, if not those of now."""
+    """Holds the weights of a network as they were at the last call, and the initial ones: a copy each.
+
+    Make it once the network is where it trains, after `model.to(device)`; of one that is wrapped (torch.compile,
+    DistributedDataParallel), give it the network inside, whose layers have their names. Where training goes on from a
+    checkpoint, make it after loading; `start` holds the weights before the first epoch then. ValueError for a
+    measurement that there is not.
+    """
 
     def __init__(
         self, model: nn.Module, measurements: Iterable[str] = MEASUREMENTS, *, start: Weights | None = None
     ) -> None:
+        self.model = model
         self.measurements = tuple(measurements)
+        if unknown := sorted(set(self.measurements) - set(MEASUREMENTS)):
+            raise ValueError(f"there is no measurement {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
         self.weights = layer_weights(model)
         self.before = copy_of(self.weights)
         self.start = copy_of(self.weights) if start is None else start
@@ -38,6 +48,7 @@ class LayerTracker:
         return {name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)}
 
     def _advance(self) -> Tensor:
+        self.weights = layer_weights(self.model)  # a network that was moved meanwhile has them elsewhere
         return sweep(self.before, self.weights, self.measurements, start=self.start, keep=True)
 
     def _by_layer(self, row: list[float]) -> dict[str, float]:

@@ -29,7 +29,6 @@ SEED = "layerwise.seed"
 COMPARED = "layerwise.compared"
 STOPPED = "layerwise.stopped"
 PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
-CONFIG = "config.yaml"
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"
 
@@ -71,8 +70,10 @@ class Run:
         log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
         log(self.id, str(path), artifact_path)
 
-    def log_text(self, text: str, artifact_path: str) -> None:
-        self.client.log_text(self.id, text, artifact_path)
+    def log_texts(self, texts: Mapping[str, str]) -> None:
+        """Write each text to the artifact that it is named after."""
+        for artifact_path, text in texts.items():
+            self.client.log_text(self.id, text, artifact_path)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self.client.log_batch(self.id, tags=[RunTag(key, value) for key, value in tags.items()])
@@ -133,7 +134,10 @@ def open_run(
     status = "FAILED"
     try:
         with reaching_store():
-            mlflow.start_run(run_id, run_name=name, tags=all_tags, nested=parent is not None)
+            monitored = None if kind == "seed" else False  # None: as MLflow's own variable says
+            mlflow.start_run(
+                run_id, run_name=name, tags=all_tags, nested=parent is not None, log_system_metrics=monitored
+            )
         with heartbeat(run_id):
             yield Run(run_id)
         status = "FINISHED"

@@ -1,22 +1,16 @@
 """What a seed's run holds: metrics of every epoch, the same as tables, checkpoints, and the best model."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-import mlflow
-import numpy as np
 import torch
-from mlflow.entities import LoggedModelStatus
-from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
-from torch import nn
 
 from data.manifest import file_sha256
 from pipeline.epoch import EpochReport
+from pipeline.measure.keys import group_key, layer_keys
 from pipeline.tracking.checkpoints import CHECKPOINTS, SLOTS, State, slot_tag
-from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import SECONDS, Run, logged_seconds
 from pipeline.tracking.tables import COLUMNS, EPOCH_TABLE, LAYER_TABLE, STEP_TABLE, Table
@@ -77,7 +71,7 @@ class SeedLog:
         table = self.tables[LAYER_TABLE]
         for epoch, by_layer in by_epoch.items():
             table.add((epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
-        self.run.log_text(table.text, table.name)
+        self.run.log_texts({table.name: table.text})
 
     def add_tables(self) -> None:
         """Add the scalars of every epoch so far, and the measurements of every layer, as a table each."""
@@ -105,39 +99,6 @@ class SeedLog:
             layers.add((report.epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
         for step, by_layer in report.steps.items():
             steps.add((report.epoch, step, *self._named(layer), value) for layer, value in by_layer.items())
-
-    def log_model(self, classifier: nn.Module, *, shape: Sequence[int], classes: Sequence[str], epoch: int) -> None:
-        """Log a network that takes uint8 images, N x shape, as the model `best` of this run, with its epoch as step.
-
-        One that is there already stays; one that was broken off goes.
-        """
-        if self._has_model():
-            return
-        example = np.zeros((2, *shape), dtype=np.uint8)
-        signature = ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *shape))]),
-            outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(classes)))]),
-        )
-        mlflow.pytorch.log_model(
-            classifier.eval(),
-            name="best",
-            signature=signature,
-            input_example=example,
-            pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.partition('+')[0]}"],
-            metadata={"classes": list(classes)},
-            step=epoch,
-        )
-
-    def _has_model(self) -> bool:
-        client = self.run.client
-        experiment = client.get_run(self.run.id).info.experiment_id
-        ready = False
-        for model in client.search_logged_models([experiment], f"source_run_id = '{self.run.id}'"):
-            if model.status == LoggedModelStatus.READY:
-                ready = True
-            else:
-                client.delete_logged_model(model.model_id)
-        return ready
 
     def _named(self, layer: str) -> tuple[str, str]:
         return layer, self.group_of(layer)

@@ -11,9 +11,10 @@ import mlflow
 import yaml
 from mlflow.entities import Run as StoredRun
 
+from pipeline.config import CONFIG
 from pipeline.tracking.checkpoints import Slot, slots
 from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import CONFIG, KIND, PARENT, SEED, STOPPED, STUDY
+from pipeline.tracking.runs import KIND, PARENT, SEED, STOPPED, STUDY
 from pipeline.tracking.store import current_experiment, search
 from pipeline.values import distinct_seeds
 

@@ -10,8 +10,8 @@ import pandas as pd
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
+from pipeline.measure.keys import group_key, layer_keys
 from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
-from pipeline.tracking.keys import group_key, layer_keys
 from pipeline.tracking.liveness import is_alive
 from pipeline.tracking.runs import PARENT, STUDY, Run
 from pipeline.tracking.store import search

@@ -136,7 +136,7 @@ def test_compiling_changes_the_study_hash() -> None:
 def test_config_yaml_gives_the_same_configuration_again(params: Path) -> None:
     config = load({"model_name": "ResNet18", "seeds": "3,4", "target_val_acc": "none"})
     table = yaml.safe_load(params.read_text())[TABLE]
-    params.write_text(config.as_yaml() + yaml.safe_dump({TABLE: table}))
+    params.write_text(config.files()["config.yaml"] + yaml.safe_dump({TABLE: table}))
     assert load({}) == config
 
 

@@ -157,7 +157,8 @@ def test_the_best_model_loads_both_ways_and_takes_raw_images(
         with torch.no_grad():
             again = mlflow.pytorch.load_model(uri)(torch.from_numpy(images))
         np.testing.assert_allclose(again.numpy(), probabilities, rtol=1e-5)
-        accuracy = 100 * (probabilities.argmax(axis=1) == np.load(tiny_npz)["y_test"]).mean()
+        assert list(probabilities.columns) == ["0", "1"]  # the names of the classes
+        accuracy = 100 * (probabilities.to_numpy().argmax(axis=1) == np.load(tiny_npz)["y_test"]).mean()
         assert accuracy == pytest.approx(max(finished.history(run, "test_acc").values()))
 
 

@@ -204,7 +204,7 @@ def fails_after(batches: int) -> Callable[..., None]:
 def test_the_seeds_of_a_study_are_those_below_it() -> None:
     log_seed(1)
     with open_run("study", "Net-Set") as run:
-        run.log_text("seeds: 5,3", "config.yaml")
+        run.log_texts({"config.yaml": "seeds: 5,3"})
         for seed in (5, 3):
             log_seed(seed, study=run.id)
     found = find_study(run.id)

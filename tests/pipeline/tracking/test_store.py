@@ -24,7 +24,7 @@ def test_a_database_is_made_aside_and_what_a_kill_left_of_it_goes(database: Path
     assert [path.name for path in database.parent.glob("new*")] == ["new.db"]
     assert experiment.artifact_location == f"{database.parent}/mlruns/0"
     with open_run("prepare", "prepare-x") as run:
-        run.log_text("x", "file.txt")
+        run.log_texts({"file.txt": "x"})
     assert (Path(run.artifact_location("file.txt"))).read_text() == "x"
     assert [found.info.run_id for found in search("attributes.status = 'FINISHED'")] == [run.id]
 

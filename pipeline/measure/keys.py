@@ -1,0 +1,27 @@
+"""The metric keys of layers and groups, the same wherever they are logged, so that MLflow draws them in one chart."""
+
+from collections.abc import Iterable, Mapping
+
+
+def layer_keys(layers: Iterable[str], metric: str = "rwc") -> dict[str, str]:
+    """Return {layer: key}; positions start at 1 and have as many digits as the last needs, at least two."""
+    names = list(layers)
+    digits = max(2, len(str(len(names))))
+    return {layer: f"{metric}/{position:0{digits}}_{layer}" for position, layer in enumerate(names, start=1)}
+
+
+def group_key(group: str) -> str:
+    return f"rwc_group/{group}"
+
+
+def as_metrics(measured: Mapping[str, Mapping[str, float]], names: Iterable[str] = ("rwc",)) -> dict[str, float]:
+    """Return {`rwc/01_conv1`: value} of measurements by name and layer, for `mlflow.log_metrics`.
+
+    Every key is a chart of its own in MLflow, so name no more than you look at; KeyError for what was not measured.
+    NaN, where a measurement has no value, stays NaN, which MLflow stores.
+    """
+    metrics: dict[str, float] = {}
+    for name in names:
+        keys = layer_keys(measured[name], name)
+        metrics |= {keys[layer]: value for layer, value in measured[name].items()}
+    return metrics

@@ -1,0 +1,85 @@
+"""A view of MLflow's charts with groups of layers first, then accuracy and loss, then layers; kept in the experiment.
+
+MLflow's own sections are in alphabetical order, with a chart a key. It keeps views that people share as tags of the
+experiment; this is one more. What such a tag holds is MLflow's own affair: the browser tests tell if that changes.
+"""
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import mlflow
+
+from pipeline.measure.keys import group_key, layer_keys
+from pipeline.tracking.runs import KIND
+
+TAG = "mlflow.sharedViewState."
+COLUMNS, HEIGHT = 2, 360  # charts beside each other, and their pixels
+Charts = Sequence[tuple[str, Sequence[str]]]
+
+
+def share_view(experiment: str, layers: Iterable[str], groups: Iterable[str]) -> str:
+    """Keep the view of all studies with these layers and groups in an experiment; return its address in the browser."""
+    state = json.dumps(_view(list(layers), [group for group in groups if group]), sort_keys=True)
+    key = hashlib.sha256(state.encode()).hexdigest()[:16]
+    packed = base64.b64encode(zlib.compress(state.encode())).decode()
+    mlflow.MlflowClient().set_experiment_tag(experiment, f"{TAG}{key}", f"deflate;{packed}")
+    return f"#/experiments/{experiment}/runs?compareRunsMode=CHART&viewStateShareKey={key}"
+
+
+def _view(layers: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
+    sections: dict[str, Charts] = {
+        "RWC of groups": [(group, [group_key(group)]) for group in groups],
+        "Accuracy and loss": [("accuracy, %", ["test_acc", "train_acc"]), ("loss", ["test_loss", "train_loss"])],
+        "RWC of layers": [(layer, [key]) for layer, key in layer_keys(layers).items()],
+    }
+    shown = {name: charts for name, charts in sections.items() if charts}
+    return {
+        "searchFilter": f"tags.`{KIND}` = 'study'",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
+        "compareRunSections": [_section(name) for name in shown],
+        "compareRunCharts": [_chart(section, *chart) for section, charts in shown.items() for chart in charts],
+        "isAccordionReordered": True,
+    }
+
+
+def _section(name: str) -> dict[str, Any]:
+    return {
+        "uuid": name,
+        "name": name,
+        "display": True,
+        "isReordered": True,
+        "columns": COLUMNS,
+        "cardHeight": HEIGHT,
+    }
+
+
+def _chart(section: str, name: str, keys: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "LINE",
+        "uuid": f"{section} {name}",
+        "metricSectionId": section,
+        "metricKey": keys[0],
+        "selectedMetricKeys": list(keys),
+        "displayName": name,
+        "isGenerated": len(keys) == 1,  # MLflow adds no other chart of such a key
+        "deleted": False,
+        "lineSmoothness": 0,
+        "scaleType": "linear",
+        "xAxisKey": "step",
+        "xAxisScaleType": "linear",
+        "yAxisKey": "metric",
+        "yAxisExpressions": [],
+        "range": {},
+        "useGlobalXaxisKey": True,
+        "useGlobalLineSmoothing": True,
+        "runsCountToCompare": 10,
+    }

@@ -1,0 +1,42 @@
+"""What a run's page in MLflow opens with: what ran, what came out, and links to what shows it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from pipeline.tracking.runs import Run
+
+NOTE = "mlflow.note.content"
+OURS = "layerwise.description"
+
+
+class Page:
+    """The addresses of what a run holds, relative to the page that MLflow shows it on."""
+
+    def __init__(self, run: Run) -> None:
+        self.run_id = run.id
+        self.experiment: str = run.client.get_run(run.id).info.experiment_id
+
+    def artifact(self, path: str) -> str:
+        return f"#/experiments/{self.experiment}/runs/{self.run_id}/artifacts/{path}"
+
+    def picture(self, path: str, what: str) -> str:
+        return f"![{what}](get-artifact?path={path}&run_uuid={self.run_id})"
+
+
+def describe(run: Run, paragraphs: Sequence[str]) -> None:
+    """Set a run's description, in Markdown, unless a person has written one: MLflow shows some four lines unopened."""
+    text = "\n\n".join(paragraphs)
+    tags = run.tags()
+    written = tags.get(NOTE, "")
+    if written and tags.get(OURS) != _digest(written):
+        return
+    run.set_tags({NOTE: text, OURS: _digest(text)})
+
+
+def links(addresses: Mapping[str, str]) -> str:
+    """Return links {what: where to} in a line."""
+    return " · ".join(f"[{what}]({address})" for what, address in addresses.items())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,103 @@
+"""Networks from files of one's own: what is found, what is refused with which remedy, and that code runs once."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import ModelError, find
+
+NETWORK = """
+from torch import nn
+
+class Net(nn.Module):
+    groups = {"early": ["conv"], "later": ["fc"]}
+
+    def __init__(self, input_channels, num_classes):
+        super().__init__()
+        self.conv = nn.Conv2d(input_channels, 4, 3)
+        self.fc = nn.Linear(4, num_classes)
+
+    def forward(self, images):
+        return self.fc(self.conv(images).mean((2, 3)))
+
+def plain(*, input_channels, num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(input_channels * 1024, num_classes))
+
+def wrong(channels):
+    return None
+
+number = 3
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "net.py"
+    path.write_text(NETWORK)
+    return path
+
+
+def test_a_class_with_groups(file: Path) -> None:
+    net = find(f"{file}:Net")
+    assert (net.name, net.source, net.imagenet) == ("Net", NETWORK, None)
+    assert net.build(input_channels=2, num_classes=5)(torch.zeros(3, 2, 32, 32)).shape == (3, 5)
+    assert [net.group_of(layer) for layer in ("conv", "fc")] == ["early", "later"]
+    assert net.grouped(["conv", "fc"]) is net
+
+
+def test_a_function_without_groups_has_its_layers_in_thirds(file: Path) -> None:
+    net = find(f"{file}:plain")
+    assert net.groups == {}
+    grouped = net.grouped([f"layer.{number}" for number in range(7)])
+    assert [grouped.group_of(f"layer.{number}") for number in range(7)] == [
+        "early", "early", "middle", "middle", "middle", "later", "later",
+    ]  # fmt: skip
+    assert net.grouped(["only"]).group_of("only") == "middle"
+
+
+def test_an_own_network_may_have_the_name_of_a_registered_one(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NETWORK.replace("Net(", "AlexNet("))
+    own, registered = find(f"{tmp_path / 'net.py'}:AlexNet"), find("AlexNet")
+    assert own.source
+    assert own != registered
+
+
+def test_the_code_runs_once_and_stays_what_it_was_when_the_study_began(file: Path, tmp_path: Path) -> None:
+    file.write_text(f"with open({str(tmp_path / 'ran')!r}, 'a') as file:\n    file.write('x')\n{NETWORK}")
+    first = find(f"{file}:Net")
+    file.write_text("broken (")
+    assert find(f"{file}:Net") == first
+    assert (tmp_path / "ran").read_text() == "x"
+
+
+def test_the_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "parts_of_a_net.py").write_text(NETWORK)
+    (tmp_path / "whole.py").write_text("from parts_of_a_net import Net as Whole\n")
+    assert find(f"{tmp_path / 'whole.py'}:Whole").build(input_channels=1, num_classes=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "factory", "remedy"),
+    [
+        (None, "Net", "cannot be read (No such file or directory): give path/to/file.py:factory"),
+        (b"\xff\xfe", "Net", "cannot be read"),
+        (b"def (", "Net", "cannot be run (SyntaxError"),
+        (b"import no_such_package", "Net", "cannot be run (ModuleNotFoundError: No module named 'no_such_package')"),
+        (b"import sys; sys.exit(0)", "Net", "cannot be run (SystemExit"),
+        (NETWORK.encode(), "Nett", "has no factory 'Nett' (did you mean Net?)"),
+        (NETWORK.encode(), "number", "has no factory 'number'"),
+        (NETWORK.encode(), "", "name one of Net, plain, wrong"),
+        (NETWORK.encode(), "wrong", "callable with input_channels and num_classes alone"),
+        (NETWORK.replace('{"early"', '{"early": "conv"} #').encode(), "Net", "groups must be like"),
+    ],
+)
+def test_what_is_refused_says_what_would_be_right(
+    tmp_path: Path, content: bytes | None, factory: str, remedy: str
+) -> None:
+    path = tmp_path / "net.py"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError) as error:
+        find(f"{path}:{factory}" if factory else str(path))
+    assert remedy in str(error.value)

@@ -1,0 +1,60 @@
+"""A network is tried before anything is trained: what it must give, and that no random number is used up."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models import Architecture, ModelError
+from models.trial import try_out
+
+
+def architecture(forward: Callable[[nn.Module, Tensor], object], *parts: nn.Module) -> Architecture:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList(parts)
+
+        def forward(self, images: Tensor) -> object:
+            return forward(self, images)
+
+    return Architecture(name="Net", factory=lambda input_channels, num_classes: Net(), groups={})  # noqa: ARG005
+
+
+LINEAR = nn.Linear(1024, 5)
+
+
+def test_one_that_fits_leaves_the_random_generator_as_it_was() -> None:
+    good = architecture(lambda net, images: net.parts[0](images.flatten(1)), nn.Linear(1024, 5))
+    before = torch.get_rng_state()
+    try_out(good, channels=1, classes=5, images=2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("network", "remedy"),
+    [
+        (architecture(lambda net, images: net.parts[0](images), LINEAR), "does not fit batches of 2 x 1 x 32 x 32"),
+        (architecture(lambda net, images: net.parts[0](images.flatten(1)), nn.Linear(1024, 4)), "here (2, 5)"),
+        (architecture(lambda net, images: (net.parts[0](images.flatten(1)),), LINEAR), "it returned tuple"),
+        (architecture(lambda _net, images: images.flatten(1)[:, :5]), "no layer to follow"),
+        (
+            architecture(lambda net, images: net.parts[0](images.flatten(1)).detach(), LINEAR),
+            "cannot be trained: its gradient fails",
+        ),
+    ],
+)
+def test_one_that_does_not_fit_is_told_so(network: Architecture, remedy: str) -> None:
+    with pytest.raises(ModelError) as error:
+        try_out(network, channels=1, classes=5, images=2)
+    assert remedy in str(error.value)
+
+
+def test_batchnorm_of_a_last_batch_of_one_image_names_the_batch_size() -> None:
+    norm = architecture(
+        lambda net, images: net.parts[1](net.parts[0](images.flatten(1))), nn.BatchNorm1d(1024), nn.Linear(1024, 5)
+    )
+    try_out(norm, channels=1, classes=5, images=2)
+    with pytest.raises(ModelError, match="last batch has one image, so try another batch_size"):
+        try_out(norm, channels=1, classes=5, images=1)

@@ -1,0 +1,57 @@
+"""Torchvision's models for 32 x 32 images: which fit, and how their stems are changed."""
+
+import pytest
+import torch
+from torch import nn
+
+from models import ARCHITECTURES, ZOO, find
+
+DO_NOT_FIT = {"alexnet", "inception_v3", "maxvit_t", "vit_h_14"}
+# RegNets of all sizes are built alike, but not on the meta device; the smallest stand for them
+REGNETS = [name for name in ZOO if name.startswith("regnet")]
+TRIED = [name for name in ZOO if name not in REGNETS or name.endswith("_400mf")]
+
+
+def build(name: str, channels: int) -> nn.Module:
+    with torch.device("cpu" if name in REGNETS else "meta"):  # on meta: shapes without the arithmetic
+        return find(f"torchvision:{name}").build(input_channels=channels, num_classes=7).train()
+
+
+def logits(name: str, channels: int) -> torch.Tensor:
+    network = build(name, channels)
+    device = next(network.parameters()).device
+    return network(torch.zeros(2, channels, 32, 32, device=device))
+
+
+@pytest.mark.parametrize("name", [name for name in TRIED if name not in DO_NOT_FIT])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_fits(name: str, channels: int) -> None:
+    assert logits(name, channels).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", sorted(DO_NOT_FIT))
+def test_it_does_not_fit(name: str) -> None:
+    with pytest.raises((RuntimeError, AssertionError)):
+        logits(name, 3)
+
+
+def test_torchvision_s_resnet18_becomes_ours() -> None:
+    """The same weights in the same order, and the same resolution on the way: not halved before the second stage."""
+    with torch.device("meta"):
+        ours = ARCHITECTURES["ResNet18"].build(input_channels=3, num_classes=7)
+    theirs = build("resnet18", 3)
+    assert [tuple(weight.shape) for weight in theirs.parameters()] == [tuple(w.shape) for w in ours.parameters()]
+    sizes = {}
+    for name, module in theirs.named_modules():
+        module.register_forward_hook(lambda _m, _i, output, name=name: sizes.update({name: output.shape[-1]}))
+    theirs(torch.zeros(1, 3, 32, 32, device="meta"))
+    assert [sizes[name] for name in ("conv1", "maxpool", "layer1", "layer2", "layer4")] == [32, 32, 32, 16, 4]
+
+
+def test_patches_stay_as_they_are_but_for_the_channels() -> None:
+    stem = build("swin_t", 1).features[0][0]
+    assert (stem.in_channels, stem.kernel_size, stem.stride) == (1, (4, 4), (4, 4))
+
+
+def test_weights_of_imagenet_are_named() -> None:
+    assert find("torchvision:resnet50").imagenet == "ResNet50_Weights.IMAGENET1K_V2"

@@ -1,0 +1,63 @@
+"""The examples, run as their readers run them, with `layerwise` as if it were installed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EPOCHS = 8
+
+
+@pytest.fixture
+def layerwise(tmp_path: Path) -> Path:
+    """A folder in which `layerwise` lies, and nothing else of the project."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "layerwise").symlink_to(ROOT / "pipeline" / "measure")
+    return folder
+
+
+def output_of(example: str, layerwise: Path, folder: Path) -> list[str]:
+    """Return the lines that an example prints, run in a folder."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    process = subprocess.run(
+        [sys.executable, ROOT / "examples" / example],
+        cwd=folder,
+        env=variables | {"PYTHONPATH": str(layerwise), "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines()
+
+
+def test_the_plain_loop_prints_the_change_of_every_layer_and_epoch(layerwise: Path, tmp_path: Path) -> None:
+    title, header, *rows = output_of("plain_loop.py", layerwise, tmp_path)
+    assert title == "relative weight change of each layer"
+    assert header.split() == ["epoch", "test", "accuracy", "conv1", "conv2", "fc1", "fc2"]
+    assert {len(row) for row in rows} == {len(header)}
+    values = [row.replace("%", "").split() for row in rows]
+    assert [int(epoch) for epoch, *_ in values] == list(range(1, EPOCHS + 1))
+    assert all(0 < float(change) < 2 for _epoch, _accuracy, *changes in values for change in changes)
+    assert float(values[-1][1]) > 80  # it learns: guessing gives 10
+
+
+def test_the_loop_with_mlflow_records_every_epoch(layerwise: Path, tmp_path: Path) -> None:
+    (hint,) = output_of("mlflow_loop.py", layerwise, tmp_path)
+    assert "mlflow ui" in hint
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (run,) = client.search_runs(["0"])
+    assert (run.info.run_name, run.info.status) == ("digits", "FINISHED")
+    assert run.data.params == {"lr": "0.02", "momentum": "0.9", "batch_size": "32", "epochs": str(EPOCHS), "seed": "0"}
+    rwc = {"rwc/01_conv1", "rwc/02_conv2", "rwc/03_fc"}
+    assert set(run.data.metrics) == rwc | {"test_acc"}
+    for key in run.data.metrics:
+        points = client.get_metric_history(run.info.run_id, key)
+        assert [point.step for point in points] == list(range(1, EPOCHS + 1))
+        assert all(0 < point.value < (2 if key in rwc else 100) for point in points)

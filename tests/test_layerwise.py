@@ -1,0 +1,159 @@
+"""The package `layerwise`: what an own loop gives it to do, and that it needs torch alone."""
+
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+import torch
+from packaging.requirements import Requirement
+from torch import nn
+
+import pipeline.measure
+from pipeline.measure import MEASUREMENTS, LayerTracker
+
+ROOT = Path(__file__).parent.parent
+
+
+def measured(package: str) -> dict[str, object]:
+    """Train a small network by a loop of one's own and return what the package of that name measures."""
+    import importlib
+
+    import torch
+    from torch import nn
+
+    measure = importlib.import_module(package)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 64, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 36, 10)
+    )
+    images, labels = torch.randn(32, 1, 8, 8), torch.arange(32) % 10
+    start = measure.copy_of(measure.layer_weights(model))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-3)
+    tracker, sampler = measure.LayerTracker(model), measure.StepSampler(model, optimizer, every=2, steps=4)
+    epochs, midway = [], {}
+    for _epoch in range(2):
+        midway = measure.copy_of(measure.layer_weights(model))
+        for batch in torch.randperm(32).split(8):
+            loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        layers = tracker.epoch_end()
+        epochs.append(layers | sampler.epoch_end(layers["displacement"]))
+    return {
+        "epochs": epochs,
+        "metrics": measure.as_metrics(epochs[-1], ("rwc", "step_angle")),
+        "invariant": measure.scale_invariant_layers(model, (1, 8, 8)),
+        "remaining": measure.remaining_distance(midway, start, measure.layer_weights(model)),
+        "level": measure.step_angle_level(lr=0.01, momentum=0.9, weight_decay=1e-3),
+    }
+
+
+def test_everything_that_is_offered_is_there() -> None:
+    assert all(hasattr(pipeline.measure, name) for name in pipeline.measure.__all__)
+    found = measured("pipeline.measure")
+    assert set(MEASUREMENTS) < set(found["epochs"][0])
+    assert list(found["metrics"]) == ["rwc/01_0", "rwc/02_4", "step_angle/01_0", "step_angle/02_4"]
+    assert found["invariant"] == ["0"]
+    assert all(0 < left < 1 for left in found["remaining"].values())
+
+
+def test_a_measurement_that_there_is_not_is_said_before_training() -> None:
+    with pytest.raises(ValueError, match=r"there is no measurement rcw; there are .*, rwc, "):
+        LayerTracker(nn.Linear(2, 2), ["rwc", "rcw"])
+
+
+def test_a_network_that_was_converted_after_the_tracker_was_made_is_followed_all_the_same() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    tracker = LayerTracker(model, ["rwc"])
+    model.double()  # moves the weights to other memory, as `model.to(device)` does
+    with torch.no_grad():
+        model[0].weight.mul_(1.5)
+    assert tracker.epoch_end()["rwc"]["0"] == pytest.approx(0.5)
+
+
+def required(name: str) -> set[str]:
+    """Return the names of an installed distribution and of all that it requires here, with the extras it asks for."""
+    found: dict[str, set[str]] = {}
+    wanted = [Requirement(name)]
+    while wanted:
+        each = wanted.pop()
+        if each.name in found and each.extras <= found[each.name]:
+            continue
+        found.setdefault(each.name, set()).update(each.extras)
+        for needed in map(Requirement, distribution(each.name).requires or []):
+            if not needed.marker or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *each.extras)):
+                wanted.append(needed)
+    return set(found)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """The site-packages of an empty environment in which torch, and all that it requires, is linked to this one's."""
+    venv.create(tmp_path / "venv", symlinks=True)
+    (packages,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
+    for found in map(distribution, required("torch")):
+        for entry in {file.parts[0] for file in found.files} - {".."}:
+            if not (packages / entry).exists():
+                (packages / entry).symlink_to(Path(found.locate_file(entry)))
+    return packages
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What a person has who cloned the repository, as far as it could be installed."""
+    folder = tmp_path / "clone"
+    for name in ("models", "data", "pipeline"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", ".gitignore"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def run(*command: str | Path, folder: Path) -> str:
+    """Return the output of a command; it writes no bytecode, for links lead into this environment."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    process = subprocess.run(
+        command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+def names(folder: Path, pattern: str = "**/*") -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.glob(pattern)}
+
+
+IN_IT = """
+import json
+from importlib.metadata import version
+from importlib.util import find_spec
+import layerwise
+absent = [name for name in ("mlflow", "numpy", "models", "data", "pipeline") if find_spec(name) is None]
+print(json.dumps([absent, layerwise.__version__, version("layerwise"), measured("layerwise")]))
+"""
+
+
+@pytest.mark.slow
+def test_pip_brings_one_package_that_measures_the_same_where_there_is_only_torch(
+    clone: Path, site: Path, tmp_path: Path
+) -> None:
+    python, sources, before = tmp_path / "venv" / "bin" / "python", names(clone), names(site, "*")
+    run(sys.executable, "-m", "pip", "--python", python, "install", clone, folder=tmp_path)
+    assert names(clone) == sources, "building leaves nothing behind"
+    version = pipeline.measure.__version__
+    assert names(site, "*") ^ before == {"layerwise", f"layerwise-{version}.dist-info"}
+    installed = {name for name in names(site / "layerwise") if "__pycache__" not in name}
+    assert installed == names(clone / "pipeline" / "measure")
+    absent, *versions, found = json.loads(run(python, "-c", inspect.getsource(measured) + IN_IT, folder=tmp_path))
+    assert absent == ["mlflow", "numpy", "models", "data", "pipeline"]
+    assert versions == [version] * 2
+    assert json.dumps(found) == json.dumps(measured("pipeline.measure"))  # to the last bit, and NaN is NaN
