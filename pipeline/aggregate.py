@@ -99,7 +99,7 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
 @takes_config
 @click.option("--study", metavar="VALUE", help="id of a study's run: its figures are made again there")
 def aggregate(config: Config, study: str | None) -> None:
-    """Average the finished seeds: of a study, or all that were trained with these settings."""
+    """Average finished seeds: of a study, or of equal settings."""
     if study is not None:
         stored = find_study(study)
         aggregate_seeds(Run(stored.id), seeds_of_study(stored.id), register=config.register)

@@ -3,6 +3,8 @@
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +13,6 @@ import mlflow
 import numpy as np
 import torch
 from mlflow.entities import LoggedModelStatus
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 from numpy.typing import NDArray
@@ -81,13 +82,12 @@ def register(run_id: str, name: str, tags: dict[str, str]) -> str | None:
     model_id = _model_of(run)
     if model_id is None:
         return None
-    _ensure_name(run.client, name)
+    source = f"models:/{model_id}"
     known = run.client.search_model_versions(f"run_id = '{run_id}'")
-    version = next((found.version for found in known if (found.name, found.model_id) == (name, model_id)), None)
+    version = next((found.version for found in known if (found.name, found.source) == (name, source)), None)
     if version is None:
-        source = f"models:/{model_id}"
-        made = run.client.create_model_version(name, source, run_id=run_id, model_id=model_id, tags=tags)
-        version = made.version
+        with redirect_stderr(StringIO()):  # it tells there that it worked
+            version = mlflow.register_model(source, name, tags=tags).version
     run.client.set_registered_model_alias(name, BEST, version)
     return str(version)
 
@@ -114,11 +114,3 @@ def _model_of(run: Run) -> str | None:
         else:
             run.client.delete_logged_model(model.model_id)
     return ready
-
-
-def _ensure_name(client: mlflow.MlflowClient, name: str) -> None:
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise

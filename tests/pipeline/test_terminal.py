@@ -126,7 +126,7 @@ def test_an_error_has_no_colour_where_none_is_wanted_or_seen(main_on: Callable, 
 def test_doctor_is_green_and_yellow_on_a_terminal_and_plain_elsewhere(main_on: Callable, call: Callable) -> None:
     plain = call("doctor")[1]
     shown = main_on("stdout", "doctor")
-    assert f"{GREEN}{BOLD}ok  {PLAIN}  packages" in shown
+    assert f"{GREEN}{BOLD}ok  {PLAIN}  device" in shown
     assert f"{YELLOW}{BOLD}note{PLAIN}  dataset" in shown
     assert re.sub(r"\x1b\[\d+m", "", shown).split() == plain.split()
 

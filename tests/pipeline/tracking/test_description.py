@@ -1,0 +1,73 @@
+"""The description of a run: what it says and links to, and that what a person wrote stays."""
+
+import base64
+import json
+import zlib
+from collections.abc import Callable
+
+import mlflow
+
+from pipeline.tracking.charts import TAG, share_view
+from pipeline.tracking.description import NOTE, describe
+from pipeline.tracking.runs import open_run
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def note(run_id: str) -> str:
+    return str(mlflow.MlflowClient().get_run(run_id).data.tags[NOTE])
+
+
+def test_a_person_s_words_stay(store: str) -> None:  # noqa: ARG001  # it sets the environment
+    with open_run("study", "x") as run:
+        describe(run, ["**first**"])
+        describe(run, ["**second**", "more"])
+        assert note(run.id) == "**second**\n\nmore"
+        run.set_tags({NOTE: "my own words"})
+        describe(run, ["third"])
+        assert note(run.id) == "my own words"
+
+
+def test_a_study_says_what_came_out_and_leads_to_it(call: Call, options: dict[str, str]) -> None:
+    code, _out, _err = call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0,7")
+    assert code == 0
+    client = mlflow.MlflowClient()
+    (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
+    text = note(study.info.run_id)
+    metrics = study.data.metrics
+    assert text.startswith(
+        f"**AlexNet-tiny**: test accuracy **{metrics['test_acc_mean']:.2f} ± {metrics['test_acc_std']:.2f} %** after 2 "
+        "epochs; mean and standard deviation (2 of 2 seeds)."
+    )
+    artifacts = {"report.html", "figures", "tables"}
+    for path in artifacts:
+        assert f"(#/experiments/0/runs/{study.info.run_id}/artifacts/{path})" in text
+    assert artifacts <= {item.path for item in client.list_artifacts(study.info.run_id)}
+    assert f"(get-artifact?path=figures/rwc_layers.svg&run_uuid={study.info.run_id})" in text
+    (key,) = [tag for tag in client.get_experiment("0").tags if tag.startswith(TAG)]
+    assert f"viewStateShareKey={key.removeprefix(TAG)})" in text
+    assert "lr 0.01, momentum 0.9" in text
+
+
+def test_a_study_that_lacks_a_seed_says_which(call: Call, options: dict[str, str]) -> None:
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    assert call("train", *arguments, "--seed=0")[0] == 0
+    assert call("study", *arguments, "--seeds=0", "--epochs=1")[0] == 0
+    client = mlflow.MlflowClient()
+    (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
+    assert "one seed, so nobody knows how much it varies (1 of 1 seeds)" in note(study.info.run_id)
+
+
+def test_a_view_has_groups_first_then_accuracy_then_layers(store: str) -> None:  # noqa: ARG001
+    address = share_view("0", ["conv", "fc", "out"], ["early", "later", ""])
+    assert share_view("0", ["conv", "fc", "out"], ["early", "later", ""]) == address
+    key = address.partition("viewStateShareKey=")[2]
+    packed = mlflow.MlflowClient().get_experiment("0").tags[f"{TAG}{key}"]
+    view = json.loads(zlib.decompress(base64.b64decode(packed.removeprefix("deflate;"))))
+    sections = [section["name"] for section in view["compareRunSections"]]
+    assert sections == ["RWC of groups", "Accuracy and loss", "RWC of layers"]
+    keys = {name: [] for name in sections}
+    for chart in view["compareRunCharts"]:
+        keys[chart["metricSectionId"]].append(chart["selectedMetricKeys"])
+    assert keys["RWC of groups"] == [["rwc_group/early"], ["rwc_group/later"]]
+    assert keys["RWC of layers"] == [["rwc/01_conv"], ["rwc/02_fc"], ["rwc/03_out"]]
