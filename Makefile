@@ -6,7 +6,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all check bench chaos ui setup pins
+.PHONY: demo test test-all check docs bench chaos ui setup pins
 
 demo: setup  ## two real studies on Digits, through mlflow run
 	mlflow run . --env-manager local -P model_name=AlexNet -P dataset=Digits -P seeds=0,42,123 \
@@ -32,6 +32,10 @@ check: setup  ## format, lint, types
 	ruff check .
 	mypy
 
+docs: .venv-docs/ready  ## these pages as a site, in site/; a broken link or a warning fails
+	.venv-docs/bin/mkdocs build --strict
+	@echo "Open site/index.html (its search needs a server: python3 -m http.server --bind 127.0.0.1 --directory site)"
+
 chaos: setup  ## kills a real study, then its server, at random moments and compares what is left; make chaos KILLS=50
 	python -m benchmarks.chaos $(or $(KILLS),20) --of study
 	python -m benchmarks.chaos $(or $(KILLS),20) --of server
@@ -51,4 +55,9 @@ pins:  ## what pip installs of conda.yaml
 	$(PYTHON) -m venv .venv
 	$(PINS) > .venv/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r .venv/requirements.txt -r requirements-dev.txt
+	touch $@
+
+.venv-docs/ready: requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r requirements-docs.txt
 	touch $@

@@ -24,7 +24,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
          "disable-component-update", "disable-sync")  # fmt: skip
 SIZE = {"width": 1500, "height": 950}
-WAIT_SECONDS = 60
+WAIT_SECONDS = 40
 POLL_MS, SETTLE_MS = 200, 2_500  # nothing tells when the last chart is drawn
 # what a person has clicked once: model training, no assistant
 CHOICES = {
@@ -74,20 +74,36 @@ def _open_description(page: Page) -> None:
     page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth)")
 
 
+def follow(page: Page, name: str) -> None:
+    """Click a link of a description, in this tab: MLflow opens them in another."""
+    link = page.get_by_role("link", name=name, exact=True)
+    link.evaluate("link => link.target = '_self'")
+    link.click()
+
+
+def _open_seeds(page: Page) -> None:
+    page.locator("button:has(svg):left-of(a:text('SmallNet-Digits'))").first.click()
+    _wait_for(page, ("seed-0",))
+
+
+def _fold_visualizations(page: Page) -> None:
+    page.get_by_text("Visualizations").click()
+
+
 def _follow_to_charts(page: Page) -> None:
-    page.get_by_text("charts, groups of layers first").click()
+    follow(page, "charts, groups first")
     _wait_for(page, ("RWC of groups", "Accuracy and loss"))
 
 
 STOPS = (
-    Stop("runs", lambda _store: "#/experiments/0/runs", ("compare-2-studies",)),
+    Stop("runs", lambda _store: "#/experiments/0/runs", ("compare-2-studies",), _open_seeds),
     Stop("study", lambda store: _run(store.studies[-1]), ("test accuracy", "Child runs", "seed-0"), _open_description),
     Stop("charts", lambda store: _run(store.studies[-1]), ("test accuracy",), _follow_to_charts),
     Stop("system", lambda store: _run(store.seed, "/system-metrics"), ("cpu_utilization_percentage",)),
-    Stop("report", lambda store: _run(store.studies[-1], "/artifacts/report.html"), ("Which groups of layers",)),
+    Stop("report", lambda store: _run(store.studies[-1], "/artifacts/report.html"), ("Do groups differ?",)),
     Stop("figure", lambda store: _run(store.studies[-1], "/artifacts/figures/rwc_layers.png"), ("rwc_layers.png",)),
-    Stop("compare", _compare_runs, ("Comparing 2 Runs",)),
-    Stop("comparison", lambda store: _run(store.comparison, "/artifacts/compare.html"), ("compare.html",)),
+    Stop("compare", _compare_runs, ("Comparing 2 Runs",), _fold_visualizations),
+    Stop("comparison", lambda store: _run(store.comparison, "/artifacts/compare.html"), ("Claims about one data set",)),
     Stop("model", lambda store: f"#/models/{store.registered}", ("best",)),
 )
 
@@ -97,12 +113,14 @@ class Browser:
 
     def __init__(self, page: Page, store: Store) -> None:
         self.page, self.store, self.errors = page, store, list[str]()
-        page.add_init_script("".join(f"localStorage.setItem({key!r}, {value!r});" for key, value in CHOICES.items()))
+        choose = "".join(f"localStorage.setItem({key!r}, {value!r});" for key, value in CHOICES.items())
+        page.add_init_script(f"if (window === top && location.protocol === 'http:') {{{choose}}}")  # others have none
         page.on("console", lambda message: self._note(message.type, f"{message.text} {message.location.get('url')}"))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def visit(self, stop: Stop) -> None:
         """Go to a stop, and wait until what has to be seen is; raise AssertionError."""
+        self.page.goto("about:blank")  # else MLflow keeps the artifact that it shows
         self.page.goto(f"{self.store.address}/{stop.path(self.store)}")
         _wait_for(self.page, stop.seen)
         stop.act(self.page)

@@ -42,12 +42,13 @@ def publish(
     page = Page(study)
     view = share_view(page.experiment, histories.group_of, dict.fromkeys(histories.group_of.values()))
     shown = {name: page.artifact(path) for name, path in (("report", "report.html"), ("figures", "figures"))}
+    shown |= {"tables": page.artifact("tables"), "charts, groups first": view}
     model = f"#/experiments/{page.experiment}/runs/{run_id}"
     describe(
         study,
         [
-            _result(stored, histories),
-            links(shown | {"tables": page.artifact("tables"), "charts, groups of layers first": view}),
+            f"**{stored.name}**: test accuracy **{_accuracy(histories)}** · {links(shown)}",
+            _seeds(stored, histories),
             page.picture("figures/rwc_layers.svg", "relative weight change of each layer in each epoch"),
             "Settings: " + ", ".join(f"{setting} {stored.settings[setting]}" for setting in SETTINGS) + ".",
             _best(best, model, f"models:/{name}@{BEST}" if version else ""),
@@ -55,17 +56,20 @@ def publish(
     )
 
 
-def _result(stored: StoredStudy, histories: Histories) -> str:
-    accuracies, last = final_values(histories, "test_acc"), sorted(set(histories.last_epochs.values()))
-    spread = f" ± {accuracies.std():.2f}" if len(accuracies) > 1 else ""
+def _accuracy(histories: Histories) -> str:
+    accuracies = final_values(histories, "test_acc")
+    return f"{accuracies.mean():.2f}" + (f" ± {accuracies.std():.2f} %" if len(accuracies) > 1 else " %")
+
+
+def _seeds(stored: StoredStudy, histories: Histories) -> str:
+    last = sorted(set(histories.last_epochs.values()))
     epochs = f"{last[0]} to {last[-1]} epochs" if len(last) > 1 else f"{last[0]} epoch{'s' * (last[0] > 1)}"
-    of_seeds = f"{len(accuracies)} of {len(stored.seeds)} seeds"
-    missing = [str(seed) for seed in stored.seeds if seed not in accuracies.index]
-    broken = f" **Missing: seeds {', '.join(missing)}**; the same command goes on." if missing else ""
-    what = "mean and standard deviation" if spread else "one seed, so nobody knows how much it varies"
+    missing = [str(seed) for seed in stored.seeds if seed not in histories.last_epochs]
+    broken = f" **Missing: seed {', '.join(missing)}**; the same command goes on." if missing else ""
+    if len(histories.seeds) == 1:
+        return f"One seed, so nobody knows how much it varies; {epochs}.{broken}"
     return (
-        f"**{stored.name}**: test accuracy **{accuracies.mean():.2f}{spread} %** after {epochs}; {what} "
-        f"({of_seeds}).{broken}"
+        f"Mean and standard deviation of {len(histories.seeds)} of {len(stored.seeds)} seeds, after {epochs}.{broken}"
     )
 
 

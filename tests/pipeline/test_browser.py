@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: make setup")
 from benchmarks.server import Server
-from docs.tour import CHROMIUM, STOPS, Browser, Stop, Store, browse, fill
+from docs.tour import CHROMIUM, STOPS, Browser, Stop, Store, browse, fill, follow
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,10 +47,10 @@ def test_a_page_shows_what_it_should_and_nothing_of_ours_fails(browser: Browser,
 
 def test_the_study_s_description_leads_to_report_and_figures(browser: Browser) -> None:
     browser.visit(next(stop for stop in STOPS if stop.name == "study"))
-    browser.page.get_by_role("link", name="report", exact=True).click()
-    browser.page.frame_locator("iframe").get_by_text("Which groups of layers").first.wait_for()
+    follow(browser.page, "report")
+    browser.page.frame_locator("iframe").get_by_text("Do groups differ?").first.wait_for()
     browser.page.go_back()
-    browser.page.get_by_role("link", name="figures", exact=True).click()
+    follow(browser.page, "figures")
     browser.page.get_by_text("rwc_layers.png").first.wait_for()
 
 

@@ -35,10 +35,9 @@ def test_a_study_says_what_came_out_and_leads_to_it(call: Call, options: dict[st
     (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
     text = note(study.info.run_id)
     metrics = study.data.metrics
-    assert text.startswith(
-        f"**AlexNet-tiny**: test accuracy **{metrics['test_acc_mean']:.2f} ± {metrics['test_acc_std']:.2f} %** after 2 "
-        "epochs; mean and standard deviation (2 of 2 seeds)."
-    )
+    accuracy = f"{metrics['test_acc_mean']:.2f} ± {metrics['test_acc_std']:.2f} %"
+    assert text.startswith(f"**AlexNet-tiny**: test accuracy **{accuracy}** · [report](")
+    assert "\n\nMean and standard deviation of 2 of 2 seeds, after 2 epochs.\n\n" in text
     artifacts = {"report.html", "figures", "tables"}
     for path in artifacts:
         assert f"(#/experiments/0/runs/{study.info.run_id}/artifacts/{path})" in text
@@ -55,7 +54,7 @@ def test_a_study_that_lacks_a_seed_says_which(call: Call, options: dict[str, str
     assert call("study", *arguments, "--seeds=0", "--epochs=1")[0] == 0
     client = mlflow.MlflowClient()
     (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
-    assert "one seed, so nobody knows how much it varies (1 of 1 seeds)" in note(study.info.run_id)
+    assert "One seed, so nobody knows how much it varies; 1 epoch." in note(study.info.run_id)
 
 
 def test_a_view_has_groups_first_then_accuracy_then_layers(store: str) -> None:  # noqa: ARG001
