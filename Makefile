@@ -33,7 +33,7 @@ check: setup  ## format, lint, types
 	mypy
 
 docs: .venv-docs/ready  ## these pages as a site, in site/; a broken link or a warning fails
-	.venv-docs/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 	@echo "Open site/index.html (its search needs a server: python3 -m http.server --bind 127.0.0.1 --directory site)"
 
 chaos: setup  ## kills a real study, then its server, at random moments and compares what is left; make chaos KILLS=50

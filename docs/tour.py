@@ -82,7 +82,7 @@ def follow(page: Page, name: str) -> None:
 
 
 def _open_seeds(page: Page) -> None:
-    page.locator("button:has(svg):left-of(a:text('SmallNet-Digits'))").first.click()
+    page.locator("button[data-component-id*='runnamecellrenderer']").first.click()
     _wait_for(page, ("seed-0",))
 
 
