@@ -83,7 +83,7 @@ def follow(page: Page, name: str) -> None:
 
 def _open_seeds(page: Page) -> None:
     page.locator("button[data-component-id*='runnamecellrenderer']").first.click()
-    _wait_for(page, ("seed-0",))
+    wait_for(page, ("seed-0",))
 
 
 def _fold_visualizations(page: Page) -> None:
@@ -92,7 +92,7 @@ def _fold_visualizations(page: Page) -> None:
 
 def _follow_to_charts(page: Page) -> None:
     follow(page, "charts, groups first")
-    _wait_for(page, ("RWC of groups", "Accuracy and loss"))
+    wait_for(page, ("RWC of groups", "Accuracy and loss"))
 
 
 STOPS = (
@@ -122,7 +122,7 @@ class Browser:
         """Go to a stop, and wait until what has to be seen is; raise AssertionError."""
         self.page.goto("about:blank")  # else MLflow keeps the artifact that it shows
         self.page.goto(f"{self.store.address}/{stop.path(self.store)}")
-        _wait_for(self.page, stop.seen)
+        wait_for(self.page, stop.seen)
         stop.act(self.page)
         self.page.wait_for_timeout(SETTLE_MS)
 
@@ -131,7 +131,7 @@ class Browser:
             self.errors.append(text)
 
 
-def _wait_for(page: Page, texts: tuple[str, ...]) -> None:
+def wait_for(page: Page, texts: tuple[str, ...]) -> None:
     missing = list(texts)
     for _attempt in range(WAIT_SECONDS * 1000 // POLL_MS):
         missing = [text for text in missing if not _sees(page, text)]

@@ -2,14 +2,22 @@
 
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Mapping
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
 from models.registry import Architecture, Factory, ModelError, first_line
+
+_NAME = re.compile(r"(.+\.py)(?::(\w*))?")
+_SOURCES: dict[Path, str] = {}  # a study is of one code: that of its start, whatever is edited meanwhile
+
+
+def names_file(name: str) -> bool:
+    """Say whether a name is that of a file and its factory, or of the file alone."""
+    return bool(_NAME.fullmatch(name))
 
 
 def own_architecture(name: str) -> Architecture:
@@ -17,9 +25,10 @@ def own_architecture(name: str) -> Architecture:
 
     The file may import what lies beside it, as a script may.
     """
-    path, factory_name = (name, "") if name.endswith(".py") else name.rsplit(":", 1)
+    path, factory_name = _parts(name)
     file = Path(path).absolute()
-    source = _read(file)
+    source = _SOURCES.get(file) or _read(file)
+    _SOURCES[file] = source
     factory = _factory(_module(file, source), factory_name)
     groups = getattr(factory, "groups", {})
     if not _names_layers(groups):
@@ -28,7 +37,19 @@ def own_architecture(name: str) -> Architecture:
     return Architecture(name=factory_name, factory=factory, groups=named, source=source)
 
 
-@cache  # a study is of one code: that of its start, whatever is edited meanwhile
+def remember(name: str, source: str) -> None:
+    """Take a text for the file of a name from now on: that of the process which has started the study."""
+    if source:
+        _SOURCES[Path(_parts(name)[0]).absolute()] = source
+
+
+def _parts(name: str) -> tuple[str, str]:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ModelError(f"{name} is no name of a network: give path/to/file.py:factory")
+    return match[1], match[2] or ""
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text()

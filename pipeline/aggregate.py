@@ -59,7 +59,7 @@ def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed], *, register: bool) 
                 _write_results(_facts(stored, finished, histories), histories, folder)
             with study.room_for(folder, "figures and tables"):
                 study.log_files(folder)
-        publish(study, stored, finished, histories, registered=register)
+        publish(study, stored, finished, histories, registers=register)
         _print_result(study, stored.name, histories, len(stored.seeds))
     if unfinished:
         raise SeedsFailed(f"{len(finished)} of {len(stored.seeds)} seeds finished; missing: {', '.join(unfinished)}")

@@ -15,9 +15,11 @@ from pipeline.results.comparison_page import write_comparison
 from pipeline.results.paper import ACCURACIES, SETTINGS
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
-from pipeline.tracking.runs import COMPARED, open_run
+from pipeline.tracking.runs import COMPARED, Run, open_run
 from pipeline.tracking.selection import select_studies
 from pipeline.tracking.stored import StoredStudy, seeds_of_study
+
+NAMED = 20  # studies in the description of a comparison: MLflow cuts long ones
 
 
 @click.command()
@@ -36,20 +38,18 @@ def compare(studies: str) -> None:
                 write_comparison(compared, folder)
             with run.room_for(folder, "figures and tables"):
                 run.log_files(folder)
-        shown = {"the page": "compare.html", "figures": "figures", "tables": "tables"}
-        page = Page(run)
-        describe(
-            run,
-            [
-                f"**{len(compared)} studies compared**, with each other and with the paper: "
-                + ", ".join(
-                    f"[{study.label}](#/experiments/{page.experiment}/runs/{study.run_id})" for study in compared
-                ),
-                links({what: page.artifact(path) for what, path in shown.items()}),
-            ],
-        )
+        _describe(run, compared)
         click.echo(f"page:    {run.artifact_location('compare.html')}")
         click.echo(f"browse:  {run.how_to_browse()}")
+
+
+def _describe(run: Run, compared: Sequence[Compared]) -> None:
+    page = Page(run)
+    shown = {"the page": "compare.html", "figures": "figures", "tables": "tables"}
+    leads = links({what: page.artifact(path) for what, path in shown.items()})
+    studies = links({study.label: page.of(study.run_id) for study in compared[:NAMED]})
+    more = f" and {len(compared) - NAMED} more" if len(compared) > NAMED else ""
+    describe(run, [f"**{len(compared)} studies**, beside each other and the paper · {leads}", f"{studies}{more}"])
 
 
 def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:

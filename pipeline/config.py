@@ -15,6 +15,7 @@ from data import DATASETS, DataSet
 from data.npz import npz_dataset
 from data.registry import plain
 from models import ARCHITECTURES, PREFIX, ZOO, Architecture, ModelError, find
+from models.own import names_file
 from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each
 from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.values import (
@@ -40,24 +41,29 @@ _DATASET_NAMES = {plain(name): known.name for known in DATASETS.values() for nam
 
 
 _MODEL_NAMES = {plain(name): name for name in ARCHITECTURES}
-_ZOO_NAMES = {plain(name): name for name in ZOO}
 OWN_MODEL = "path/to/file.py:factory"
 
 
 def _model(value: Any) -> str:
     name = str(value).strip()
-    if ".py" in name:
+    if names_file(name):
         return str(expanded(name))
     if name.startswith(PREFIX):
-        known = _ZOO_NAMES.get(plain(name.removeprefix(PREFIX)))
-        if known is None:
-            hint = nearest(plain(name.removeprefix(PREFIX)), _ZOO_NAMES)
-            raise ConfigError(f"must name a classification model of torchvision, as {PREFIX}resnet50{hint}")
-        return PREFIX + known
+        return PREFIX + _zoo_name(name.removeprefix(PREFIX))
     try:
         return str(one_of(_MODEL_NAMES, plain)(name))
     except ConfigError as error:
         raise ConfigError(f"{error}, {PREFIX}<name>, or {OWN_MODEL}") from None
+
+
+def _zoo_name(name: str) -> str:
+    """Return torchvision's spelling; `_` counts where names differ by it alone, as regnet_x_16gf and _1_6gf do."""
+    spelled = name.casefold().replace("-", "_")
+    alike = [spelled] if spelled in ZOO else [known for known in ZOO if plain(known) == plain(name)]
+    if len(alike) != 1:
+        hint = f" (did you mean {alike[0]}?)" if alike else nearest(spelled, {known: known for known in ZOO})
+        raise ConfigError(f"must name a classification model of torchvision, as {PREFIX}resnet50{hint}")
+    return alike[0]
 
 
 def _dataset(value: Any) -> str:

@@ -1,15 +1,16 @@
 """What a study's page in MLflow opens with, and its best model in the registry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from pipeline.config import Config
-from pipeline.results.statistics import BestEpoch, Histories, best_epoch, final_values
+from pipeline.results.statistics import Histories, final_values
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import Page, describe, links
-from pipeline.tracking.models import BEST, register, safe
+from pipeline.tracking.models import ALIAS, Best, best_model, register, registered_as, safe
 from pipeline.tracking.runs import Run
+from pipeline.tracking.store import StoreError
 from pipeline.tracking.stored import StoredSeed, StoredStudy
 
 SETTINGS = ("lr", "momentum", "weight_decay", "batch_size", "precision", "device")
@@ -29,31 +30,39 @@ def announce(study: Run, config: Config) -> None:
 
 
 def publish(
-    study: Run, stored: StoredStudy, finished: Sequence[StoredSeed], histories: Histories, *, registered: bool
+    study: Run, stored: StoredStudy, finished: Sequence[StoredSeed], histories: Histories, *, registers: bool
 ) -> None:
     """Describe a study with results and, where asked for, register the model of its best seed."""
-    best = best_epoch(histories)
-    run_id = next(seed.id for seed in finished if seed.number == best.seed)
-    name = safe(stored.name)
-    tags = {"study": study.id, "seed": str(best.seed), best.metric: f"{best.accuracy:.2f}"}
-    version = register(run_id, name, tags) if registered else None
-    if registered:
-        click.echo(f"model:   models:/{name}@{BEST}, version {version}" if version else "model:   none to register")
+    seed_of = {seed.id: seed.number for seed in sorted(finished, key=lambda seed: seed.number)}
+    best, name = best_model(list(seed_of)), safe(stored.name)
+    version = registered_as(best, name) if best else None
+    describe(study, _paragraphs(study, stored, histories, _best(study, best, seed_of, name, version)))
+    if not registers:
+        return
+    if best is None:
+        click.echo("model:   none to register")
+        return
+    try:
+        version = register(best, name, study, seed_of[best.run_id])
+    except StoreError as error:  # all else is there
+        click.echo(str(error), err=True)
+        return
+    click.echo(f"model:   models:/{name}@{ALIAS}, version {version}")
+    describe(study, _paragraphs(study, stored, histories, _best(study, best, seed_of, name, version)))
+
+
+def _paragraphs(study: Run, stored: StoredStudy, histories: Histories, model: str) -> list[str]:
     page = Page(study)
     view = share_view(page.experiment, histories.group_of, dict.fromkeys(histories.group_of.values()))
     shown = {name: page.artifact(path) for name, path in (("report", "report.html"), ("figures", "figures"))}
     shown |= {"tables": page.artifact("tables"), "charts, groups first": view}
-    model = f"#/experiments/{page.experiment}/runs/{run_id}"
-    describe(
-        study,
-        [
-            f"**{stored.name}**: test accuracy **{_accuracy(histories)}** · {links(shown)}",
-            _seeds(stored, histories),
-            page.picture("figures/rwc_layers.svg", "relative weight change of each layer in each epoch"),
-            "Settings: " + ", ".join(f"{setting} {stored.settings[setting]}" for setting in SETTINGS) + ".",
-            _best(best, model, f"models:/{name}@{BEST}" if version else ""),
-        ],
-    )
+    return [
+        f"**{stored.name}**: test accuracy **{_accuracy(histories)}** · {links(shown)}",
+        _seeds(stored, histories),
+        page.picture("figures/rwc_layers.svg", "relative weight change of each layer in each epoch"),
+        "Settings: " + ", ".join(f"{setting} {stored.settings[setting]}" for setting in SETTINGS) + ".",
+        model,
+    ]
 
 
 def _accuracy(histories: Histories) -> str:
@@ -73,6 +82,9 @@ def _seeds(stored: StoredStudy, histories: Histories) -> str:
     )
 
 
-def _best(best: BestEpoch, run: str, uri: str) -> str:
-    where = f"; registered: `mlflow.pyfunc.load_model('{uri}')`" if uri else ""
-    return f"Best model: [seed {best.seed}]({run}), {best.metric} {best.accuracy:.2f} % at epoch {best.epoch}{where}."
+def _best(study: Run, best: Best | None, seed_of: Mapping[str, int], name: str, version: str | None) -> str:
+    if best is None:
+        return "No seed has a model: its checkpoints have the weights."
+    where = f"; registered: `mlflow.pyfunc.load_model('models:/{name}/{version}')`" if version else ""
+    seed = f"[seed {seed_of[best.run_id]}]({Page(study).of(best.run_id)})"
+    return f"Best model: {seed}, {best.metric} {best.accuracy:.2f} % at epoch {best.epoch}{where}."

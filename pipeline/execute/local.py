@@ -11,6 +11,8 @@ import click
 
 from data import DataError
 from data.prepared import Prepared
+from models import ModelError
+from models.own import remember
 from pipeline.config import Config
 from pipeline.disk import DiskFull
 from pipeline.execute.queue import Queue
@@ -25,7 +27,7 @@ from pipeline.tracking.starts import Start
 from pipeline.tracking.store import StoreError
 from pipeline.tracking.studies import close_seed
 
-ONE_LINE = (Diverged, DataError, DiskFull, RunTaken, ServerAway, StoreError)
+ONE_LINE = (Diverged, DataError, DiskFull, ModelError, RunTaken, ServerAway, StoreError)
 
 
 def train_seeds(config: Config, prepared: Prepared, queue: Queue) -> None:
@@ -39,9 +41,10 @@ def train_seeds(config: Config, prepared: Prepared, queue: Queue) -> None:
         queue.release(start.seed)
 
 
-def _train(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str) -> None:
+def _train(config: Config, start: Start, prepared: Prepared | None, progress: Progress, study: str) -> None:
+    """Train a seed on what is prepared, or is taken from the cache now."""
     try:
-        train_seed(config, start, prepared, progress, study=study)
+        train_seed(config, start, prepared or bring(config), progress, study=study)
     except ONE_LINE as error:
         click.echo(f"seed {start.seed} failed: {error}", err=True)
     except Exception:  # one seed's failure must not cost the others
@@ -61,9 +64,8 @@ def _side_by_side(config: Config, queue: Queue) -> None:
                 if start is None:
                     waiting = False
                     break
-                process = context.Process(
-                    target=_train_alone, args=(config, start, queue.study.id), name=f"seed-{start.seed}"
-                )
+                arguments = (config, config.architecture.source, start, queue.study.id)
+                process = context.Process(target=_train_alone, args=arguments, name=f"seed-{start.seed}")
                 process.start()
                 running[process.sentinel] = start.seed, process
             wait(running)
@@ -78,15 +80,16 @@ def _side_by_side(config: Config, queue: Queue) -> None:
             process.join()
 
 
-def _train_alone(config: Config, start: Start, study: str) -> None:
-    """Train a seed in a process of its own, which takes the data from the cache itself."""
+def _train_alone(config: Config, source: str, start: Start, study: str) -> None:
+    """Train a seed in a process of its own, which takes the data from the cache itself, and the study's own network."""
     raise_on_signals()
     end_with_parent()
     progress = Progress(
         seeds=len(config.seeds), epochs=config.epochs, jobs=config.jobs, announces=start.seed == config.seeds[0]
     )
     try:
-        _train(config, start, bring(config), progress, study)
+        remember(config.model_name, source)
+        _train(config, start, None, progress, study)
     except Interrupted as error:
         ignore_signals()
         sys.exit(128 + error.number)

@@ -4,6 +4,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from data.loader import Loader
 from data.prepared import Prepared
 from pipeline.config import Config
@@ -132,4 +134,5 @@ def _log_best(config: Config, prepared: Prepared, run: Run, best: Best) -> None:
     network = config.architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
     network.load_state_dict(best.weights)
     classifier = Classifier(network, mean=manifest.mean, std=manifest.std)
-    log_model(run, classifier, prepared.x_test[:EXAMPLES].numpy(), classes=manifest.classes, epoch=best.epoch)
+    images = prepared.x_test[torch.arange(EXAMPLES) % len(prepared.x_test)]  # there may be one alone
+    log_model(run, classifier, images.numpy(), classes=manifest.classes, epoch=best.epoch)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,15 +12,6 @@ from pipeline.results.inference import interquartile_mean, interval
 SCALARS = ["seed", "epoch", "metric", "value"]
 LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
 LEVELS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
-
-
-class BestEpoch(NamedTuple):
-    """An epoch of a seed, and its accuracy in percent."""
-
-    seed: int
-    epoch: int
-    metric: str
-    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -108,16 +98,6 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
             added[rows] = np.stack([np.median(chosen, axis=0), interquartile_mean(chosen), *interval(chosen)], axis=1)
     columns = pd.DataFrame(added, columns=["median", "iqm", "low", "high"], index=result.index)
     return pd.concat([result.drop(columns="n"), columns, result["n"]], axis=1)
-
-
-def best_epoch(histories: Histories) -> BestEpoch:
-    """Return where the accuracy that decides, val_acc or else test_acc, was highest; the earlier of equals."""
-    metrics = set(histories.scalars["metric"])
-    metric = "val_acc" if "val_acc" in metrics else "test_acc"
-    rows = histories.scalars[histories.scalars["metric"] == metric].sort_values(["seed", "epoch"])
-    first = rows["value"].to_numpy().argmax()
-    seed, epoch, accuracy = (rows[column].to_numpy()[first] for column in ("seed", "epoch", "value"))
-    return BestEpoch(int(seed), int(epoch), metric, float(accuracy))
 
 
 def final_values(histories: Histories, metric: str) -> pd.Series:

@@ -9,7 +9,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
 # seeds log processor, memory and GPU; who does not want that sets the variable to false
 os.environ.setdefault("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true")
-logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # the outbox says that a server is away
 # nor that a model's example is tried as it is logged
 logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
 # a server that is away is said once, not with every attempt

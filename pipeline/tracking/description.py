@@ -16,8 +16,11 @@ class Page:
         self.run_id = run.id
         self.experiment: str = run.client.get_run(run.id).info.experiment_id
 
+    def of(self, run_id: str) -> str:
+        return f"#/experiments/{self.experiment}/runs/{run_id}"
+
     def artifact(self, path: str) -> str:
-        return f"#/experiments/{self.experiment}/runs/{self.run_id}/artifacts/{path}"
+        return f"{self.of(self.run_id)}/artifacts/{path}"
 
     def picture(self, path: str, what: str) -> str:
         return f"![{what}](get-artifact?path={path}&run_uuid={self.run_id})"

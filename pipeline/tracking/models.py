@@ -7,22 +7,24 @@ from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
 import torch
-from mlflow.entities import LoggedModelStatus
+from mlflow.entities import LoggedModel, LoggedModelStatus
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 from torch import nn
 from torch.export import Dim
 
+from pipeline.tracking.outbox import REFUSED
 from pipeline.tracking.runs import Run
-from pipeline.tracking.store import first_line
+from pipeline.tracking.store import StoreError, first_line
 
-BEST = "best"
+MODEL = ALIAS = "best"
 SERVED = Path(__file__).with_name("served.py")
 EXAMPLES = 2  # images in a model's input example; with one, torch.export would make a network for one
 REQUIREMENTS = [f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.partition('+')[0]}"]
@@ -51,7 +53,7 @@ def log_model(
         Model.log(
             artifact_path=None,
             flavor=_BothWays,
-            name=BEST,
+            name=MODEL,
             python_model=SERVED,
             artifacts={"network": str(network)},
             model_config={"classes": list(classes)},
@@ -73,23 +75,54 @@ class _BothWays:
         mlflow_model.save(str(Path(path) / "MLmodel"))
 
 
-def register(run_id: str, name: str, tags: dict[str, str]) -> str | None:
-    """Register the model of a seed's run as the newest version of a name, with the alias `best`; return the version.
+class Best(NamedTuple):
+    """The best model of some runs: its epoch, and the accuracy (percent) by which it is the best."""
 
-    One that is registered already gets the alias alone. None where the run has no model.
+    run_id: str
+    model_id: str
+    epoch: int
+    metric: str
+    accuracy: float
+
+
+def best_model(run_ids: Sequence[str]) -> Best | None:
+    """Return the model of the highest val_acc or, where nothing was held out, test_acc; the earlier run's of equals."""
+    best = None
+    for run_id in run_ids:
+        model = _model_of(Run(run_id))
+        points = {point.key: point for point in model.metrics or []} if model else {}
+        point = points.get("val_acc") or points.get("test_acc")
+        if model and point and (best is None or point.value > best.accuracy):
+            best = Best(run_id, str(model.model_id), point.step, point.key, point.value)
+    return best
+
+
+def registered_as(best: Best, name: str) -> str | None:
+    """Return the version under which a model is registered by a name, or None."""
+    known = mlflow.MlflowClient().search_model_versions(f"run_id = '{best.run_id}'")
+    source = f"models:/{best.model_id}"
+    return next((str(found.version) for found in known if (found.name, found.source) == (name, source)), None)
+
+
+def register(best: Best, name: str, study: Run, seed: int) -> str:
+    """Register a model as the newest version of a name, unless it is one, give it the alias `best`, return the version.
+
+    Raise StoreError where the user may not.
     """
-    run = Run(run_id)
-    model_id = _model_of(run)
-    if model_id is None:
-        return None
-    source = f"models:/{model_id}"
-    known = run.client.search_model_versions(f"run_id = '{run_id}'")
-    version = next((found.version for found in known if (found.name, found.source) == (name, source)), None)
-    if version is None:
-        with redirect_stderr(StringIO()):  # it tells there that it worked
-            version = mlflow.register_model(source, name, tags=tags).version
-    run.client.set_registered_model_alias(name, BEST, version)
-    return str(version)
+    tags = {"study": study.id, "seed": str(seed), best.metric: f"{best.accuracy:.2f}"}
+    try:
+        version = registered_as(best, name)
+        if version is None:
+            with redirect_stderr(StringIO()):  # it tells there that it worked
+                version = str(mlflow.register_model(f"models:/{best.model_id}", name, tags=tags).version)
+        study.client.set_registered_model_alias(name, ALIAS, version)
+    except MlflowException as error:
+        if error.error_code not in REFUSED:
+            raise
+        raise StoreError(
+            f"the model {name} is not registered ({first_line(error)}): ask for the permission EDIT on it"
+        ) from error
+    return version
 
 
 def safe(name: str) -> str:
@@ -104,13 +137,13 @@ def _signature(shape: Sequence[int], classes: Sequence[str]) -> ModelSignature:
     )
 
 
-def _model_of(run: Run) -> str | None:
-    """Return the id of a run's model, if it has one that is whole; others are deleted."""
+def _model_of(run: Run) -> LoggedModel | None:
+    """Return the model `best` of a run, if it has one that is whole; those that were broken off are deleted."""
     experiment = run.client.get_run(run.id).info.experiment_id
-    ready = None
-    for model in run.client.search_logged_models([experiment], f"source_run_id = '{run.id}'"):
+    whole = None
+    for model in run.client.search_logged_models([experiment], f"source_run_id = '{run.id}' AND name = '{MODEL}'"):
         if model.status == LoggedModelStatus.READY:
-            ready = str(model.model_id)
+            whole = model
         else:
             run.client.delete_logged_model(model.model_id)
-    return ready
+    return whole

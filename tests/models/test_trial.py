@@ -35,13 +35,13 @@ def test_one_that_fits_leaves_the_random_generator_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("network", "remedy"),
     [
-        (architecture(lambda net, images: net.parts[0](images), LINEAR), "does not fit batches of 2 x 1 x 32 x 32"),
+        (architecture(lambda net, images: net.parts[0](images), LINEAR), "cannot take batches of 2 x 1 x 32 x 32"),
         (architecture(lambda net, images: net.parts[0](images.flatten(1)), nn.Linear(1024, 4)), "here (2, 5)"),
         (architecture(lambda net, images: (net.parts[0](images.flatten(1)),), LINEAR), "it returned tuple"),
         (architecture(lambda _net, images: images.flatten(1)[:, :5]), "no layer to follow"),
         (
             architecture(lambda net, images: net.parts[0](images.flatten(1)).detach(), LINEAR),
-            "cannot be trained: its gradient fails",
+            "cannot be trained",
         ),
     ],
 )
@@ -49,6 +49,51 @@ def test_one_that_does_not_fit_is_told_so(network: Architecture, remedy: str) ->
     with pytest.raises(ModelError) as error:
         try_out(network, channels=1, classes=5, images=2)
     assert remedy in str(error.value)
+
+
+class Two(nn.Module):
+    def __init__(self, layer: str = "fc") -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict({layer: nn.Linear(1024, 5)})
+        self.layer = layer
+
+    def forward(self, images: Tensor) -> object:
+        logits = self.parts[self.layer](images.flatten(1))
+        return logits if self.training or self.layer != "late" else (logits, None)
+
+
+class Lazy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.LazyLinear(5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.fc(images.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("network", "groups", "remedy"),
+    [
+        (lambda: Two("late"), {}, "in evaluation it returned tuple"),
+        (lambda: Two("a+b"), {}, "'parts.a+b' must be of letters"),
+        (Two, {"early+x": ("parts.fc",)}, "'early+x' must be of letters"),
+        (Two, {"early": ("part.fc",)}, "'part.fc' in the group 'early' is no layer (did you mean parts.fc?)"),
+        (Two, {"early": ("zzz",)}, "is no layer: they are parts.fc"),
+        (Lazy, {}, "fc.weight has no size before the first batch"),
+    ],
+)
+def test_what_would_fail_later_is_told_now(
+    network: Callable[[], nn.Module], groups: dict[str, tuple[str, ...]], remedy: str
+) -> None:
+    made = Architecture(name="Net", factory=lambda input_channels, num_classes: network(), groups=groups)  # noqa: ARG005
+    with pytest.raises(ModelError) as error:
+        try_out(made, channels=1, classes=5, images=2)
+    assert remedy in str(error.value)
+
+
+def test_groups_may_leave_layers_out_and_use_patterns() -> None:
+    made = Architecture(name="Net", factory=lambda input_channels, num_classes: Two(), groups={"all": ("parts.*",)})  # noqa: ARG005
+    try_out(made, channels=1, classes=5, images=2)
 
 
 def test_batchnorm_of_a_last_batch_of_one_image_names_the_batch_size() -> None:

@@ -1,13 +1,14 @@
 """The configuration: params.yaml, options over it, the paper's table, names, and a remedy for everything wrong."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from models import ARCHITECTURES
+from models import ARCHITECTURES, ZOO
 from pipeline.config import Config, load
 from pipeline.hardware import can_compile
 from pipeline.params import TABLE
@@ -237,3 +238,24 @@ def test_params_yaml_has_a_comment_a_line_and_every_setting() -> None:
     assert [line.partition(":")[0] for line in lines] == [field.name for field in dataclasses.fields(Config)]
     assert all("  # " in line for line in lines)
     assert all(name in lines[0] for name in ARCHITECTURES)
+
+
+@pytest.mark.parametrize(
+    "spell", [str, str.upper, lambda name: name.replace("_", "-")], ids=["as it is", "upper", "dashes"]
+)
+def test_every_name_of_torchvision_is_its_own(spell: Callable[[str], str]) -> None:
+    given = {"dataset": "Digits"}
+    names = [load(given | {"model_name": f"torchvision:{spell(name)}"}).model_name for name in ZOO]
+    assert names == [f"torchvision:{name}" for name in ZOO]
+
+
+def test_a_name_of_torchvision_without_underscores_will_do_where_it_is_clear() -> None:
+    assert load({"model_name": "torchvision:VitB16"}).model_name == "torchvision:vit_b_16"
+    with pytest.raises(ConfigError, match="did you mean regnet_x_16gf"):
+        load({"model_name": "torchvision:regnetx16gf"})
+
+
+@pytest.mark.parametrize("name", ["net.pyx", "x.pytorch", "foo.py.bak", "net.py:a:b", "net.py:a b"])
+def test_what_is_no_name_of_a_file_is_one_line(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"or path/to/file\.py:factory"):
+        load({"model_name": name})

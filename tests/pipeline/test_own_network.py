@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from mlflow.entities import Run
 
+import pipeline.study as study_module
+
 Call = Callable[..., tuple[int, str, str]]
 NETWORK = """
 from torch import nn
@@ -96,7 +98,7 @@ def test_a_model_of_torchvision_in_thirds(call: Call, small: list[str]) -> None:
     ("model", "remedy"),
     [
         ("torchvision:resnet1", "must name a classification model of torchvision, as torchvision:resnet50 (did you"),
-        ("torchvision:alexnet", "torchvision:alexnet does not fit batches of 2 x 1 x 32 x 32"),
+        ("torchvision:alexnet", "torchvision:alexnet cannot take batches of 2 x 1 x 32 x 32"),
         ("missing.py:Net", "cannot be read"),
         ("net.py", "name one of Net"),
         ("net.py:Net2", "did you mean Net?"),
@@ -111,6 +113,22 @@ def test_what_cannot_be_used_ends_with_2_one_line_and_no_run(
     assert (code, err.count("\n")) == (2, 1)
     assert remedy in err
     assert runs("study") == runs("seed") == []
+
+
+def test_seeds_side_by_side_are_of_the_code_that_the_study_began_with(
+    call: Call, network: Path, small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is broken as soon as the study has read it: its processes begin later."""
+    train_seeds = study_module.train_seeds
+
+    def break_the_file_and_train(*arguments: object) -> None:
+        network.write_text("broken (")
+        train_seeds(*arguments)
+
+    monkeypatch.setattr(study_module, "train_seeds", break_the_file_and_train)
+    code, _out, err = call("study", *small, "--seeds=0,1", "--jobs=2", f"--model_name={network}:Net")
+    assert (code, err) == (0, "")
+    assert len({run.data.tags["layerwise.study"] for run in (*runs("study"), *runs("seed"))}) == 1
 
 
 def test_a_last_batch_of_one_image_is_told_before_training(call: Call, network: Path, small: list[str]) -> None:

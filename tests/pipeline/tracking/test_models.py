@@ -11,6 +11,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from benchmarks.server import free_port, wait_until_it_answers
 from pipeline.tracking.models import safe
@@ -52,6 +54,36 @@ def test_the_best_seed_is_registered_once_with_the_alias(call: Call, options: di
     study(call, options, fresh="true")
     newest = client.get_model_version_by_alias("AlexNet-tiny", "best")
     assert (int(newest.version), len(client.search_model_versions("name = 'AlexNet-tiny'"))) == (2, 2)
+
+
+def test_a_seed_that_ran_longer_is_described_by_the_model_that_it_has(call: Call, options: dict[str, str]) -> None:
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    assert call("train", *arguments, "--seed=0", "--epochs=3", "--target_val_acc=none")[0] == 0
+    study(call, options, seeds="0", epochs="1", target_val_acc="none")
+    client = mlflow.MlflowClient()
+    (version,) = client.search_model_versions("name = 'AlexNet-tiny'")
+    history = client.get_metric_history(version.run_id, "test_acc")
+    best = max(history, key=lambda point: point.value)
+    assert version.tags["test_acc"] == f"{best.value:.2f}"
+    (run,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
+    assert f"test_acc {best.value:.2f} % at epoch {best.step}" in run.data.tags["mlflow.note.content"]
+
+
+def test_who_may_not_register_is_told_and_the_study_stands(
+    call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_more: object) -> None:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    monkeypatch.setattr(mlflow, "register_model", refuse)
+    given = options | {"seeds": "0", "epochs": "1", "register": "true"}
+    code, out, err = call("study", *[f"--{name}={value}" for name, value in given.items()])
+    assert (code, err.count("\n")) == (0, 1)
+    assert "AlexNet-tiny is not registered (Permission denied): ask for the permission EDIT on it" in err
+    assert "test accuracy" in out
+    (run,) = mlflow.MlflowClient().search_runs(["0"], "tags.`layerwise.kind` = 'study'")
+    assert run.info.status == "FINISHED"
+    assert "Best model: [seed 0]" in run.data.tags["mlflow.note.content"]
 
 
 def test_nothing_is_registered_unasked(call: Call, options: dict[str, str]) -> None:
