@@ -18,7 +18,7 @@ demo: setup  ## two real studies on Digits, through mlflow run
 
 # a process a core, each with one thread: most tests wait for processes to start
 test test-all: export OMP_NUM_THREADS = 1
-PYTEST = pytest --numprocesses auto --dist loadfile
+PYTEST = pytest -rs --numprocesses auto --dist loadfile
 
 test: setup  ## what runs anywhere, within minutes
 	$(PYTEST) -m "not slow"

@@ -125,7 +125,9 @@ def by_mlflow(place: Place, command: str) -> None:
 
 
 def fewer(entry: str, values: dict[str, str]) -> dict[str, str]:
-    few = {"main": {"epochs": "1", "seeds": "0"}, "train": {"epochs": "1"}}.get(entry, {})
+    few = {"main": {"epochs": "1", "seeds": "0", "threads": "1"}, "train": {"epochs": "1", "threads": "1"}}.get(
+        entry, {}
+    )
     return values | few | ({"model_name": SMALL} if values.get("model_name") in ARCHITECTURES else {})
 
 
