@@ -1,5 +1,6 @@
 """Models in MLflow: the best network of each seed as a LoggedModel, and that of a study in the registry."""
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -50,13 +51,14 @@ def log_model(
             print(f"no model is logged: torch.export cannot take it ({first_line(error)})", file=sys.stderr)
             return
         torch.export.save(exported, network)
+        names = Path(folder) / "classes.json"
+        names.write_text(json.dumps(list(classes)))
         Model.log(
             artifact_path=None,
             flavor=_BothWays,
             name=MODEL,
             python_model=SERVED,
-            artifacts={"network": str(network)},
-            model_config={"classes": list(classes)},
+            artifacts={"network": str(network), "classes": str(names)},  # a model_config would become params of the run
             signature=_signature(images.shape[1:], classes),
             input_example=images,
             pip_requirements=REQUIREMENTS,

@@ -3,6 +3,8 @@
 MLflow keeps a copy of this file in every model: it may import nothing of the project.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -16,7 +18,7 @@ class ImageClassifier(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Read the exported network, which has the preprocessing inside."""
         self.network = torch.export.load(context.artifacts["network"]).module()
-        self.classes: list[str] = context.model_config["classes"]
+        self.classes: list[str] = json.loads(Path(context.artifacts["classes"]).read_text())
 
     # MLflow refuses other names of parameters, and warns of other types
     def predict(self, context: PythonModelContext, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:  # noqa: ARG002

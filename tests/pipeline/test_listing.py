@@ -19,6 +19,11 @@ from pipeline.measure import MEASUREMENTS, StepSampler, layer_weights
 Call = Callable[..., tuple[int, str, str]]
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")  # where there is no terminal, pytest's processes have 80
+
+
 def cells(out: str) -> dict[str, list[str]]:
     """Return {first cell: the others} of the rows of a table, without what is wrapped."""
     rows = [re.split(r"  +", line) for line in out.split("\n\n")[0].splitlines() if line[0] != " "]
@@ -81,7 +86,7 @@ def test_every_data_set_and_where_it_is(call: Call, tmp_path: Path, monkeypatch:
     assert table["Digits"][:2] == ["as they are", "yes"]
     assert table["MNIST"] == ["as they are", "no", "mnist.npz"]
     assert table["CIFAR-10"] == ["crop, padding 4, flip", "no", "torchvision's download"]
-    assert f"Data folder: {folder}." in out.replace("\n", " ")
+    assert f"Datafolder:{folder}." in "".join(out.split())  # however it is wrapped
 
 
 def test_every_measurement_has_a_meaning(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

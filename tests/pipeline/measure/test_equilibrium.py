@@ -118,7 +118,7 @@ def test_a_network_with_batchnorm_settles_at_the_level() -> None:
     steps = len(images) // batch
     tracker, sampler = LayerTracker(model, ["displacement"]), StepSampler(model, optimizer, every=4, steps=steps)
     settled, epochs = math.ceil(2 * steps_to_equilibrium(**sgd) / steps), []
-    for epoch in range(settled + 20):
+    for epoch in range(settled + 60):  # over 20, machines that round differently are up to 6 % apart
         for chosen in torch.randperm(len(images), generator=draws)[: steps * batch].split(batch):
             optimizer.zero_grad()
             cross_entropy(model(images[chosen]), labels[chosen]).backward()
