@@ -52,7 +52,9 @@ def output_and_site(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path
     left_out = shutil.ignore_patterns(".venv*", ".git", ".*_cache", "__pycache__", "site", "mlruns", "mlflow.db")
     shutil.copytree(ROOT, copy, ignore=left_out)
     (copy / ".venv-docs").symlink_to(DOCS_VENV)
-    done = subprocess.run(["make", "docs"], cwd=copy, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "docs"], cwd=copy, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr, copy / "site"
 
