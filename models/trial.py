@@ -23,7 +23,7 @@ def try_out(architecture: Architecture, *, channels: int, classes: int, images: 
 
     `images` is the size of the smallest batch it will meet. The random generators are left as they were.
     """
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # all of it is on the CPU
         network = _attempt(
             architecture, "be built", lambda: architecture.build(input_channels=channels, num_classes=classes)
         )

@@ -8,7 +8,7 @@ from pipeline.config import Config
 from pipeline.results.statistics import Histories, final_values
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import Page, describe, links
-from pipeline.tracking.models import ALIAS, Best, best_model, register, registered_as, safe
+from pipeline.tracking.models import ALIAS, BestModel, best_model, register, registered_as, safe
 from pipeline.tracking.runs import Run
 from pipeline.tracking.store import StoreError
 from pipeline.tracking.stored import StoredSeed, StoredStudy
@@ -36,7 +36,8 @@ def publish(
     seed_of = {seed.id: seed.number for seed in sorted(finished, key=lambda seed: seed.number)}
     best, name = best_model(list(seed_of)), safe(stored.name)
     version = registered_as(best, name) if best else None
-    describe(study, _paragraphs(study, stored, histories, _best(study, best, seed_of, name, version)))
+    paragraphs = _paragraphs(study, stored, histories)
+    describe(study, [*paragraphs, _best(study, best, seed_of, name, version)])
     if not registers:
         return
     if best is None:
@@ -48,10 +49,10 @@ def publish(
         click.echo(str(error), err=True)
         return
     click.echo(f"model:   models:/{name}@{ALIAS}, version {version}")
-    describe(study, _paragraphs(study, stored, histories, _best(study, best, seed_of, name, version)))
+    describe(study, [*paragraphs, _best(study, best, seed_of, name, version)])
 
 
-def _paragraphs(study: Run, stored: StoredStudy, histories: Histories, model: str) -> list[str]:
+def _paragraphs(study: Run, stored: StoredStudy, histories: Histories) -> list[str]:
     page = Page(study)
     view = share_view(page.experiment, histories.group_of, dict.fromkeys(histories.group_of.values()))
     shown = {name: page.artifact(path) for name, path in (("report", "report.html"), ("figures", "figures"))}
@@ -61,7 +62,6 @@ def _paragraphs(study: Run, stored: StoredStudy, histories: Histories, model: st
         _seeds(stored, histories),
         page.picture("figures/rwc_layers.svg", "relative weight change of each layer in each epoch"),
         "Settings: " + ", ".join(f"{setting} {stored.settings[setting]}" for setting in SETTINGS) + ".",
-        model,
     ]
 
 
@@ -82,7 +82,7 @@ def _seeds(stored: StoredStudy, histories: Histories) -> str:
     )
 
 
-def _best(study: Run, best: Best | None, seed_of: Mapping[str, int], name: str, version: str | None) -> str:
+def _best(study: Run, best: BestModel | None, seed_of: Mapping[str, int], name: str, version: str | None) -> str:
     if best is None:
         return "No seed has a model: its checkpoints have the weights."
     where = f"; registered: `mlflow.pyfunc.load_model('models:/{name}/{version}')`" if version else ""

@@ -7,12 +7,12 @@ import os
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # nor does a person who mistyped a name need to read that a database was set up
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-# seeds log processor, memory and GPU; who does not want that sets the variable to false
-os.environ.setdefault("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true")
-logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # the outbox says that a server is away
 # nor that a model's example is tried as it is logged
 logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
-# a server that is away is said once, not with every attempt
-logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+# a server that is away is said once, by the outbox, and not with every attempt
+for _logger in ("urllib3.connectionpool", "mlflow.system_metrics"):
+    logging.getLogger(_logger).setLevel(logging.ERROR)
+# seeds log processor, memory and GPU; who does not want that sets the variable to false
+os.environ.setdefault("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true")
 # what cannot be sent waits on disk: no need to block for minutes in mlflow's own retries
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -77,7 +77,7 @@ class _BothWays:
         mlflow_model.save(str(Path(path) / "MLmodel"))
 
 
-class Best(NamedTuple):
+class BestModel(NamedTuple):
     """The best model of some runs: its epoch, and the accuracy (percent) by which it is the best."""
 
     run_id: str
@@ -87,7 +87,7 @@ class Best(NamedTuple):
     accuracy: float
 
 
-def best_model(run_ids: Sequence[str]) -> Best | None:
+def best_model(run_ids: Sequence[str]) -> BestModel | None:
     """Return the model of the highest val_acc or, where nothing was held out, test_acc; the earlier run's of equals."""
     best = None
     for run_id in run_ids:
@@ -95,18 +95,18 @@ def best_model(run_ids: Sequence[str]) -> Best | None:
         points = {point.key: point for point in model.metrics or []} if model else {}
         point = points.get("val_acc") or points.get("test_acc")
         if model and point and (best is None or point.value > best.accuracy):
-            best = Best(run_id, str(model.model_id), point.step, point.key, point.value)
+            best = BestModel(run_id, str(model.model_id), point.step, point.key, point.value)
     return best
 
 
-def registered_as(best: Best, name: str) -> str | None:
+def registered_as(best: BestModel, name: str) -> str | None:
     """Return the version under which a model is registered by a name, or None."""
     known = mlflow.MlflowClient().search_model_versions(f"run_id = '{best.run_id}'")
     source = f"models:/{best.model_id}"
     return next((str(found.version) for found in known if (found.name, found.source) == (name, source)), None)
 
 
-def register(best: Best, name: str, study: Run, seed: int) -> str:
+def register(best: BestModel, name: str, study: Run, seed: int) -> str:
     """Register a model as the newest version of a name, unless it is one, give it the alias `best`, return the version.
 
     Raise StoreError where the user may not.
