@@ -20,6 +20,7 @@ try:
     from pipeline.prepare import prepare
     from pipeline.provenance import commit, versions
     from pipeline.study import study
+    from pipeline.sweep import sweep
     from pipeline.terminal import coloured, hushable
     from pipeline.tracking.outbox import ServerAway
     from pipeline.tracking.runs import RunTaken
@@ -68,7 +69,7 @@ def commands() -> None:
     """How each layer of a network learns: studies of layer-wise weight change, in MLflow."""
 
 
-for _command in (study, prepare, train, aggregate, compare):
+for _command in (study, sweep, prepare, train, aggregate, compare):
     commands.add_command(hushable(_command))
 for _command in (listing, doctor):
     commands.add_command(_command)

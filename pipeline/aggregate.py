@@ -30,10 +30,10 @@ class SeedsFailed(Exception):
 
 
 @contextmanager
-def open_study(config: Config, prepared: Prepared) -> Iterator[Run]:
-    """Open a study's run and log its settings and its data."""
+def open_study(config: Config, prepared: Prepared, sweep: str | None = None) -> Iterator[Run]:
+    """Open a study's run, below that of a sweep if any, and log its settings and its data."""
     tags = {STUDY: config.study_hash(prepared.manifest.digest)}
-    with open_run("study", config.study_name, tags=tags) as run:
+    with open_run("study", config.study_name, tags=tags, parent=sweep) as run:
         run.log_params(config.as_text())
         run.log_texts(config.files())
         log_prepared(run, prepared)

@@ -27,20 +27,25 @@ NAMED = 20  # studies in the description of a comparison: MLflow cuts long ones
 def compare(studies: str) -> None:
     """Compare finished studies with each other and with the paper."""
     stored = select_studies(studies)
+    with open_run("compare", f"compare-{len(stored)}-studies", tags={COMPARED: ",".join(s.id for s in stored)}) as run:
+        run.log_params({"studies": studies})
+        compare_studies(run, stored)
+
+
+def compare_studies(run: Run, stored: Sequence[StoredStudy]) -> None:
+    """Log figures, tables and a page of finished studies beside each other to a run, and describe it."""
     compared = _compared(stored)
     for study in compared:
         click.echo(f"{study.label}: run {study.run_id}, {study.accuracy.n} seeds")
-    with open_run("compare", f"compare-{len(stored)}-studies", tags={COMPARED: ",".join(s.id for s in stored)}) as run:
-        run.log_params({"studies": studies})
-        with TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            with room(folder, "figures and tables"):
-                write_comparison(compared, folder)
-            with run.room_for(folder, "figures and tables"):
-                run.log_files(folder)
-        _describe(run, compared)
-        click.echo(f"page:    {run.artifact_location('compare.html')}")
-        click.echo(f"browse:  {run.how_to_browse()}")
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        with room(folder, "figures and tables"):
+            write_comparison(compared, folder)
+        with run.room_for(folder, "figures and tables"):
+            run.log_files(folder)
+    _describe(run, compared)
+    click.echo(f"page:    {run.artifact_location('compare.html')}")
+    click.echo(f"browse:  {run.how_to_browse()}")
 
 
 def _describe(run: Run, compared: Sequence[Compared]) -> None:

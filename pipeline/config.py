@@ -32,7 +32,8 @@ from pipeline.values import (
     word_or,
 )
 
-PAPER = "paper"
+AUTO, PAPER = "auto", "paper"
+LOCAL, RAY = "local", "ray"
 CONFIG, NETWORK = "config.yaml", "network.py"
 _RATE = real("a number greater than 0", lambda rate: rate > 0)
 _DECAY = real("a number of 0 or more", lambda decay: decay >= 0)
@@ -102,7 +103,21 @@ class Config:
     compile: bool = _setting(
         word_or("auto", None, switch), "auto, true or false: whether torch.compile builds kernels for the model"
     )
+    executor: str = _setting(
+        one_of({name: name for name in (LOCAL, RAY)}),
+        "local or ray: where the seeds are trained",
+        changes_numbers=False,
+    )
     jobs: int = _setting(whole(1), "seeds trained side by side, each in a process of its own", changes_numbers=False)
+    ray_address: str | None = _setting(
+        word_or("none", None, text), "of a Ray cluster, or none: one is started here", changes_numbers=False
+    )
+    ray_cpus: int = _setting(whole(1), "CPUs that each seed takes on Ray", changes_numbers=False)
+    ray_gpus: float | str = _setting(
+        word_or(AUTO, AUTO, real("a number of 0 or more", lambda gpus: gpus >= 0)),
+        "GPUs, or the share of one, that each seed takes on Ray, or auto",
+        changes_numbers=False,
+    )
     threads: int = _setting(word_or("auto", None, whole(1)), "CPU threads a seed, or auto", changes_numbers=False)
     rwc_every: int | None = _setting(
         word_or("none", None, whole(1)), "steps between measurements within epochs, or none", changes_numbers=False
@@ -171,6 +186,11 @@ class Config:
 
 def load(given: Mapping[str, Any]) -> Config:
     """Return params.yaml of the folder the project runs in, overridden by what was given; raise ConfigError."""
+    return on_this_machine(checked(given))
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the value of every setting, but for what depends on the machine that trains; raise ConfigError."""
     defaults = read_params()
     table = defaults.pop(TABLE, None)
     names = {f.name: f.metadata["parser"] for f in fields(Config)}
@@ -183,7 +203,12 @@ def load(given: Mapping[str, Any]) -> Config:
     if missing:
         raise ConfigError(f"{PARAMS}: {', '.join(missing)} is missing: every setting has its default there")
     values = {name: _parse(name, parser, {**defaults, **given}[name]) for name, parser in names.items()}
-    return Config(**_resolve(values, read_table(table, ARCHITECTURES, DATASETS)))
+    table = read_table(table, ARCHITECTURES, DATASETS)
+    for column, (name, parser) in enumerate((("lr", _RATE), ("weight_decay", _DECAY))):
+        if values[name] == PAPER:
+            values[name] = _parse(name, parser, paper_value(table, values["model_name"], values["dataset"], column))
+    _check_network(values["model_name"], pretrained=values["pretrained"])
+    return values
 
 
 def _parse(name: str, parser: Parser, value: Any) -> Any:
@@ -193,27 +218,31 @@ def _parse(name: str, parser: Parser, value: Any) -> Any:
         raise ConfigError(f"{name} {error}; got {value!r}") from None
 
 
-def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    for column, (name, parser) in enumerate((("lr", _RATE), ("weight_decay", _DECAY))):
-        if values[name] == PAPER:
-            values[name] = _parse(name, parser, paper_value(table, values["model_name"], values["dataset"], column))
-    if values["device"] == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
-    values["device"] = device_kind(values["device"])
-    values["precision"] = precision_on(values["device"], values["precision"])
-    if values["compile"] and not can_compile():
-        raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
-    values["compile"] = compile_on(values["device"], values["compile"])
+def _check_network(name: str, *, pretrained: bool) -> None:
     try:
-        architecture = find(values["model_name"])
+        architecture = find(name)
     except ModelError as error:
         raise ConfigError(f"model_name cannot be used: {error}") from None
-    if values["pretrained"] and not architecture.imagenet:
+    if pretrained and not architecture.imagenet:
         able = ", ".join(name for name, known in ARCHITECTURES.items() if known.imagenet)
         raise ConfigError(
             f"pretrained must be false for {architecture.name}: only {able} and {PREFIX}<name> have ImageNet weights"
         )
-    values["threads"] = values["threads"] or threads_each(min(values["jobs"], len(values["seeds"])))
+
+
+def on_this_machine(values: Mapping[str, Any]) -> Config:
+    """Return checked values as a configuration, with what `auto` means here; raise ConfigError."""
+    if values["device"] == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
+    device = device_kind(values["device"])
+    if values["compile"] and not can_compile():
+        raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
-    values["data_dir"] = _parse("data_dir", expanded, values["data_dir"] or str(cache))
-    return values
+    found = {
+        "device": device,
+        "precision": precision_on(device, values["precision"]),
+        "compile": compile_on(device, values["compile"]),
+        "threads": values["threads"] or threads_each(min(values["jobs"], len(values["seeds"]))),
+        "data_dir": _parse("data_dir", expanded, values["data_dir"] or str(cache)),
+    }
+    return Config(**{**values, **found})

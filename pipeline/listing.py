@@ -2,9 +2,8 @@
 
 import inspect
 import re
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from textwrap import wrap
@@ -19,9 +18,9 @@ from data.npz import SHAPE, find_npz
 from models import ARCHITECTURES, PREFIX, ZOO, Architecture
 from pipeline.config import OWN_MODEL, load
 from pipeline.measure import MEASUREMENTS, StepSampler, layer_weights, remaining_distance, straightness
+from pipeline.terminal import table, width
 from pipeline.values import ConfigError, one_of
 
-WIDTH = 100
 SAMPLED = ("step_angle", "step_ratio")  # what StepSampler.epoch_end says of itself
 
 
@@ -34,12 +33,12 @@ def models() -> Iterator[str]:
         parameters = sum(parameter.numel() for parameter in network.parameters())
         imagenet = "yes" if architecture.imagenet else "no"
         rows.append((name, f"{parameters:,}", str(len(layers)), imagenet, _groups(architecture, layers)))
-    yield from _table(rows)
+    yield from table(rows)
     yield ""
     yield from wrap(
         f"Parameters are those for 3 channels and 10 classes. {OWN_MODEL} serves as well, and so does "
         f"{PREFIX}<name>, like {PREFIX}resnet50, for each of torchvision's {len(ZOO)} networks.",
-        _width(),
+        width(),
     )
 
 
@@ -65,11 +64,11 @@ def datasets() -> Iterator[str]:
     for name, dataset in DATASETS.items():
         is_prepared = "yes" if name in prepared else "no"
         rows.append((name, ", ".join(dataset.aliases), _augmentation(dataset), is_prepared, _origin(dataset, folder)))
-    yield from _table(rows)
+    yield from table(rows)
     yield ""
     yield from wrap(
         f"Data folder: {folder}. <name>.npz there comes first, and the path of any .npz file serves as well: {SHAPE}.",
-        _width(),
+        width(),
     )
 
 
@@ -108,12 +107,12 @@ def metrics() -> Iterator[str]:
     rows += [(name, _meaning(function)) for name, function in MEASUREMENTS.items()]
     rows += [(name, match[1]) for name in SAMPLED for match in re.finditer(rf"`{name}` is ([^;.]+)", sampled)]
     rows += [(function.__name__, _meaning(function)) for function in (straightness, remaining_distance)]
-    yield from _table(rows)
+    yield from table(rows)
     yield ""
     yield from wrap(
         "All of them are in layer_metrics.csv of each seed's run: step_angle, step_ratio and straightness "
         "unless step_angle_every is none, remaining_distance with snapshots; rwc is a metric as well.",
-        _width(),
+        width(),
     )
 
 
@@ -124,22 +123,6 @@ def _meaning(function: Callable[..., object]) -> str:
 
 def _doc(function: Callable[..., object]) -> str:
     return " ".join((inspect.getdoc(function) or "").split())
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield aligned lines; numbers stand to the right, and the last column is wrapped."""
-    *columns, _last = zip(*rows, strict=True)
-    for row in rows:
-        start = ""
-        for cell, column in zip(row, columns, strict=False):
-            numbers = all(below.replace(",", "").isdigit() for below in column[1:])
-            size = max(map(len, column))
-            start += f"{cell:>{size}}  " if numbers else f"{cell:<{size}}  "
-        yield from wrap(row[-1], _width(), initial_indent=start, subsequent_indent=" " * len(start)) or [start.rstrip()]
-
-
-def _width() -> int:
-    return min(WIDTH, shutil.get_terminal_size((WIDTH, 1)).columns)
 
 
 KINDS = {"models": models, "datasets": datasets, "metrics": metrics}

@@ -10,17 +10,27 @@ import click
 from pipeline.config import Config, load
 
 
-def takes_config(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all settings as options, and a `config` in their place."""
+def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all settings as options, and in their place `given`: {name: what a person wrote}."""
     names = [setting.name for setting in fields(Config)]
 
     @wraps(command)
-    def with_config(**options: Any) -> None:
+    def with_settings(**options: Any) -> None:
         given = {name: options.pop(name) for name in names}
-        command(config=load({name: value for name, value in given.items() if value is not None}), **options)
+        command(given={name: value for name, value in given.items() if value is not None}, **options)
 
-    decorated: Callable[..., None] = with_config
+    decorated: Callable[..., None] = with_settings
     for setting in reversed(fields(Config)):
         spellings = dict.fromkeys((f"--{setting.name}", f"--{setting.name.replace('_', '-')}"))
         decorated = click.option(*spellings, setting.name, metavar="VALUE", help=setting.metadata["help"])(decorated)
     return decorated
+
+
+def takes_config(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all settings as options, and in their place `config`, resolved for this machine."""
+
+    @wraps(command)
+    def with_config(given: dict[str, str], **options: Any) -> None:
+        command(config=load(given), **options)
+
+    return takes_settings(with_config)

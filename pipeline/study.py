@@ -1,28 +1,67 @@
 """Entry point `study`, the project's main: prepare the data, train every seed, aggregate."""
 
+import threading
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from typing import Self
 
 import click
 
+from data.prepared import Prepared
 from pipeline.aggregate import aggregate_seeds, open_study
-from pipeline.config import Config
-from pipeline.execute.local import train_seeds
+from pipeline.board import Board
+from pipeline.config import Config, checked
+from pipeline.execute.executor import Executor, executor_of
 from pipeline.execute.queue import Queue
-from pipeline.options import takes_config
+from pipeline.options import takes_settings
 from pipeline.prepare import bring
+from pipeline.standing import Standing, standing
 from pipeline.tracking.outbox import patiently
+
+DRAWING = threading.Lock()  # on Ray studies end side by side, and matplotlib draws for one at a time
 
 
 @click.command()
-@takes_config
-def study(config: Config) -> None:
+@takes_settings
+def study(given: dict[str, str]) -> None:
     """Train all seeds and average them: one study."""
-    prepared = bring(config)
-    with open_study(config, prepared) as run:
-        queue = Queue(config, config.study_hash(prepared.manifest.digest), run)
-        train_seeds(config, prepared, queue)
-        patiently(partial(_aggregate, queue), config.server_wait)
+    values = checked(given)
+    with executor_of(values) as executor:
+        one = Study.of(executor.resolve(values))
+        with Board([one.standing], executor.places) as board:
+            (failure,) = executor.run([partial(one.run, executor)], board.refresh)
+    if failure:
+        raise failure
 
 
-def _aggregate(queue: Queue) -> None:
-    aggregate_seeds(queue.study, queue.finished(), register=queue.config.register)
+@dataclass(frozen=True)
+class Study:
+    """A configuration and the data it names, ready to be run."""
+
+    config: Config
+    prepared: Prepared
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Bring what the study needs; raise DataError, WeightsError or ModelError."""
+        return cls(config, bring(config))
+
+    @property
+    def hash(self) -> str:
+        return self.config.study_hash(self.prepared.manifest.digest)
+
+    def standing(self, since: datetime | None = None) -> Standing:
+        """Return how far its seeds are, by what the store holds."""
+        return standing(self.config, self.hash, since)
+
+    def run(self, executor: Executor, sweep: str | None = None) -> None:
+        """Train every seed and aggregate, in a run of its own, below that of a sweep if any."""
+        with open_study(self.config, self.prepared, sweep) as run:
+            queue = Queue(self.config, self.hash, run, executor.pause)
+            executor.train(self.config, self.prepared, queue)
+            with DRAWING:
+                patiently(partial(self._aggregate, queue), self.config.server_wait)
+
+    def _aggregate(self, queue: Queue) -> None:
+        aggregate_seeds(queue.study, queue.finished(), register=self.config.register)

@@ -1,10 +1,12 @@
-"""What a terminal shows: colours where it takes them, and nothing where silence was asked for."""
+"""What a terminal shows: colours where it takes them, aligned tables, nothing where silence was asked for."""
 
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partialmethod
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, TextIO
 
 import click
@@ -13,6 +15,7 @@ from tqdm import tqdm
 from pipeline.values import ConfigError, switch
 
 STDOUT = 1
+WIDTH = 100
 NO_BARS = "TQDM_DISABLE"  # tqdm's own variable
 
 
@@ -25,6 +28,23 @@ def coloured(text: str, colour: str, stream: TextIO) -> str:
 def shows_bars() -> bool:
     """Say whether bars are seen: on a terminal, unless they are switched off."""
     return sys.stderr.isatty() and not os.environ.get(NO_BARS)
+
+
+def width() -> int:
+    """Return how many characters a line may have."""
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 1)).columns)
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield aligned lines; numbers stand to the right, and the last column is wrapped."""
+    *columns, _last = zip(*rows, strict=True)
+    for row in rows:
+        start = ""
+        for cell, column in zip(row, columns, strict=False):
+            numbers = all(below.replace(",", "").isdigit() for below in column[1:])
+            size = max(map(len, column))
+            start += f"{cell:>{size}}  " if numbers else f"{cell:<{size}}  "
+        yield from wrap(row[-1], width(), initial_indent=start, subsequent_indent=" " * len(start)) or [start.rstrip()]
 
 
 def hush() -> None:

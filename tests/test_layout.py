@@ -23,9 +23,10 @@ FLOORS = (
     "pipeline.hardware pipeline.provenance pipeline.params pipeline.config pipeline.progress pipeline.options "
     "pipeline.checks pipeline.terminal",
     "pipeline.tracking",
-    "pipeline.learn pipeline.prepare pipeline.publish",
+    "pipeline.standing pipeline.board pipeline.learn pipeline.prepare pipeline.publish",
     "pipeline.train pipeline.aggregate pipeline.compare pipeline.execute pipeline.listing pipeline.doctor",
     "pipeline.study",
+    "pipeline.combinations pipeline.plan pipeline.sweep",
     "pipeline.__main__",
 )
 ALONE = ("models", "data", "pipeline.measure", "pipeline.results")
@@ -128,6 +129,8 @@ def test_every_package_that_is_imported_is_pinned() -> None:
     pinned = {pin.partition("==")[0] for pin in conda_pins()}
     used = {name.partition(".")[0] for _module, path in modules() for name in imports(path)}
     used.add("nvidia-ml-py")  # mlflow imports it
+    assert "ray" in {line.partition("[")[0] for line in (ROOT / "requirements-ray.txt").read_text().splitlines()}
+    used.remove("ray")
     standard = {"models", "data", "pipeline"} | set(sys.stdlib_module_names)
     assert {distributions.get(name, name) for name in used - standard} == pinned
 
@@ -171,5 +174,5 @@ def test_what_pages_link_to_is_there_and_every_figure_is_shown() -> None:
 
 def test_mlproject_declares_no_parameter() -> None:
     project = yaml.safe_load((ROOT / "MLproject").read_text())
-    assert set(project["entry_points"]) == {"main", "prepare", "train", "aggregate", "compare"}
+    assert set(project["entry_points"]) == {"main", "sweep", "prepare", "train", "aggregate", "compare"}
     assert all(set(entry) == {"command"} for entry in project["entry_points"].values())

@@ -2,7 +2,9 @@
 
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -13,11 +15,12 @@ from data import DataError
 from data.prepared import Prepared
 from models import ModelError
 from models.own import remember
-from pipeline.config import Config
+from pipeline.config import Config, on_this_machine
 from pipeline.disk import DiskFull
 from pipeline.execute.queue import Queue
 from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
 from pipeline.learn.fit import Diverged
+from pipeline.learn.pace import seconds_an_epoch
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
@@ -30,15 +33,41 @@ from pipeline.tracking.studies import close_seed
 ONE_LINE = (Diverged, DataError, DiskFull, ModelError, RunTaken, ServerAway, StoreError)
 
 
-def train_seeds(config: Config, prepared: Prepared, queue: Queue) -> None:
-    """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
-    if config.jobs > 1:
-        _side_by_side(config, queue)
-        return
-    progress = Progress(seeds=len(config.seeds), epochs=config.epochs)
-    for start in queue:
-        _train(config, start, prepared, progress, queue.study.id)
-        queue.release(start.seed)
+class Local:
+    """The executor on this machine, of so many seeds at once."""
+
+    pause = staticmethod(time.sleep)
+    resolve = staticmethod(on_this_machine)
+    pace = staticmethod(seconds_an_epoch)
+
+    def __init__(self, jobs: int) -> None:
+        self.places = jobs
+
+    def run(
+        self,
+        studies: Sequence[Callable[[], None]],
+        watch: Callable[[], None],  # noqa: ARG002  # each epoch prints a line
+    ) -> list[BaseException | None]:
+        """Run studies one after another."""
+        return [_failure(study) for study in studies]
+
+    def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
+        """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
+        if self.places > 1:
+            _side_by_side(config, queue)
+            return
+        progress = Progress(seeds=len(config.seeds), epochs=config.epochs)
+        for start in queue:
+            _train(config, start, prepared, progress, queue.study.id)
+            queue.release(start.seed)
+
+
+def _failure(study: Callable[[], None]) -> BaseException | None:
+    try:
+        study()
+    except Exception as error:  # the others are to go on
+        return error
+    return None
 
 
 def _train(config: Config, start: Start, prepared: Prepared | None, progress: Progress, study: str) -> None:

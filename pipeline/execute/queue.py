@@ -1,7 +1,7 @@
 """The seeds of a study, one after another as they can be trained: none that is finished, none that another has."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import click
 from pipeline.config import Config
 from pipeline.tracking.claims import Claims
 from pipeline.tracking.outbox import FOLDER, patiently, send_left
-from pipeline.tracking.runs import Run
+from pipeline.tracking.runs import STUDY, Run
 from pipeline.tracking.starts import Start, choose
 from pipeline.tracking.stored import StoredSeed, runs_of_settings
 from pipeline.tracking.studies import adopt, close_dead
@@ -19,13 +19,17 @@ POLL_SECONDS = 5.0
 
 
 class Queue:
-    """Where each seed starts, by what the store holds; every one handed out is claimed for the study's run."""
+    """Where each seed starts, by what the store holds; every one handed out is claimed for the study's run.
 
-    def __init__(self, config: Config, study_hash: str, study: Run) -> None:
-        self.config, self.study_hash, self.study = config, study_hash, study
+    `pause` waits for so many seconds, and may raise where the study is to end.
+    """
+
+    def __init__(
+        self, config: Config, study_hash: str, study: Run, pause: Callable[[float], object] = time.sleep
+    ) -> None:
+        self.config, self.study_hash, self.study, self.pause = config, study_hash, study, pause
         self.claims = Claims(study, study_hash)
-        self.ignored = {run.id for run in runs_of_settings(study_hash)} if config.fresh else set[str]()
-        close_dead(study_hash)
+        close_dead(STUDY, study_hash)
 
     def __iter__(self) -> Iterator[Start]:
         """Yield the start of every seed that needs training, once nobody else trains it; wait for those of others."""
@@ -44,7 +48,7 @@ class Queue:
                 else:
                     yield start
             if waiting:
-                time.sleep(POLL_SECONDS)
+                self.pause(POLL_SECONDS)
 
     def release(self, seed: int) -> None:
         """Let others have a seed that this study is done with."""
@@ -68,6 +72,10 @@ class Queue:
             return start
         if not self.claims.take(seed):
             return Start(seed, self.config.epochs, busy=True)
+        return self.start(seed)
+
+    def start(self, seed: int) -> Start:
+        """Return where a seed that the study has claimed starts, once the server has what was left of it here."""
         broken = [run.id for run in self._runs(seed) if not run.finished]
         send_left(broken, Path(self.config.data_dir) / FOLDER, self.config.server_wait)
         return self._choose(seed, self._runs(seed))
@@ -76,4 +84,6 @@ class Queue:
         return choose(seed, self.config.epochs, [run for run in runs if run.number == seed], in_place=True)
 
     def _runs(self, seed: int | None = None) -> list[StoredSeed]:
-        return [run for run in runs_of_settings(self.study_hash, seed) if run.id not in self.ignored]
+        """Return the runs that count: all with these settings, or, of a fresh study, its own."""
+        runs = runs_of_settings(self.study_hash, seed)
+        return [run for run in runs if not self.config.fresh or run.parent == self.study.id]

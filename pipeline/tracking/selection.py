@@ -3,7 +3,7 @@
 import mlflow
 from mlflow.entities import Run as StoredRun
 
-from pipeline.tracking.runs import KIND, STUDY
+from pipeline.tracking.runs import KIND, PARENT, STUDY
 from pipeline.tracking.store import StoreError, current_experiment, first_line, open_store, search
 from pipeline.tracking.stored import RunNotFound, StoredStudy, find_study, read_study, seeds_of_study
 
@@ -30,6 +30,12 @@ def select_studies(wanted: str) -> list[StoredStudy]:
         found = "no study with finished seeds" + ("" if wanted == ALL else f" for which {wanted}")
         raise RunNotFound(f"experiment {current_experiment()} on {mlflow.get_tracking_uri()} has {found}: {WAYS}")
     return studies
+
+
+def studies_of_sweep(run_id: str) -> list[StoredStudy]:
+    """Return the studies below a sweep's run that have finished seeds, in the order in which they started."""
+    found = _found(f"tags.`{PARENT}` = '{run_id}'")
+    return [read_study(run.info.run_id) for run in found if _has_finished(run)]
 
 
 def _in_order(studies: list[StoredStudy]) -> list[StoredStudy]:

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 PAGE = 1000
+ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process is; a name that the id makes needless
 REMEDIES = {
     "UNAUTHENTICATED": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows",
     "PERMISSION_DENIED": "have its administrator give your user the permission EDIT on the experiment, or set "
@@ -55,6 +56,22 @@ def open_store() -> mlflow.MlflowClient:
                 os.link(aside, path)
             aside.unlink()
         return mlflow.MlflowClient()
+
+
+def is_file() -> bool:
+    """Say whether the store is a database file of this machine."""
+    return mlflow.get_tracking_uri().startswith("sqlite:")
+
+
+def variables() -> dict[str, str]:
+    """Return the variables by which a process elsewhere tracks to the same experiment, as the same user."""
+    open_store()
+    given = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
+    scheme, colons, path = mlflow.get_tracking_uri().partition(":///")
+    uri = f"{scheme}{colons}{Path(path).absolute()}" if scheme == "sqlite" else mlflow.get_tracking_uri()
+    with reaching_store():
+        here = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_ID": current_experiment()}
+    return {name: value for name, value in given.items() if name not in ONE_PROCESS} | here
 
 
 @reaching_store()

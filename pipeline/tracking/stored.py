@@ -14,7 +14,7 @@ from mlflow.entities import Run as StoredRun
 from pipeline.config import CONFIG
 from pipeline.tracking.checkpoints import Slot, slots
 from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import KIND, PARENT, SEED, STOPPED, STUDY
+from pipeline.tracking.runs import KIND, PARENT, SECONDS, SEED, STOPPED, STUDY
 from pipeline.tracking.store import current_experiment, search
 from pipeline.values import distinct_seeds
 
@@ -39,7 +39,10 @@ class StoredStudy(NamedTuple):
 
 
 class StoredSeed(NamedTuple):
-    """A seed's run: `epochs` were asked of it, `checkpoints` are those that its tags name, the newest first."""
+    """A seed's run: `epochs` were asked of it, `checkpoints` are those that its tags name, the newest first.
+
+    `seconds` are those of its last epoch so far, if any.
+    """
 
     id: str
     number: int
@@ -49,6 +52,8 @@ class StoredSeed(NamedTuple):
     artifacts: str
     tags: Mapping[str, str]
     started: datetime
+    ended: datetime | None
+    seconds: float | None
 
     @property
     def finished(self) -> bool:
@@ -124,6 +129,13 @@ def runs_of_settings(study_hash: str, seed: int | None = None) -> list[StoredSee
     return _seeds(f"tags.`{STUDY}` = '{study_hash}'{one}")
 
 
+def seconds_of_alike(model: str, dataset: str, device: str) -> list[float]:
+    """Return the seconds of an epoch of each seed of a model, data set and device, whatever its other settings."""
+    alike = {"model_name": model, "dataset": dataset, "device": device}
+    found = _seeds(" and ".join(f"params.{name} = '{value}'" for name, value in alike.items()))
+    return [seed.seconds for seed in found if seed.seconds is not None]
+
+
 def _one_a_seed(seeds: Sequence[StoredSeed]) -> list[StoredSeed]:
     newest_finished_last = sorted(seeds, key=lambda seed: seed.finished)  # stable
     by_number = {seed.number: seed for seed in newest_finished_last}
@@ -145,6 +157,8 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         artifacts=run.info.artifact_uri,
         tags=run.data.tags,
         started=_started(run),
+        ended=datetime.fromtimestamp(run.info.end_time / 1000, UTC) if run.info.end_time else None,
+        seconds=run.data.metrics.get(SECONDS),
     )
 
 

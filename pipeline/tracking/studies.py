@@ -13,9 +13,9 @@ from mlflow.exceptions import MlflowException
 from pipeline.measure.keys import group_key, layer_keys
 from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
 from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import PARENT, STUDY, Run
+from pipeline.tracking.runs import PARENT, SEED, Run
 from pipeline.tracking.store import search
-from pipeline.tracking.stored import StoredSeed, seeds_of_study
+from pipeline.tracking.stored import StoredSeed
 
 MEANS = "layerwise.means"
 BATCH = 1000
@@ -44,18 +44,18 @@ def _started(client: mlflow.MlflowClient, run_id: str) -> int:
     return started
 
 
-def close_dead(study_hash: str) -> None:
-    """Mark the runs of these settings whose process is gone as KILLED: nobody else will."""
-    for run in search(f"tags.`{STUDY}` = '{study_hash}' and attributes.status = 'RUNNING'"):
+def close_dead(tag: str, value: str) -> None:
+    """Mark the runs that bear a tag, and whose process is gone, as KILLED: nobody else will."""
+    for run in search(f"tags.`{tag}` = '{value}' and attributes.status = 'RUNNING'"):
         if not is_alive(run.data.tags):
             mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
 
 
-def close_seed(study_id: str, seed: int) -> None:
-    """Mark the run of a seed whose process was killed as FAILED: nobody else will."""
-    for run in seeds_of_study(study_id):
-        if run.number == seed and not run.finished:
-            mlflow.MlflowClient().set_terminated(run.id, "FAILED")
+def close_seed(study_id: str, seed: int, status: str = "FAILED") -> None:
+    """Mark the run of a seed whose process was killed: nobody else will."""
+    seeds = f"tags.`{PARENT}` = '{study_id}' and tags.`{SEED}` = '{seed}'"
+    for run in search(f"{seeds} and attributes.status = 'RUNNING'"):
+        mlflow.MlflowClient().set_terminated(run.info.run_id, status)
 
 
 def log_means(study_id: str, histories: Histories) -> None:

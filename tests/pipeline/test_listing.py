@@ -13,8 +13,9 @@ from data.prepared import prepare
 from data.registry import DataSet, Fetch
 from models import ARCHITECTURES, ZOO
 from models.registry import Architecture
-from pipeline.listing import SAMPLED, WIDTH, metrics
+from pipeline.listing import SAMPLED, metrics
 from pipeline.measure import MEASUREMENTS, StepSampler, layer_weights
+from pipeline.terminal import WIDTH
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -3,13 +3,14 @@
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 from mlflow.entities import Run
 
-import pipeline.study as study_module
+from pipeline.execute.local import Local
 
 Call = Callable[..., tuple[int, str, str]]
 NETWORK = """
@@ -119,13 +120,13 @@ def test_seeds_side_by_side_are_of_the_code_that_the_study_began_with(
     call: Call, network: Path, small: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file is broken as soon as the study has read it: its processes begin later."""
-    train_seeds = study_module.train_seeds
+    train = Local.train
 
-    def break_the_file_and_train(*arguments: object) -> None:
+    def break_the_file_and_train(*arguments: Any) -> None:
         network.write_text("broken (")
-        train_seeds(*arguments)
+        train(*arguments)
 
-    monkeypatch.setattr(study_module, "train_seeds", break_the_file_and_train)
+    monkeypatch.setattr(Local, "train", break_the_file_and_train)
     code, _out, err = call("study", *small, "--seeds=0,1", "--jobs=2", f"--model_name={network}:Net")
     assert (code, err) == (0, "")
     assert len({run.data.tags["layerwise.study"] for run in (*runs("study"), *runs("seed"))}) == 1

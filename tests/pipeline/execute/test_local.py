@@ -12,7 +12,7 @@ import torch
 from mlflow.entities import Run
 
 from pipeline.config import load
-from pipeline.execute.local import train_seeds
+from pipeline.execute.local import Local
 from pipeline.execute.queue import Queue
 from pipeline.prepare import bring
 from pipeline.tracking.runs import open_run
@@ -58,7 +58,7 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(
         with open_run("study", f"jobs-{jobs}") as study:
             prepared = bring(config)
             queue = Queue(config, config.study_hash(prepared.manifest.digest), study)
-            train_seeds(config, prepared, queue)
+            Local(jobs).train(config, prepared, queue)
         assert capfd.readouterr().out.count("the study: 2 seeds x 2 epochs") == 1
     client = mlflow.MlflowClient()
     seeds = runs("seed")

@@ -16,7 +16,18 @@ ALIVE, GONE = signs_of_life(), signs_of_life() | {"layerwise.pid": "999999999"}
 def run(name: str, *, epochs: int = 5, status: str = "FINISHED", saved: int = 0, **tags: str) -> StoredSeed:
     checkpoint = slot_tag(slot_of(saved, 1), saved, "0" * 64) if saved else {}
     tags = checkpoint | GONE | {f"layerwise.{tag}": value for tag, value in tags.items()}
-    return StoredSeed(name, 3, epochs, status, parent=None, artifacts="", tags=tags, started=datetime.now(UTC))
+    return StoredSeed(
+        name,
+        3,
+        epochs,
+        status,
+        parent=None,
+        artifacts="",
+        tags=tags,
+        started=datetime.now(UTC),
+        ended=None,
+        seconds=None,
+    )
 
 
 BROKEN = run("broken", status="KILLED", saved=2)

@@ -1,0 +1,48 @@
+"""Where the seeds of studies are trained: on this machine, or on a Ray cluster."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from data.prepared import Prepared
+from pipeline.config import RAY, Config
+from pipeline.execute.local import Local
+from pipeline.execute.queue import Queue
+
+
+class Executor(Protocol):
+    """Resolves settings for the machines that it trains on, runs studies, and trains the seeds of each."""
+
+    @property
+    def places(self) -> int:
+        """How many seeds it trains at once."""
+
+    def resolve(self, values: Mapping[str, Any]) -> Config:
+        """Return checked values as a configuration, with what `auto` means where the seeds are trained."""
+
+    def pace(self, config: Config, prepared: Prepared) -> float:
+        """Return about how many seconds an epoch takes where the seeds are trained."""
+
+    def run(self, studies: Sequence[Callable[[], None]], watch: Callable[[], None]) -> list[BaseException | None]:
+        """Run studies, each of which ends on its own, and return what ended each one that failed.
+
+        `watch` is called again and again where nothing else says how far they are.
+        """
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raise Interrupted where all studies are to end."""
+
+    def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
+        """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
+
+
+@contextmanager
+def executor_of(values: Mapping[str, Any]) -> Iterator[Executor]:
+    """Give the executor that the settings name; raise ConfigError."""
+    if values["executor"] != RAY:
+        yield Local(jobs=values["jobs"])
+        return
+    from pipeline.execute.ray import Cluster  # Ray is optional
+
+    with Cluster.connected(values) as cluster:
+        yield cluster

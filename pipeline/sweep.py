@@ -1,0 +1,70 @@
+"""Entry point `sweep`: a study for every combination of models, data sets and other settings, below one run."""
+
+import traceback
+from collections.abc import Sequence
+from functools import partial
+
+import click
+
+from pipeline.aggregate import SeedsFailed
+from pipeline.board import Board
+from pipeline.combinations import combinations
+from pipeline.compare import compare_studies
+from pipeline.execute.executor import Executor, executor_of
+from pipeline.execute.local import ONE_LINE
+from pipeline.options import takes_settings
+from pipeline.plan import print_plan
+from pipeline.study import Study
+from pipeline.tracking.description import describe
+from pipeline.tracking.runs import KIND, Run, open_run
+from pipeline.tracking.selection import studies_of_sweep
+from pipeline.tracking.studies import close_dead
+from pipeline.values import ConfigError, switch
+
+
+@click.command()
+@takes_settings
+@click.option("--plan", default="false", metavar="VALUE", help="true: say what would run and how long, and run nothing")
+def sweep(given: dict[str, str], plan: str) -> None:
+    """Run a study for every combination of listed settings, like dataset=MNIST,FMNIST."""
+    only_plan = _switch(plan)
+    settings = combinations(given)
+    with executor_of(settings[0]) as executor:
+        studies = [Study.of(executor.resolve(values)) for values in settings]
+        print_plan(studies, executor)
+        if not only_plan:
+            _run(studies, executor, given)
+
+
+def _switch(plan: str) -> bool:
+    try:
+        return switch(plan)
+    except ConfigError as error:
+        raise ConfigError(f"plan {error}; got {plan!r}") from None
+
+
+def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) -> None:
+    close_dead(KIND, "sweep")
+    with open_run("sweep", f"sweep-{len(studies)}-studies") as run:
+        run.log_params(given)
+        describe(run, [f"**{len(studies)} studies**, below. Their comparison comes when all are done."])
+        with Board([study.standing for study in studies], executor.places) as board:
+            failures = executor.run([partial(study.run, executor, run.id) for study in studies], board.refresh)
+        _compare(run)
+        failed = [study.config.study_name for study, failure in zip(studies, failures, strict=True) if failure]
+        for failure in filter(None, failures):
+            click.echo(_said(failure), err=True)
+        if failed:
+            raise SeedsFailed(
+                f"{len(studies) - len(failed)} of {len(studies)} studies finished; not: {', '.join(failed)}"
+            )
+
+
+def _said(failure: BaseException) -> str:
+    known = isinstance(failure, (SeedsFailed, *ONE_LINE))
+    return str(failure) if known else "".join(traceback.format_exception(failure))
+
+
+def _compare(run: Run) -> None:
+    if finished := studies_of_sweep(run.id):
+        compare_studies(run, finished)

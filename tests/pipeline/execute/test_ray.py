@@ -1,0 +1,198 @@
+"""Sweeps on a real Ray cluster: several raylets on this machine, one of which is killed, as is the driver."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import psutil
+import pytest
+from mlflow.entities import Run
+from ray.cluster_utils import Cluster
+
+ROOT = Path(__file__).parents[3]
+NETWORKS = """
+from torch import nn
+
+def net(width, input_channels, num_classes):
+    conv = nn.Conv2d(input_channels, width, 3, stride=2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Dropout(0.1), nn.Linear(width, num_classes))
+
+def Narrow(input_channels, num_classes):
+    return net(4, input_channels, num_classes)
+
+def Wide(input_channels, num_classes):
+    return net(8, input_channels, num_classes)
+"""
+SEEDS = 8
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head that trains nothing, and three nodes with a CPU each."""
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(3):
+        made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> list[str]:
+    """The options of a sweep of two networks and two data sets with two seeds, some seconds each."""
+    folder = tmp_path_factory.mktemp("sweep")
+    (folder / "networks.py").write_text(NETWORKS)
+    arrays = dict(np.load(tiny_npz))
+    np.savez(
+        folder / "inverse.npz", **{name: 255 - array if name[0] == "x" else array for name, array in arrays.items()}
+    )
+    models = ",".join(f"{folder}/networks.py:{name}" for name in ("Narrow", "Wide"))
+    given = {"model_name": models, "dataset": f"{tiny_npz},{folder}/inverse.npz", "seeds": "0,7", "epochs": 40}
+    given |= {"batch_size": 16, "lr": 0.05, "threads": 1, "target_val_acc": "none", "precision": "fp32"}
+    return [f"--{name}={value}" for name, value in given.items()]
+
+
+@pytest.fixture
+def start(store: str, environment: dict[str, str], sweep: list[str]) -> Callable[..., subprocess.Popen[str]]:
+    """Return a starter of the sweep with this test's store."""
+
+    def start_sweep(*options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "sweep", *sweep, *options],
+            cwd=ROOT,
+            env=environment | {"MLFLOW_TRACKING_URI": store},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start_sweep
+
+
+@pytest.fixture
+def on_ray(start: Callable, cluster: Cluster) -> Callable[[], subprocess.Popen[str]]:
+    return lambda: start("--executor=ray", f"--ray_address={cluster.address}")
+
+
+def runs(kind: str) -> list[Run]:
+    return mlflow.MlflowClient().search_runs(["0"], f"tags.`layerwise.kind` = '{kind}'")
+
+
+def histories() -> dict[tuple[str, ...], list[tuple[int, float]]]:
+    """Return every metric of every seed of which time is no part."""
+    client = mlflow.MlflowClient()
+    found = {}
+    for run in runs("seed"):
+        of = tuple(run.data.params[name] for name in ("model_name", "dataset", "seed"))
+        for key in set(run.data.metrics) - {"epoch_seconds"}:
+            points = client.get_metric_history(run.info.run_id, key)
+            found[*of, key] = sorted((point.step, point.value) for point in points)
+    return found
+
+
+def end(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Wait for a sweep's end and return what it said on stderr."""
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == code, out + err
+    return err
+
+
+def await_seeds(process: subprocess.Popen[str], there_are: Callable[[list[Run]], object]) -> None:
+    """Wait until the seeds' runs are as asked."""
+    until = time.monotonic() + 300
+    while not there_are(runs("seed")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def trained(run: Run) -> int:
+    """Return the epoch of a run's newest checkpoint, or 0."""
+    said = [value.split()[1] for tag, value in run.data.tags.items() if tag.startswith("layerwise.checkpoint")]
+    return max(map(int, said), default=0)
+
+
+def in_the_middle(seeds: list[Run]) -> list[Run]:
+    return [run for run in seeds if run.info.status == "RUNNING" and 3 <= trained(run) <= 25]
+
+
+def assert_whole() -> None:
+    """Assert that a sweep, its studies and its seeds are finished, each seed in one run."""
+    (sweep,) = (run for run in runs("sweep") if run.info.status == "FINISHED")
+    studies = [run for run in runs("study") if run.data.tags["mlflow.parentRunId"] == sweep.info.run_id]
+    assert [run.info.status for run in studies] == ["FINISHED"] * 4
+    seeds = runs("seed")
+    assert [run.info.status for run in seeds] == ["FINISHED"] * SEEDS
+    assert {run.data.tags["mlflow.parentRunId"] for run in seeds} == {run.info.run_id for run in studies}
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[tuple[str, ...], list[tuple[int, float]]]:
+    """What the first test has found, and the others compare with."""
+    return {}
+
+
+def test_a_sweep_on_this_machine(start: Callable, undisturbed: dict) -> None:
+    end(start())
+    assert_whole()
+    undisturbed |= histories()
+    assert len({key[:3] for key in undisturbed}) == SEEDS
+
+
+def test_a_cluster_gives_the_same_bits(on_ray: Callable, undisturbed: dict) -> None:
+    assert end(on_ray()) == ""
+    assert_whole()
+    assert histories() == undisturbed
+
+
+def test_a_node_that_is_lost_costs_nothing(on_ray: Callable, cluster: Cluster, undisturbed: dict) -> None:
+    """The killed seed goes on elsewhere from its checkpoint, in its own run."""
+    process = on_ray()
+    await_seeds(process, in_the_middle)
+    (run, *_others) = in_the_middle(runs("seed"))
+    worker = psutil.Process(int(run.data.tags["layerwise.pid"]))
+    raylets = {info.process.pid: node for node in cluster.worker_nodes for info in node.all_processes["raylet"]}
+    (lost,) = {parent.pid for parent in worker.parents()} & set(raylets)
+    cluster.remove_node(raylets[lost], allow_graceful=False)
+    cluster.add_node(num_cpus=1)
+    end(process)
+    assert_whole()
+    assert histories() == undisturbed
+    (again,) = (other for other in runs("seed") if other.info.run_id == run.info.run_id)
+    assert again.data.tags["layerwise.pid"] != run.data.tags["layerwise.pid"]
+
+
+def test_the_same_sweep_again_finishes_what_a_killed_one_left(on_ray: Callable, undisturbed: dict) -> None:
+    process = on_ray()
+    await_seeds(process, lambda seeds: [run for run in seeds if run.info.status == "FINISHED"] and in_the_middle(seeds))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {run.info.run_id: run.info.end_time for run in runs("seed") if run.info.status == "FINISHED"}
+    assert 0 < len(before) < SEEDS
+    end(on_ray())
+    assert_whole()
+    assert histories() == undisturbed
+    after = {run.info.run_id: run.info.end_time for run in runs("seed")}
+    assert before.items() <= after.items()
+    assert sorted(run.info.status for run in runs("sweep")) == ["FINISHED", "KILLED"]
+
+
+def test_an_interrupt_cancels_the_tasks_and_closes_the_runs(on_ray: Callable) -> None:
+    process = on_ray()
+    await_seeds(process, in_the_middle)
+    process.send_signal(signal.SIGINT)
+    end(process, 128 + signal.SIGINT)
+    seeds = runs("seed")
+    assert {run.info.status for run in (*runs("sweep"), *runs("study"))} == {"KILLED"}
+    assert {run.info.status for run in seeds} <= {"KILLED", "FINISHED"}
+    assert any(run.info.status == "KILLED" and trained(run) for run in seeds)
+    assert not any(psutil.pid_exists(int(run.data.tags["layerwise.pid"])) for run in seeds)
