@@ -1,6 +1,6 @@
 """What a sweep would run: its studies, what is finished of them, and about how long the rest takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import click
 
@@ -9,7 +9,7 @@ from pipeline.standing import Standing, time_left
 from pipeline.study import Study
 from pipeline.terminal import table
 
-HEAD = ("study", "seeds", "finished", "go on", "to start", "about", "of its own")
+HEAD = ("study", "seeds", "finished", "go on", "to start", "about")
 
 
 def print_plan(studies: Sequence[Study], executor: Executor) -> None:
@@ -18,10 +18,7 @@ def print_plan(studies: Sequence[Study], executor: Executor) -> None:
     Where no epoch of a model on a data set is on record, a few batches of it are timed.
     """
     standings = [_timed(study, study.standing(), executor) for study in studies]
-    settings = [study.config.as_text() for study in studies]
-    rows = [
-        _row(standing, executor.places, _own(its, settings)) for standing, its in zip(standings, settings, strict=True)
-    ]
+    rows = [_row(standing, executor.places) for standing in standings]
     click.echo("\n".join(table([HEAD, *rows])))
     at_once = f"{executor.places} seed{'s' * (executor.places > 1)} at a time"
     click.echo(f"in all about {time_left(standings, executor.places)}, {at_once}, if none stops early")
@@ -33,14 +30,8 @@ def _timed(study: Study, standing: Standing, executor: Executor) -> Standing:
     return standing._replace(seconds=executor.pace(study.config, study.prepared))
 
 
-def _own(its: Mapping[str, str], settings: Sequence[Mapping[str, str]]) -> str:
-    """Return the settings that are not the same in all studies, but for those that the study's name tells."""
-    differs = [name for name in its if len({other[name] for other in settings}) > 1]
-    return ", ".join(f"{name} {its[name]}" for name in differs if name not in ("model_name", "dataset"))
-
-
-def _row(standing: Standing, places: int, own: str) -> tuple[str, ...]:
+def _row(standing: Standing, places: int) -> tuple[str, ...]:
     states = standing.states
     waiting = states.total() - states["done"] - standing.begun
     counts = (states.total(), states["done"], standing.begun, waiting)
-    return (standing.name, *map(str, counts), standing.left(places), own)
+    return (standing.name, *map(str, counts), standing.left(places))

@@ -4,7 +4,6 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Self
 
 import click
 
@@ -28,7 +27,8 @@ def study(given: dict[str, str]) -> None:
     """Train all seeds and average them: one study."""
     values = checked(given)
     with executor_of(values) as executor:
-        one = Study.of(executor.resolve(values))
+        config = executor.resolve(values)
+        one = Study(config, bring(config), config.study_name)
         with Board([one.standing], executor.places) as board:
             (failure,) = executor.run([partial(one.run, executor)], board.refresh)
     if failure:
@@ -37,15 +37,11 @@ def study(given: dict[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Study:
-    """A configuration and the data it names, ready to be run."""
+    """A configuration and the data it names, ready to be run; `label` tells it from the others of a sweep."""
 
     config: Config
     prepared: Prepared
-
-    @classmethod
-    def of(cls, config: Config) -> Self:
-        """Bring what the study needs; raise DataError, WeightsError or ModelError."""
-        return cls(config, bring(config))
+    label: str
 
     @property
     def hash(self) -> str:
@@ -53,7 +49,7 @@ class Study:
 
     def standing(self, since: datetime | None = None) -> Standing:
         """Return how far its seeds are, by what the store holds."""
-        return standing(self.config, self.hash, since)
+        return standing(self.config, self.hash, since)._replace(name=self.label)
 
     def run(self, executor: Executor, sweep: str | None = None) -> None:
         """Train every seed and aggregate, in a run of its own, below that of a sweep if any."""

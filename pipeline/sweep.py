@@ -14,6 +14,8 @@ from pipeline.execute.executor import Executor, executor_of
 from pipeline.execute.local import ONE_LINE
 from pipeline.options import takes_settings
 from pipeline.plan import print_plan
+from pipeline.prepare import bring
+from pipeline.results.comparison import labels
 from pipeline.study import Study
 from pipeline.tracking.description import describe
 from pipeline.tracking.runs import KIND, Run, open_run
@@ -30,7 +32,9 @@ def sweep(given: dict[str, str], plan: str) -> None:
     only_plan = _switch(plan)
     settings = combinations(given)
     with executor_of(settings[0]) as executor:
-        studies = [Study.of(executor.resolve(values)) for values in settings]
+        configs = [executor.resolve(values) for values in settings]
+        told_apart = labels([(f"{n}", each.study_name, each.as_text()) for n, each in enumerate(configs, start=1)])
+        studies = [Study(each, bring(each), label) for each, label in zip(configs, told_apart, strict=True)]
         print_plan(studies, executor)
         if not only_plan:
             _run(studies, executor, given)
@@ -49,11 +53,12 @@ def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) ->
         run.log_params(given)
         describe(run, [f"**{len(studies)} studies**, below. Their comparison comes when all are done."])
         with Board([study.standing for study in studies], executor.places) as board:
-            failures = executor.run([partial(study.run, executor, run.id) for study in studies], board.refresh)
-        _compare(run)
-        failed = [study.config.study_name for study, failure in zip(studies, failures, strict=True) if failure]
-        for failure in filter(None, failures):
-            click.echo(_said(failure), err=True)
+            failures = executor.run([partial(_begin, study, executor, run) for study in studies], board.refresh)
+        if finished := studies_of_sweep(run.id):
+            compare_studies(run, finished)
+        failed = {study.label: failure for study, failure in zip(studies, failures, strict=True) if failure}
+        for label, failure in failed.items():
+            click.echo(f"study {label}: {_said(failure)}", err=True)
         if failed:
             raise SeedsFailed(
                 f"{len(studies) - len(failed)} of {len(studies)} studies finished; not: {', '.join(failed)}"
@@ -65,6 +70,6 @@ def _said(failure: BaseException) -> str:
     return str(failure) if known else "".join(traceback.format_exception(failure))
 
 
-def _compare(run: Run) -> None:
-    if finished := studies_of_sweep(run.id):
-        compare_studies(run, finished)
+def _begin(study: Study, executor: Executor, sweep: Run) -> None:
+    click.echo(f"study {study.label}")
+    study.run(executor, sweep.id)
