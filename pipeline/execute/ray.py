@@ -129,7 +129,8 @@ def _report(ref: "ObjectRef[str]", seed: int, study_id: str) -> None:
         said = ray.get(ref)
     except RayError as error:
         close_seed(study_id, seed)
-        said = f"seed {seed} failed: {first_line(error)}"
+        cause = getattr(error, "cause", None) or error
+        said = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
     if said:
         click.echo(said, err=True)
 

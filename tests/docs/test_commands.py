@@ -125,10 +125,10 @@ def by_mlflow(place: Place, command: str) -> None:
 
 
 def fewer(entry: str, values: dict[str, str]) -> dict[str, str]:
-    few = {"main": {"epochs": "1", "seeds": "0", "threads": "1"}, "train": {"epochs": "1", "threads": "1"}}.get(
-        entry, {}
-    )
-    return values | few | ({"model_name": SMALL} if values.get("model_name") in ARCHITECTURES else {})
+    study = {"epochs": "1", "seeds": "0", "threads": "1"}
+    few = {"main": study, "sweep": study, "train": {"epochs": "1", "threads": "1"}}.get(entry, {})
+    names = values.get("model_name", "").split(",")
+    return values | few | ({"model_name": SMALL} if names[0] in ARCHITECTURES else {})
 
 
 def served(place: Place, command: str) -> None:

@@ -163,8 +163,8 @@ def test_a_node_that_is_lost_costs_nothing(on_ray: Callable, cluster: Cluster, u
     raylets = {info.process.pid: node for node in cluster.worker_nodes for info in node.all_processes["raylet"]}
     (lost,) = {parent.pid for parent in worker.parents()} & set(raylets)
     cluster.remove_node(raylets[lost], allow_graceful=False)
-    cluster.add_node(num_cpus=1)
     end(process)
+    cluster.add_node(num_cpus=1)  # not before: on one machine it clears the folder that holds the nodes' code
     assert_whole()
     assert histories() == undisturbed
     (again,) = (other for other in runs("seed") if other.info.run_id == run.info.run_id)
