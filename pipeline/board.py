@@ -65,11 +65,11 @@ class Board:
         total = sum((standing.states for standing in standings), Counter[str]())
         counts = ", ".join(f"{total[state]} {state}" for state in STATES)
         left = time_left(standings, self.places)
-        heads = [("study", *STATES, "left")]
+        heads = [("study", *STATES, "time left")]
         cells = [(its.name, *(str(its.states[state]) for state in STATES), its.left(self.places)) for its in standings]
         cells += [("all", *(str(total[state]) for state in STATES), left)] if len(standings) > 1 else []
         for row, text in zip(self._rows, table(heads + cells), strict=False):
             row.set_description_str(text)
         if not self._rows and counts != self._counts and time.monotonic() >= self._next_line:
-            click.echo(f"seeds: {counts}; about {left} left")
+            click.echo(f"seeds: {counts}; time left: {left}")
             self._counts, self._next_line = counts, time.monotonic() + LINE_SECONDS

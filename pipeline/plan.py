@@ -9,7 +9,7 @@ from pipeline.standing import Standing, time_left
 from pipeline.study import Study
 from pipeline.terminal import table
 
-HEAD = ("study", "seeds", "finished", "go on", "to start", "about")
+HEAD = ("study", "seeds", "finished", "go on", "to start", "time")
 
 
 def print_plan(studies: Sequence[Study], executor: Executor) -> None:
@@ -21,7 +21,7 @@ def print_plan(studies: Sequence[Study], executor: Executor) -> None:
     rows = [_row(standing, executor.places) for standing in standings]
     click.echo("\n".join(table([HEAD, *rows])))
     at_once = f"{executor.places} seed{'s' * (executor.places > 1)} at a time"
-    click.echo(f"in all about {time_left(standings, executor.places)}, {at_once}, if none stops early")
+    click.echo(f"time in all: {time_left(standings, executor.places)}, {at_once}, if none stops early")
 
 
 def _timed(study: Study, standing: Standing, executor: Executor) -> Standing:

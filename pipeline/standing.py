@@ -66,8 +66,9 @@ def _seconds(config: Config, runs: Sequence[StoredSeed]) -> float | None:
 
 
 def time_left(standings: Sequence[Standing], places: int) -> str:
-    """Return how long studies still take, one after another; `unknown` where that of one is."""
+    """Return about how long studies still take if so many seeds are trained at once; `unknown` where that of one is."""
     left = [(standing.epochs_left, standing.seconds) for standing in standings if standing.epochs_left]
     if any(seconds is None for _epochs, seconds in left):
         return "unknown"
-    return str(timedelta(seconds=round(sum(epochs * (seconds or 0) for epochs, seconds in left) / places)))
+    total = sum(epochs * (seconds or 0) for epochs, seconds in left) / places
+    return f"about {timedelta(seconds=round(total))}"

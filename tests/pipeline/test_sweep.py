@@ -45,7 +45,7 @@ def test_a_plan_says_what_would_run_and_runs_nothing(call: Call, two: list[str])
     assert head.split() == ["study", "seeds", "finished", "go", "on", "to", "start", "about"]
     assert first.split()[:6] == ["AlexNet-tiny", "lr=0.01", "2", "0", "0", "2"]
     assert second.split()[:6] == ["AlexNet-tiny", "lr=0.1", "2", "0", "0", "2"]
-    assert total.startswith("in all about 0:")
+    assert total.startswith("time in all: about 0:")
     assert [run for kind in ("sweep", "study", "seed") for run in runs(kind)] == []
 
 
@@ -59,7 +59,7 @@ def test_what_is_finished_is_planned_no_more_and_trained_no_more(call: Call, two
     assert len(runs("seed")) == 4
     assert trained.info.run_id in {run.info.run_id for run in runs("seed")}
     code, out, _err = call("sweep", *two, "--plan=true")
-    assert (code, out.splitlines()[-1]) == (0, "in all about 0:00:00, 1 seed at a time, if none stops early")
+    assert (code, out.splitlines()[-1]) == (0, "time in all: about 0:00:00, 1 seed at a time, if none stops early")
     assert call("sweep", *two)[0] == 0
     assert len(runs("seed")) == 4
 

@@ -1,7 +1,5 @@
 """Sweeps on a real Ray cluster: several raylets on this machine, one of which is killed, as is the driver."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -169,30 +167,3 @@ def test_a_node_that_is_lost_costs_nothing(on_ray: Callable, cluster: Cluster, u
     assert histories() == undisturbed
     (again,) = (other for other in runs("seed") if other.info.run_id == run.info.run_id)
     assert again.data.tags["layerwise.pid"] != run.data.tags["layerwise.pid"]
-
-
-def test_the_same_sweep_again_finishes_what_a_killed_one_left(on_ray: Callable, undisturbed: dict) -> None:
-    process = on_ray()
-    await_seeds(process, lambda seeds: [run for run in seeds if run.info.status == "FINISHED"] and in_the_middle(seeds))
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    before = {run.info.run_id: run.info.end_time for run in runs("seed") if run.info.status == "FINISHED"}
-    assert 0 < len(before) < SEEDS
-    end(on_ray())
-    assert_whole()
-    assert histories() == undisturbed
-    after = {run.info.run_id: run.info.end_time for run in runs("seed")}
-    assert before.items() <= after.items()
-    assert sorted(run.info.status for run in runs("sweep")) == ["FINISHED", "KILLED"]
-
-
-def test_an_interrupt_cancels_the_tasks_and_closes_the_runs(on_ray: Callable) -> None:
-    process = on_ray()
-    await_seeds(process, in_the_middle)
-    process.send_signal(signal.SIGINT)
-    end(process, 128 + signal.SIGINT)
-    seeds = runs("seed")
-    assert {run.info.status for run in (*runs("sweep"), *runs("study"))} == {"KILLED"}
-    assert {run.info.status for run in seeds} <= {"KILLED", "FINISHED"}
-    assert any(run.info.status == "KILLED" and trained(run) for run in seeds)
-    assert not any(psutil.pid_exists(int(run.data.tags["layerwise.pid"])) for run in seeds)

@@ -1,0 +1,95 @@
+"""How far studies are, and the table of it: in lines, and on a terminal below what is printed."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.board import Board
+from pipeline.config import Config, load
+from pipeline.standing import Standing, standing, time_left
+from pipeline.tracking.liveness import signs_of_life
+
+HASH = "abc"
+
+
+def seed(number: int, status: str, *, epochs: int = 0, seconds: float | None = None) -> None:
+    """Log a seed's run of ten epochs, as it is after some of them."""
+    client = MlflowClient()
+    tags = {"layerwise.kind": "seed", "layerwise.study": HASH, "layerwise.seed": str(number)} | signs_of_life()
+    if epochs:
+        tags["layerwise.checkpoint.slot-a"] = f"epoch {epochs} sha256 {'0' * 64}"
+    run = client.create_run("0", tags=tags).info.run_id
+    for name, value in {"seed": number, "epochs": 10}.items():
+        client.log_param(run, name, value)
+    if seconds is not None:
+        client.log_metric(run, "epoch_seconds", seconds)
+    if status != "RUNNING":
+        client.set_terminated(run, status)
+
+
+@pytest.fixture
+def config(store: str) -> Config:  # noqa: ARG001  # it sets the environment
+    return load({"seeds": "0,1,2,3,4", "epochs": "10", "dataset": "Digits"})
+
+
+def test_each_seed_is_in_one_state_and_epochs_are_those_that_are_left(config: Config) -> None:
+    seed(0, "FINISHED", epochs=10, seconds=2.0)
+    seed(1, "RUNNING", epochs=4, seconds=4.0)
+    seed(2, "KILLED", epochs=3, seconds=3.0)
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    seed(3, "FAILED", epochs=1)
+    found = standing(config, HASH, before)
+    assert found.states == Counter(done=1, running=1, waiting=2, failed=1)
+    assert (found.begun, found.epochs_left, found.seconds) == (1, 6 + 7 + 10, 3.0)
+    assert time_left([found], 2) == "about 0:00:34"
+
+
+def test_what_failed_before_this_time_is_waiting(config: Config) -> None:
+    seed(0, "FAILED", epochs=4)
+    found = standing(config, HASH, datetime.now(UTC) + timedelta(minutes=1))
+    assert (found.states["waiting"], found.begun, found.epochs_left) == (5, 1, 46)
+
+
+def test_a_fresh_study_has_nothing_to_take_over(config: Config) -> None:
+    seed(0, "FINISHED", epochs=10)
+    fresh = load({"seeds": "0", "epochs": "10", "dataset": "Digits", "fresh": "true"})
+    assert standing(fresh, HASH).states == Counter(waiting=1)
+    assert standing(config, HASH).states["done"] == 1
+
+
+def test_without_an_epoch_on_record_the_time_is_unknown() -> None:
+    new = Standing("new", Counter(waiting=1), 0, 10, None)
+    over = Standing("over", Counter(done=1), 0, 0, None)
+    assert time_left([new], 1) == "unknown"
+    assert time_left([over], 1) == "about 0:00:00"
+
+
+def looks(*states: dict[str, int]) -> Iterator[Standing]:
+    for each in states:
+        yield Standing("Net-tiny", Counter(each), 0, 2 * each.get("waiting", 0), 30.0)
+
+
+def test_off_a_terminal_a_line_is_printed_where_something_has_changed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.board.SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.board.LINE_SECONDS", 0.0)
+    states = looks({"waiting": 2}, {"waiting": 2}, {"waiting": 1, "running": 1}, {"done": 2})
+    with Board([lambda _since: next(states)], places=1) as board:
+        for _ in range(3):
+            board._next_look = -1.0
+            board.refresh()
+    assert capsys.readouterr().out.splitlines() == [
+        "seeds: 0 done, 0 running, 2 waiting, 0 failed; time left: about 0:02:00",
+        "seeds: 0 done, 1 running, 1 waiting, 0 failed; time left: about 0:01:00",
+        "seeds: 2 done, 0 running, 0 waiting, 0 failed; time left: about 0:00:00",
+    ]
+
+
+def test_a_board_that_was_never_asked_to_look_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with Board([], places=1):
+        pass
+    assert capsys.readouterr() == ("", "")
