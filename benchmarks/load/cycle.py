@@ -59,7 +59,7 @@ def _template(seed: Seed, request: Request, size: int) -> Template:
 
 
 def _size(request: Request, before: dict[str, int], checkpoint_bytes: int) -> int:
-    """Return how many bytes of an upload are sent: tables grow by the epoch, a checkpoint is that of a small network."""
+    """Return the bytes of an upload: tables grow by the epoch, a checkpoint is that of a small network."""
     if request.path.endswith(".pt"):
         return min(checkpoint_bytes, request.size)
     growth = request.size - before.get(request.path, 0)

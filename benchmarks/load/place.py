@@ -1,4 +1,4 @@
-"""Where load is measured: a real server over a real PostgreSQL, what is in its tables, and which processors are busy."""
+"""Where load is measured: a real server over a real PostgreSQL, what is in its tables, and who is busy."""
 
 import json
 import os
@@ -24,6 +24,7 @@ from benchmarks.server import Server
 
 MAKERS = 8  # requests at once that make the runs
 CONNECTIONS = 400  # that PostgreSQL takes
+SETTLE_SECONDS, IDLE_SECONDS, IDLE_CORES = 60, 2, 0.1
 SIZES = """
 SELECT relname, pg_total_relation_size(oid) FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
@@ -43,9 +44,19 @@ class Place(NamedTuple):
         pools = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(pool)} if pool else {}
         server = Server(self.folder, os.environ | pools, self.store, workers=workers)
         try:
+            self._settle(server)
             yield server
         finally:
             server.end(signal.SIGKILL)
+
+    def _settle(self, server: Server) -> None:
+        """Wait until a server that has just started has nothing left to do by itself."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < until:
+            busy = Busy(server, self.sql)
+            time.sleep(IDLE_SECONDS)
+            if busy.cores()["server"] < IDLE_CORES:
+                return
 
     def rows(self) -> dict[str, int]:
         """Return the rows of each table that has any."""
@@ -57,7 +68,7 @@ class Place(NamedTuple):
     def sizes(self) -> dict[str, int]:
         """Return the bytes of each table with its indices, as they are on disk."""
         with create_engine(self.store).connect() as connection:
-            return {name: size for name, size in connection.execute(text(SIZES))}
+            return dict(connection.execute(text(SIZES)).tuples().all())
 
 
 @contextmanager
@@ -128,4 +139,4 @@ def _of_process(process: psutil.Process) -> float:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
         return 0.0
-    return float(times.user + times.system)
+    return float(times.user + times.system + times.children_user + times.children_system)  # of those that ended

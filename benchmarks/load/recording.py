@@ -1,4 +1,4 @@
-"""What one real seed sends: its start, an epoch, its end, and by the clock; recorded from `python -m pipeline train`."""
+"""What one real seed sends: at its start, an epoch, at its end, and by the clock; recorded from `train`."""
 
 import json
 import os
@@ -45,9 +45,9 @@ class Seed(NamedTuple):
 def record(server: Server, folder: Path, model_name: str) -> Seed:
     """Train one seed through a proxy, on a handful of images: what it sends is that of any data set."""
     draws = np.random.default_rng(0)
-    images = {f"x_{part}": draws.integers(0, 256, (count, 32, 32, 3), np.uint8) for part, count in IMAGES.items()}
-    labels = {f"y_{part}": np.arange(count) % 10 for part, count in IMAGES.items()}
-    np.savez(folder / "few.npz", **images, **{name: label.astype(np.uint8) for name, label in labels.items()})
+    arrays = {f"x_{part}": draws.integers(0, 256, (count, 32, 32, 3), np.uint8) for part, count in IMAGES.items()}
+    arrays |= {f"y_{part}": (np.arange(count) % 10).astype(np.uint8) for part, count in IMAGES.items()}
+    np.savez(folder / "few.npz", **arrays)  # type: ignore[arg-type]  # numpy takes it for its options
     given = {"model_name": model_name, "dataset": folder / "few.npz", "seed": 0, "epochs": EPOCHS, "lr": 0.001}
     options = {**given, "target_val_acc": "none", "threads": 1, "data_dir": folder}
     with recording(server.port) as (address, requests):

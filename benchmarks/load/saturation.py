@@ -40,12 +40,14 @@ class Case(NamedTuple):
 def cases(seeds: Sequence[int]) -> list[Case]:
     """Return what is measured: each number of seeds with both pools, and what else may be changed at one of them."""
     middle = min(seeds, key=lambda count: abs(count - MIDDLE))
-    variants = [Case(middle, checkpoint_every=FEWER), Case(middle, proxied=False)]
+    variants = [Case(middle, checkpoint_every=FEWER), *(Case(middle, pool, proxied=False) for pool in (POOL, 0))]
     fewer_workers = [Case(middle, workers=workers) for workers in OTHER_WORKERS]
     return [*(Case(count, pool) for pool in (POOL, 0) for count in seeds), *variants, *fewer_workers]
 
 
-def measure(place: Place, seed: Seed, cases: Sequence[Case], seconds: float, checkpoint_bytes: int) -> Iterator[dict]:
+def measure(
+    place: Place, seed: Seed, cases: Sequence[Case], seconds: float, checkpoint_bytes: int
+) -> Iterator[dict[str, Any]]:
     """Yield what each case came to; those of one server are measured one after another."""
     runs: list[str] = []
     for workers, pool in dict.fromkeys((case.workers, case.pool) for case in cases):
