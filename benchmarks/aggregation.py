@@ -109,7 +109,7 @@ def _write_study(folder: str, config: Config, layers: int) -> str:
                 log = SeedLog(run, LastPoints(run, Path(folder)), group_of)
                 draws = np.random.default_rng(seed)
                 for epoch in range(1, config.epochs + 1):
-                    log.log_epoch(_report(epoch, names, draws))
+                    log.log_epoch(synthetic_report(epoch, names, draws))
                 log.add_tables()
                 log.outbox.close(0)
     return study.id
@@ -120,7 +120,8 @@ def _levels(names: list[str], group_of: Callable[[str], str]) -> str:
     return pd.DataFrame(rows, columns=LEVELS).to_csv(index=False)
 
 
-def _report(epoch: int, names: list[str], draws: np.random.Generator) -> EpochReport:
+def synthetic_report(epoch: int, names: list[str], draws: np.random.Generator) -> EpochReport:
+    """Return what an epoch reports of such layers, with all measurements, near what networks do."""
     depth = np.arange(len(names)) / len(names)
     change = 0.3 * np.exp(-2 * depth) * epoch ** (-0.2 - 0.5 * depth)
     measured = {metric: change * np.exp(0.1 * draws.standard_normal(len(names))) for metric in MEASURED}

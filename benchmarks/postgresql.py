@@ -22,6 +22,12 @@ class Postgresql(NamedTuple):
 
 
 @contextmanager
-def postgresql() -> Iterator[Postgresql]:
-    with TemporaryDirectory() as folder, get_server(Path(folder) / "pgdata") as server:
-        yield Postgresql(server, Path(server.bin_path))
+def postgresql(connections: int | None = None) -> Iterator[Postgresql]:
+    """Run a server that takes so many connections, or PostgreSQL's own 100."""
+    with TemporaryDirectory() as folder:
+        data = Path(folder) / "pgdata"
+        if connections:
+            with get_server(data, cleanup_mode="stop") as server:  # it is read at the next start
+                server.psql(f"ALTER SYSTEM SET max_connections = {connections}")
+        with get_server(data) as server:
+            yield Postgresql(server, Path(server.bin_path))

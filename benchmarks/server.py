@@ -17,7 +17,9 @@ START_SECONDS = 300
 class Server:
     """An `mlflow server` over an SQLite database in a folder, or over `store`; it keeps the artifacts in the folder."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], store: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], store: str | None = None, *, workers: int = 1
+    ) -> None:
         self.folder, self.environment = folder, environment
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
@@ -31,7 +33,7 @@ class Server:
             "--port",
             str(self.port),
             "--workers",
-            "1",
+            str(workers),
             *stores,
         ]
         self.start()

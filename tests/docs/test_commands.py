@@ -161,6 +161,9 @@ RULES = (
     Rule(r"pip install \.( [\w-]+)*", not_run, "tests/test_layerwise.py installs it, where it changes nothing here"),
     Rule(r"python -m docs\.tour", not_run, "minutes; tests/pipeline/test_browser.py goes the same way"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", not_run, "hours, and downloads", "results.md"),
+    Rule(
+        r"python -m benchmarks\.load", not_run, "20 minutes; tests/benchmarks/test_load.py has it smaller", "scale.md"
+    ),
     Rule(r"mlflow run \. --env-manager local -P model_name=ResNet18", not_run, "days, and a download"),
     Rule(r"mlflow run \. .*", by_mlflow, pages="own_network.py"),
     Rule(r"mlflow run \. .*", smaller),
@@ -249,7 +252,9 @@ def parse_program(words: list[str]) -> None:
     elif words[:2] == ["python", "-m"] and words[2] == "pipeline":
         parse(pipeline, words[3:], "pipeline")
     elif words[:2] == ["python", "-m"] and words[2].startswith("benchmarks"):
-        parse(import_module(words[2]).main, words[3:], words[2])
+        module = import_module(words[2])
+        package = hasattr(module, "__path__")
+        parse((import_module(f"{words[2]}.__main__") if package else module).main, words[3:], words[2])
     elif words[0] == "make":
         printed = subprocess.run(
             ["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,0 +1,44 @@
+"""How many seeds at once a server carries, by arithmetic from what was measured: what one sends, what it answers."""
+
+from typing import Any
+
+SAMPLE_SECONDS, BEAT_SECONDS = 10, 30  # between system metrics and between heartbeats, unless they are set otherwise
+TIMES = (1, 10, 60, 600)
+EVERY = 10  # epochs between checkpoints, where they are fewer
+UPLOADED = "ResNet18"
+WAYS = (
+    "by requests, as it comes",
+    "without system metrics",
+    f"and `checkpoint_every={EVERY}`",
+    f"by uploads of {UPLOADED}",
+    f"with `checkpoint_every={EVERY}`",
+)
+
+
+def is_plain(measured: dict[str, Any]) -> bool:
+    """Say whether nothing but the seeds at once, and the pool, was varied."""
+    return (measured["workers"], measured["checkpoint_every"], measured["proxied"]) == (4, 1, True)
+
+
+def seeds(found: dict[str, Any], epoch_seconds: float) -> list[int]:
+    """Return the seeds at once, by each of the ways, if an epoch takes so long; requests of a mix count alike."""
+    measured = [each for each in found["load"]["measured"] if each["pool"]]
+    plain = max(filter(is_plain, measured), key=lambda each: float(each["requests_a_second"]))
+    fewer = next(each for each in measured if each["checkpoint_every"] == EVERY)
+    beats = 1 / BEAT_SECONDS
+    by_requests = [
+        _by_requests(plain, epoch_seconds, beats + 1 / SAMPLE_SECONDS),
+        _by_requests(plain, epoch_seconds, beats),
+        _by_requests(fewer, epoch_seconds, beats),
+    ]
+    rate = max(each["bytes_a_second"] for each in found["uploads"]["rates"])
+    size = next(each["checkpoint"] for each in found["files"]["networks"] if each["model"] == UPLOADED)
+    by_uploads = rate * epoch_seconds / size
+    return [int(count) for count in (*by_requests, by_uploads, EVERY * by_uploads)]
+
+
+def _by_requests(measured: dict[str, Any], epoch_seconds: float, by_the_clock: float) -> float:
+    """Return how often the requests answered a second hold those that a seed sends a second."""
+    answered: float = measured["requests_a_second"]
+    an_epoch: float = answered / measured["epochs_a_second"]
+    return answered / (an_epoch / epoch_seconds + by_the_clock)
