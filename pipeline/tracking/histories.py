@@ -36,7 +36,8 @@ def _levels(seed: StoredSeed) -> pd.DataFrame:
         return pd.DataFrame(columns=LEVELS)
     with TemporaryDirectory() as folder:
         path = artifacts.download_artifacts(LEVEL_TABLE, folder)  # type: ignore[no-untyped-call]
-        return pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in LEVELS[3:]})
+        missing = {column: [""] for column in LEVELS[3:]}
+        return pd.read_csv(path, keep_default_na=False, na_values=missing, dtype={"layer": "str", "group": "str"})
 
 
 def _table(seed: StoredSeed, name: str) -> pd.DataFrame:

@@ -22,6 +22,7 @@ BATCH = 1000  # metrics in a request
 RETRY_SECONDS = 2.0
 ATTEMPTS_SHARE = 5  # a server that is away is tried again after so many times as long as the last try took
 CLIENTS = ("requests", "urllib3", "botocore", "google", "azure")  # whose errors come from the way to a store
+BUSY = "QueuePool limit"  # all of a worker's connections to its database are in use, which it answers with a 400
 REFUSED = ("INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST", "UNAUTHENTICATED", "BAD_REQUEST")
 
 
@@ -172,7 +173,7 @@ def _means_away(error: BaseException) -> bool:
     if isinstance(error, StoreError):
         error = error.__cause__ or error
     if isinstance(error, MlflowException):
-        return error.error_code not in REFUSED
+        return error.error_code not in REFUSED or BUSY in str(error)
     return isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.partition(".")[0] in CLIENTS
 
 

@@ -54,13 +54,13 @@ class Table:
 def read_table(path: Path, seed: int) -> pd.DataFrame:
     """Return a table with the seed as its first column; texts are categories, a byte or two a row."""
     texts = [column for column in COLUMNS[path.name] if column not in NUMBERS]
-    # a layer may be called "nan": only values are read as missing
+    # a layer may be called "nan", so only values are read as missing, or "0", which as a category would be a number
     table = pd.read_csv(
         path,
         keep_default_na=False,
         na_values={"value": ["nan"]},
-        dtype=dict.fromkeys(texts, "category") | {"value": "float64"},
-    )
+        dtype=dict.fromkeys(texts, "str") | {"value": "float64"},
+    ).astype(dict.fromkeys(texts, "category"))
     table.insert(0, "seed", seed)
     return table
 

@@ -137,6 +137,13 @@ def test_the_newest_finished_run_of_a_seed_is_taken() -> None:
     assert (fifth.number, fifth.finished) == (5, False)
 
 
+def test_layers_that_have_numbers_alone_for_names_keep_them() -> None:
+    """As those of a network that is one nn.Sequential."""
+    log_seed(1, rwc={"0": 1.0, "10": 2.0})
+    histories = read_histories(seeds_of_settings(HASH), 1)
+    assert list(histories.group_of) == ["0", "10"]
+
+
 def test_a_layer_called_nan_and_a_value_that_is_nan_are_told_apart() -> None:
     log_seed(3)
     layers = read_histories(seeds_of_settings(HASH), 9).layers

@@ -122,6 +122,22 @@ def test_what_the_server_refuses_is_an_error_at_once(run: Run, monkeypatch: pyte
         outbox.send()
 
 
+def test_a_server_whose_connections_are_all_in_use_is_asked_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says 400, as if the request were wrong, when too many seeds log at once."""
+    said = {"error_code": "BAD_REQUEST", "message": "QueuePool limit of size 5 overflow 10 reached, timed out"}
+
+    def refuse(*_arguments: Any, **_options: Any) -> None:
+        raise RestException(said)
+
+    outbox = Outbox(run, Path("outbox"))
+    outbox.add_metrics({"epoch_seconds": 0.5}, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "log_batch", refuse)
+        outbox.send()
+    outbox.close(0)
+    assert history(run) == [(1, 0.5)]
+
+
 def test_who_comes_back_to_a_run_that_another_has_taken_over_writes_nothing(run: Run, line: Line) -> None:
     outbox = Outbox(run, Path("outbox"))
     line.cut = True
