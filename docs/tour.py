@@ -32,7 +32,8 @@ CHOICES = {
     "mlflow.assistant.panelOpen_v1": "false",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
 }
-SHARED = {"dataset": "Digits", "seeds": "0,1,2", "batch_size": "32", "register": "true"}
+# one thread: with another number of them the pictures would show other numbers
+SHARED = {"dataset": "Digits", "seeds": "0,1,2", "batch_size": "32", "threads": "1", "register": "true"}
 STUDIES = (
     {"model_name": "AlexNet", "epochs": "12", "lr": "0.01"},
     {"model_name": "examples/own_network.py:SmallNet", "epochs": "12", "lr": "0.05", "target_val_acc": "none"},
