@@ -14,7 +14,7 @@ from benchmarks.load.proxy import recording
 from benchmarks.load.recording import EPOCHS, Seed, record
 from benchmarks.load.saturation import Case, measure
 
-SMALL, LAYERS, GROUPS, SCALARS = "examples/own_network.py:SmallNet", 5, 3, 5
+SMALL, LAYERS, GROUPS, SCALARS = "examples/own_network.py:SmallNet", 5, 2, 5
 
 
 class Stub(BaseHTTPRequestHandler):
