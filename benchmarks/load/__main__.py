@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from benchmarks.load import artifacts, page, picture, saturation, storage
+from benchmarks.load import artifacts, page, picture, plan, saturation, storage
 from benchmarks.load.cycle import cycle, points_of
 from benchmarks.load.place import place
 from benchmarks.load.recording import Seed, record
@@ -46,7 +46,7 @@ def main(
         for part in parts or PARTS:
             page.keep(part, measure(part, seeds, seconds, model_name, checkpoint_bytes))
     found = page.load()
-    larger, own = page.by_pool(found["load"]["measured"])
+    larger, own = plan.by_pool(found["load"]["measured"])
     picture.draw(larger, own, ROOT / "docs" / "figures")
     page.write(found)
 

@@ -1,17 +1,13 @@
-"""docs/load.json, and the tables of docs/scale.md that are made from it."""
+"""docs/load.json, and the tables that are made from it in docs/scale.md."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.load import plan
-from benchmarks.load.recording import PARTS
+from benchmarks.load.tables import tables
 from benchmarks.report import ROOT
 
 PAGE, FIGURES = ROOT / "docs" / "scale.md", ROOT / "docs" / "load.json"
 BEGIN, END = "<!-- table: {}; made by `python -m benchmarks.load` -->\n", "<!-- end -->"
-MEGA, GIGA = 1e6, 1e9
-Row = Sequence[object]
 
 
 def load() -> dict[str, Any]:
@@ -32,139 +28,3 @@ def write(found: dict[str, Any]) -> None:
         assert mark, f"{PAGE} has no place for the table {name}"
         text = before + mark + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2]
     PAGE.write_text(text)
-
-
-def tables(found: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the lines of each table by its name."""
-    return {
-        "sends": _sends(found["load"]["sends"]),
-        "uploads": _uploads(found["files"]["networks"]),
-        "load": _load(found["load"]["measured"]),
-        "rates": _rates(found["uploads"]["rates"]),
-        "carries": _carries(found),
-        "files": _files(found["files"]["networks"]),
-        "database": _database(found["storage"]),
-        "origins": _origins(found),
-    }
-
-
-def by_pool(measured: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what was measured against the seeds at once, with the larger pool and with MLflow's own."""
-    plain = [each for each in measured if plan.is_plain(each)]
-    return [each for each in plain if each["pool"]], [each for each in plain if not each["pool"]]
-
-
-def markdown(*rows: Row) -> list[str]:
-    """Return rows as a table, the first as its heading."""
-    rule = ["---"] * len(rows[0])
-    return ["| " + " | ".join(map(str, row)) + " |" for row in (rows[0], rule, *rows[1:])]
-
-
-def _sends(rows: Sequence[dict[str, Any]]) -> list[str]:
-    heading = ("when", "requests", "of them", "metric points", "sent")
-    lines: list[Row] = []
-    for part in PARTS:
-        of_part = sorted((row for row in rows if row["part"] == part), key=lambda row: -row["requests"])
-        routes = ", ".join(f"{row['requests']} `{_short(row['route'])}`" for row in of_part)
-        total = {name: sum(row[name] for row in of_part) for name in ("requests", "points", "bytes")}
-        clock = {"system metrics": ", each 10 s", "heartbeat": ", each 30 s"}.get(part, "")
-        lines.append((part + clock, total["requests"], routes, total["points"] or "", _size(total["bytes"])))
-    return markdown(heading, *lines)
-
-
-def _short(route: str) -> str:
-    return route.replace("/2.0/mlflow/", "").replace("/2.0/mlflow-artifacts/<path>", "a file")
-
-
-def _uploads(networks: Sequence[dict[str, Any]]) -> list[str]:
-    heading = ("network", "a checkpoint", "at its start", "best model, at its end", "150 epochs", "60 such seeds")
-    return markdown(
-        heading,
-        *(
-            (
-                each["model"],
-                *(_size(each[kind]) for kind in ("checkpoint", "initial", "best_model", "uploaded")),
-                _size(60 * each["uploaded"]),
-            )
-            for each in networks
-        ),
-    )
-
-
-def _load(measured: Sequence[dict[str, Any]]) -> list[str]:
-    heading = ("seeds", "workers", "connections a worker", "what else", "requests/s", "points/s", "epochs/s",
-               "metrics answered after, median (95 %)", "errors", "cores busy: server, PostgreSQL, of all")  # fmt: skip
-    return markdown(heading, *map(_case, measured))
-
-
-def _case(each: dict[str, Any]) -> Row:
-    fewer = f"`checkpoint_every={each['checkpoint_every']}`" if each["checkpoint_every"] > 1 else ""
-    past = "" if each["proxied"] else "files past the server"
-    errors = sum(each["errors"].values())
-    slow = each["p95_seconds"]
-    waits = f"{each['median_seconds']:.2f} s ({slow:.2f} s)" if slow else "none was"
-    cores = ", ".join(f"{each['cores'][name]:.1f}" for name in ("server", "PostgreSQL", "the machine"))
-    rates = [f"{each[f'{what}_a_second']:.0f}" for what in ("requests", "points")]
-    return (each["seeds"], each["workers"], each["pool"] or "15, MLflow's own", fewer or past, *rates,
-            f"{each['epochs_a_second']:.1f}", waits, f"{errors} of {errors + each['answered']}", cores)  # fmt: skip
-
-
-def _rates(rates: Sequence[dict[str, Any]]) -> list[str]:
-    heading = ("seeds that upload at once", "a checkpoint", "taken")
-    return markdown(
-        heading, *((each["uploaders"], _size(each["bytes"]), f"{_size(each['bytes_a_second'])}/s") for each in rates)
-    )
-
-
-def _carries(found: dict[str, Any]) -> list[str]:
-    heading = ("an epoch takes", *plan.WAYS)
-    return markdown(
-        heading, *((f"{seconds} s", *(f"{count:,}" for count in plan.seeds(found, seconds))) for seconds in plan.TIMES)
-    )
-
-
-def _files(networks: Sequence[dict[str, Any]]) -> list[str]:
-    heading = ("network", "two checkpoints", "initial weights", "best model", "tables", "a seed", "60 seeds")
-    return markdown(
-        heading,
-        *(
-            (
-                each["model"],
-                _size(2 * each["checkpoint"]),
-                _size(each["initial"]),
-                _size(each["best_model"]),
-                _size(each["tables"]),
-                _size(each["on_disk"]),
-                _size(60 * each["on_disk"]),
-            )
-            for each in networks
-        ),
-    )
-
-
-def _database(stored: dict[str, Any]) -> list[str]:
-    rows = {name: round(count) for name, count in stored["rows"].items()}
-    named = ("metrics", "latest_metrics", "params", "tags")
-    rest = sum(count for name, count in rows.items() if name not in named)
-    system = stored["points_of_a_system_sample"] * 360, stored["bytes_of_a_system_sample"] * 360
-    return markdown(
-        ("what", *(f"`{name}`" for name in named), "other rows", "bytes with indices"),
-        (
-            f"a seed of {stored['epochs']} epochs",
-            *(f"{rows.get(name, 0):,}" for name in named),
-            rest,
-            _size(stored["bytes"]),
-        ),
-        ("its system metrics, an hour", f"{system[0]:,.0f}", "", "", "", "", _size(system[1])),
-    )
-
-
-def _origins(found: dict[str, Any]) -> list[str]:
-    return [f"{part}: {each['date']}, commit {each['commit']}: {each['machine']}  " for part, each in found.items()]
-
-
-def _size(size: float) -> str:
-    for unit, name in ((1e12, "TB"), (GIGA, "GB"), (MEGA, "MB"), (1e3, "kB")):
-        if size >= unit:
-            return f"{size / unit:.3g} {name}" if size < 999.5 * unit else f"{size / unit:,.0f} {name}"
-    return f"{size:.0f} B"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.request import Request, urlopen
 
 import psutil
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from benchmarks.load.crowd import Answer, Crowd
 from benchmarks.postgresql import Postgresql, postgresql
@@ -60,15 +60,18 @@ class Place(NamedTuple):
 
     def rows(self) -> dict[str, int]:
         """Return the rows of each table that has any."""
-        with create_engine(self.store).connect() as connection:
+        with self._connection() as connection:
             tables = [name for name, _size in connection.execute(text(SIZES))]
             counts = {name: connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar_one() for name in tables}
         return {name: count for name, count in counts.items() if count}
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of each table with its indices, as they are on disk."""
-        with create_engine(self.store).connect() as connection:
-            return dict(connection.execute(text(SIZES)).tuples().all())
+        with self._connection() as connection:
+            return {row[0]: row[1] for row in connection.execute(text(SIZES))}
+
+    def _connection(self) -> Connection:
+        return create_engine(self.store, poolclass=NullPool).connect()
 
 
 @contextmanager

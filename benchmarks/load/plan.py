@@ -1,5 +1,6 @@
 """How many seeds at once a server carries, by arithmetic from what was measured: what one sends, what it answers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 SAMPLE_SECONDS, BEAT_SECONDS = 10, 30  # between system metrics and between heartbeats, unless they are set otherwise
@@ -18,6 +19,12 @@ WAYS = (
 def is_plain(measured: dict[str, Any]) -> bool:
     """Say whether nothing but the seeds at once, and the pool, was varied."""
     return (measured["workers"], measured["checkpoint_every"], measured["proxied"]) == (4, 1, True)
+
+
+def by_pool(measured: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what was measured against the seeds at once, with the larger pool and with MLflow's own."""
+    plain = [each for each in measured if is_plain(each)]
+    return [each for each in plain if each["pool"]], [each for each in plain if not each["pool"]]
 
 
 def seeds(found: dict[str, Any], epoch_seconds: float) -> list[int]:

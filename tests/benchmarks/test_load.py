@@ -7,14 +7,15 @@ from threading import Thread
 
 import pytest
 
-from benchmarks.load import page, plan, storage
+from benchmarks.load import plan, storage
 from benchmarks.load.crowd import RUN, Crowd, Template, send_all
 from benchmarks.load.place import Place, place
 from benchmarks.load.proxy import recording
 from benchmarks.load.recording import EPOCHS, Seed, record
 from benchmarks.load.saturation import Case, measure
+from benchmarks.load.tables import in_units
 
-SMALL, LAYERS, GROUPS, SCALARS = "examples/own_network.py:SmallNet", 5, 3, 5
+SMALL, LAYERS, GROUPS, SCALARS = "examples/own_network.py:SmallNet", 5, 2, 5
 
 
 class Stub(BaseHTTPRequestHandler):
@@ -92,7 +93,7 @@ def test_seeds_that_a_server_carries_are_those_that_send_what_it_answers() -> No
     ("size", "text"), [(12, "12 B"), (137.2e6, "137 MB"), (1.24e12, "1.24 TB"), (999.7e3, "1,000 kB")]
 )
 def test_sizes_have_three_digits(size: float, text: str) -> None:
-    assert page._size(size) == text
+    assert in_units(size) == text
 
 
 @pytest.fixture(scope="module")
