@@ -14,7 +14,7 @@ try:
     from pipeline.disk import DiskFull
     from pipeline.doctor import doctor
     from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-    from pipeline.learn.fit import Diverged
+    from pipeline.learn.scores import Diverged
     from pipeline.listing import listing
     from pipeline.measure import __version__
     from pipeline.prepare import prepare

@@ -17,7 +17,7 @@ from pipeline.config import Config
 from pipeline.disk import DiskFull
 from pipeline.execute.queue import Queue
 from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-from pipeline.learn.fit import Diverged
+from pipeline.learn.scores import Diverged
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
