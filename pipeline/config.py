@@ -16,7 +16,7 @@ from data.npz import npz_dataset
 from data.registry import plain
 from models import ARCHITECTURES, PREFIX, ZOO, Architecture, ModelError, find
 from models.own import names_file
-from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each
+from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each, too_many_devices
 from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.values import (
     ConfigError,
@@ -102,8 +102,9 @@ class Config:
     compile: bool = _setting(
         word_or("auto", None, switch), "auto, true or false: whether torch.compile builds kernels for the model"
     )
+    devices: int = _setting(whole(1), "processes, each with a device of its own, that share the batches of a seed")
     jobs: int = _setting(whole(1), "seeds trained side by side, each in a process of its own", changes_numbers=False)
-    threads: int = _setting(word_or("auto", None, whole(1)), "CPU threads a seed, or auto", changes_numbers=False)
+    threads: int = _setting(word_or("auto", None, whole(1)), "CPU threads a process, or auto", changes_numbers=False)
     rwc_every: int | None = _setting(
         word_or("none", None, whole(1)), "steps between measurements within epochs, or none", changes_numbers=False
     )
@@ -161,6 +162,8 @@ class Config:
         """
         settings = self.as_text()
         kept = {name: settings[name] for name in (f.name for f in fields(self) if f.metadata["changes_numbers"])}
+        if self.devices == 1:
+            del kept["devices"]  # studies from before there was this setting are found all the same
         data = self.data
         named = {"dataset": data.name, "classes": " ".join(data.classes)}
         if code := self.architecture.source:
@@ -200,6 +203,8 @@ def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[s
     if values["device"] == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
     values["device"] = device_kind(values["device"])
+    if too_many := too_many_devices(values["device"], values["devices"], values["batch_size"], values["jobs"]):
+        raise ConfigError(f"devices {too_many}; got {values['devices']}")
     values["precision"] = precision_on(values["device"], values["precision"])
     if values["compile"] and not can_compile():
         raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
@@ -213,7 +218,8 @@ def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[s
         raise ConfigError(
             f"pretrained must be false for {architecture.name}: only {able} and {PREFIX}<name> have ImageNet weights"
         )
-    values["threads"] = values["threads"] or threads_each(min(values["jobs"], len(values["seeds"])))
+    processes = min(values["jobs"], len(values["seeds"])) * values["devices"]
+    values["threads"] = values["threads"] or threads_each(processes)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
     values["data_dir"] = _parse("data_dir", expanded, values["data_dir"] or str(cache))
     return values

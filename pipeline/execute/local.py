@@ -17,6 +17,7 @@ from pipeline.config import Config
 from pipeline.disk import DiskFull
 from pipeline.execute.queue import Queue
 from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
+from pipeline.learn.others import DeviceLost
 from pipeline.learn.scores import Diverged
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
@@ -27,7 +28,7 @@ from pipeline.tracking.starts import Start
 from pipeline.tracking.store import StoreError
 from pipeline.tracking.studies import close_seed
 
-ONE_LINE = (Diverged, DataError, DiskFull, ModelError, RunTaken, ServerAway, StoreError)
+ONE_LINE = (DeviceLost, Diverged, DataError, DiskFull, ModelError, RunTaken, ServerAway, StoreError)
 
 
 def train_seeds(config: Config, prepared: Prepared, queue: Queue) -> None:

@@ -1,5 +1,8 @@
 """The device that trains a seed, or the several that share every batch of it, as the training loop sees them."""
 
+import os
+import socket
+import sys
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import FileStore
 from torch.nn.parallel import DistributedDataParallel
 
 TIMEOUT = timedelta(minutes=30)  # longer than the first process may write between two epochs, or kernels are compiled
@@ -65,23 +69,23 @@ class SeveralDevices:
 
     def __init__(self, *, rank: int, count: int, cuda: bool, seed: int, store: Path) -> None:
         self.rank, self.count, self.cuda, self.seed = rank, count, cuda, seed
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", _loopback())
+        hook = sys.excepthook
         dist.init_process_group(
             "nccl" if cuda else "gloo",
-            store=dist.FileStore(str(store), count),
+            store=FileStore(str(store), count),
             rank=rank,
             world_size=count,
             timeout=TIMEOUT,
             device_id=torch.device("cuda", rank) if cuda else None,
         )
-
-    def close(self) -> None:
-        dist.destroy_process_group()
+        sys.excepthook = hook  # torch's would print every later traceback twice
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """Return what averages the gradients over the devices; the model begins with the first one's parameters."""
         if self.cuda:
-            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # in place, as no network is a BatchNorm itself
-        return DistributedDataParallel(model, broadcast_buffers=False)  # a pass needs none: see copy_buffers
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # in place, as no network is a BatchNorm itself
+        return DistributedDataParallel(model, forward_sync_buffers=False)  # a pass needs none: see copy_buffers
 
     def begin(self, epoch: int) -> None:
         """Have every device draw a dropout of its own. The first one's generators are in the checkpoints."""
@@ -115,6 +119,17 @@ class SeveralDevices:
         agreed = [state]
         dist.broadcast_object_list(agreed, 0)
         return agreed[0]
+
+
+def leave() -> None:
+    """Leave the group of processes that SeveralDevices has joined, if any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _loopback() -> str:
+    """Return the name of the network of this machine alone: what processes say to each other is not for others."""
+    return next(name for _number, name in socket.if_nameindex() if name.startswith("lo"))
 
 
 Devices = OneDevice | SeveralDevices

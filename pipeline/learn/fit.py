@@ -20,6 +20,10 @@ from pipeline.measure.tracker import LayerTracker
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
+def unwatched(_epoch: int, loader: Loader) -> Batches:
+    return loader
+
+
 def fit(
     model: nn.Module,
     loaders: Mapping[str, Loader],
@@ -33,7 +37,7 @@ def fit(
     samples: StepSampler | None = None,
     devices: Devices = ALONE,
     measurements: Iterable[str] = MEASUREMENTS,
-    watch: Callable[[int, Loader], Batches] = lambda _epoch, loader: loader,
+    watch: Callable[[int, Loader], Batches] = unwatched,
 ) -> Iterator[EpochReport]:
     """Train on `loaders["train"]`, evaluate on the others, and yield after every epoch; raise Diverged.
 
