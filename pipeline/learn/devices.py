@@ -82,10 +82,13 @@ class SeveralDevices:
         sys.excepthook = hook  # torch's would print every later traceback twice
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """Return what averages the gradients over the devices; the model begins with the first one's parameters."""
+        """Return what averages the gradients over the devices; the model begins with the first one's parameters.
+
+        A graph that is the same in every step may have parameters without a gradient, at no cost.
+        """
         if self.cuda:
-            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # in place, as no network is a BatchNorm itself
-        return DistributedDataParallel(model, forward_sync_buffers=False)  # a pass needs none: see copy_buffers
+            nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # in place, all but the root
+        return DistributedDataParallel(model, static_graph=True, forward_sync_buffers=False)  # see copy_buffers
 
     def begin(self, epoch: int) -> None:
         """Have every device draw a dropout of its own. The first one's generators are in the checkpoints."""
