@@ -208,7 +208,7 @@ def _resolve(values: dict[str, Any], table: dict[str, dict[str, Any]]) -> dict[s
     values["precision"] = precision_on(values["device"], values["precision"])
     if values["compile"] and not can_compile():
         raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
-    values["compile"] = compile_on(values["device"], values["compile"])
+    values["compile"] = compile_on(values["device"], values["compile"], devices=values["devices"])
     try:
         architecture = find(values["model_name"])
     except ModelError as error:

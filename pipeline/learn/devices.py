@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch._C._distributed_c10d import FileStore
 from torch.nn.parallel import DistributedDataParallel
 
 TIMEOUT = timedelta(minutes=30)  # longer than the first process may write between two epochs, or kernels are compiled
@@ -73,7 +72,7 @@ class SeveralDevices:
         hook = sys.excepthook
         dist.init_process_group(
             "nccl" if cuda else "gloo",
-            store=FileStore(str(store), count),
+            store=dist.FileStore(str(store), count),  # type: ignore[attr-defined]  # it has it
             rank=rank,
             world_size=count,
             timeout=TIMEOUT,

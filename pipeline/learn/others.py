@@ -83,9 +83,10 @@ class Others:
 
     def explain(self, error: Exception) -> None:
         """Raise DeviceLost where one was killed, which breaks all connections; else add to an error what they say."""
+        sentinels = [process.sentinel for process, _receiver in self._running]
         if isinstance(error, RuntimeError | EOFError) and wait(
-            [each.sentinel for each, _ in self._running], END_SECONDS
-        ):
+            sentinels, END_SECONDS
+        ):  # no other error is one of a connection
             self.wait()
         for process, receiver in self._running:
             if process.exitcode and process.exitcode < 0:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from multiprocessing import active_children
+from pathlib import Path
 
 import mlflow
 import psutil
@@ -46,13 +47,18 @@ def test_one_that_is_killed_before_it_is_ready_does_too(configure: Callable[...,
     assert str(lost.value) == LOST
 
 
-def test_what_another_process_raises_is_said(configure: Callable[..., Config], train: Callable) -> None:
+def test_what_another_process_raises_before_it_is_ready_is_said(
+    configure: Callable[..., Config], train: Callable
+) -> None:
     code = "import multiprocessing\nif multiprocessing.parent_process():\n    raise OSError('not here')\n"
     with pytest.raises(RuntimeError, match=r"^device-1 failed:\n(.|\n)*not here"):
         train(configure(code=code, devices=2))
+
+
+def test_what_another_process_raises_as_it_trains_is_said(configure: Callable[..., Config], train: Callable) -> None:
     code = (
-        "class Broken(Plain):\n    def forward(self, images):\n"
-        "        if __import__('multiprocessing').parent_process():\n            raise ValueError('no more')\n"
+        "import multiprocessing\nclass Broken(Plain):\n    def forward(self, images):\n"
+        "        if multiprocessing.parent_process():\n            raise ValueError('no more')\n"
         "        return super().forward(images)\n"
     )
     with pytest.raises(RuntimeError) as error:
@@ -64,9 +70,7 @@ def test_what_another_process_raises_is_said(configure: Callable[..., Config], t
 
 def test_the_network_is_that_of_the_study_s_start(configure: Callable[..., Config], train: Callable) -> None:
     config = configure(devices=2, epochs=1)
-    config.architecture.build(input_channels=3, num_classes=10)
-    file = config.model_name.partition(":")[0]
-    os.remove(file)
+    Path(config.model_name.partition(":")[0]).unlink()
     assert len(train(config)[0]) == 1
 
 
