@@ -18,8 +18,8 @@ LOST = "the process of device-1 was ended by SIGKILL (out of memory?)"
 
 
 def others(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Wait for the end of the first epoch, and return the processes of the other devices."""
-    while " epoch 1/" not in process.stdout.readline():
+    """Wait until two epochs are logged, and return the processes of the other devices."""
+    while " epoch 3/" not in process.stdout.readline():
         assert process.poll() is None, process.stderr.read()
     children = psutil.Process(process.pid).children()
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
