@@ -14,7 +14,8 @@ try:
     from pipeline.disk import DiskFull
     from pipeline.doctor import doctor
     from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-    from pipeline.learn.fit import Diverged
+    from pipeline.learn.others import DeviceLost
+    from pipeline.learn.scores import Diverged
     from pipeline.listing import listing
     from pipeline.measure import __version__
     from pipeline.prepare import prepare
@@ -35,7 +36,7 @@ except ModuleNotFoundError as error:
     sys.exit(2)
 
 BAD_INPUT = (ConfigError, DataError, ModelError, WeightsError, RunNotFound, SeedBusy, StoreError)
-FAILED = (SeedsFailed, Diverged, DiskFull, RunTaken, ServerAway)
+FAILED = (SeedsFailed, DeviceLost, Diverged, DiskFull, RunTaken, ServerAway)
 
 
 class InOrder(click.Group):

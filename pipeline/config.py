@@ -16,7 +16,7 @@ from data.npz import npz_dataset
 from data.registry import plain
 from models import ARCHITECTURES, PREFIX, ZOO, Architecture, ModelError, find
 from models.own import names_file
-from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each
+from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each, too_many_devices
 from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.values import (
     ConfigError,
@@ -103,6 +103,7 @@ class Config:
     compile: bool = _setting(
         word_or("auto", None, switch), "auto, true or false: whether torch.compile builds kernels for the model"
     )
+    devices: int = _setting(whole(1), "processes, each with a device of its own, that share the batches of a seed")
     executor: str = _setting(
         one_of({name: name for name in (LOCAL, RAY)}),
         "local or ray: where the seeds are trained",
@@ -118,7 +119,7 @@ class Config:
         "GPUs, or the share of one, that each seed takes on Ray, or auto",
         changes_numbers=False,
     )
-    threads: int = _setting(word_or("auto", None, whole(1)), "CPU threads a seed, or auto", changes_numbers=False)
+    threads: int = _setting(word_or("auto", None, whole(1)), "CPU threads a process, or auto", changes_numbers=False)
     rwc_every: int | None = _setting(
         word_or("none", None, whole(1)), "steps between measurements within epochs, or none", changes_numbers=False
     )
@@ -176,6 +177,8 @@ class Config:
         """
         settings = self.as_text()
         kept = {name: settings[name] for name in (f.name for f in fields(self) if f.metadata["changes_numbers"])}
+        if self.devices == 1:
+            del kept["devices"]  # studies from before there was this setting are found all the same
         data = self.data
         named = {"dataset": data.name, "classes": " ".join(data.classes)}
         if code := self.architecture.source:
@@ -234,15 +237,18 @@ def on_this_machine(values: Mapping[str, Any]) -> Config:
     """Return checked values as a configuration, with what `auto` means here; raise ConfigError."""
     if values["device"] == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
-    device = device_kind(values["device"])
+    device, devices = device_kind(values["device"]), values["devices"]
+    jobs = min(values["jobs"], len(values["seeds"])) if values["executor"] == LOCAL else 1
+    if too_many := too_many_devices(device, devices, values["batch_size"], jobs):
+        raise ConfigError(f"devices {too_many}; got {devices}")
     if values["compile"] and not can_compile():
         raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
     found = {
         "device": device,
         "precision": precision_on(device, values["precision"]),
-        "compile": compile_on(device, values["compile"]),
-        "threads": values["threads"] or threads_each(min(values["jobs"], len(values["seeds"]))),
+        "compile": compile_on(device, values["compile"], devices=devices),
+        "threads": values["threads"] or threads_each(jobs * devices),
         "data_dir": _parse("data_dir", expanded, values["data_dir"] or str(cache)),
     }
     return Config(**{**values, **found})

@@ -13,6 +13,19 @@ def device_kind(name: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
+def too_many_devices(device: str, devices: int, batch_size: int, jobs: int) -> str | None:
+    """Return what is wrong with so many devices and would be right, or none."""
+    if devices == 1:
+        return None
+    if device == "cuda" and devices > torch.cuda.device_count():
+        return f"must be at most {torch.cuda.device_count()} here: torch finds no more CUDA devices"
+    if batch_size < 2 * devices:
+        return f"must be at most half of batch_size={batch_size}, for each takes two images of a batch or more"
+    if jobs > 1:
+        return f"must be 1 with jobs={jobs}: let several devices share a seed, or several seeds run side by side"
+    return None
+
+
 def precision_on(device: str, name: str) -> str:
     """Return fp32 or bf16 for auto: bf16 only where the hardware has it, as emulating it is slow."""
     if name != "auto":
@@ -20,9 +33,12 @@ def precision_on(device: str, name: str) -> str:
     return "bf16" if _has_bf16(device) else "fp32"
 
 
-def compile_on(device: str, wanted: bool | None) -> bool:
-    """Return true or false for none, which is auto: compiling gained nothing on CPUs, so cuda alone is worth it."""
-    return device == "cuda" and can_compile() if wanted is None else wanted
+def compile_on(device: str, wanted: bool | None, *, devices: int = 1) -> bool:
+    """Return true or false for none, which is auto: compiling gained nothing on CPUs, so cuda alone is worth it.
+
+    With several devices nobody has tried it there, beside a BatchNorm over all of them.
+    """
+    return device == "cuda" and devices == 1 and can_compile() if wanted is None else wanted
 
 
 def can_compile() -> bool:

@@ -19,8 +19,9 @@ from pipeline.config import Config, on_this_machine
 from pipeline.disk import DiskFull
 from pipeline.execute.queue import Queue
 from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-from pipeline.learn.fit import Diverged
+from pipeline.learn.others import DeviceLost
 from pipeline.learn.pace import seconds_an_epoch
+from pipeline.learn.scores import Diverged
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
@@ -30,7 +31,7 @@ from pipeline.tracking.starts import Start
 from pipeline.tracking.store import StoreError
 from pipeline.tracking.studies import close_seed
 
-ONE_LINE = (Diverged, DataError, DiskFull, ModelError, RunTaken, ServerAway, StoreError)
+ONE_LINE = (DeviceLost, Diverged, DataError, DiskFull, ModelError, RunTaken, ServerAway, StoreError)
 
 
 class Local:

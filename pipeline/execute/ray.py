@@ -35,7 +35,7 @@ class Cluster:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         has_gpus = values["device"] != "cpu" and any(node["Resources"].get("GPU") for node in _nodes())
-        gpus = float(has_gpus) if values["ray_gpus"] == AUTO else values["ray_gpus"]
+        gpus = values["devices"] * has_gpus if values["ray_gpus"] == AUTO else values["ray_gpus"]
         self.needs = {"num_cpus": values["ray_cpus"], "num_gpus": gpus}
         self.places = _places(self.needs)
         self._over = threading.Event()

@@ -13,6 +13,10 @@ class Best:
         self.accuracy = float("-inf")
         self.weights: dict[str, Tensor] = {}
 
+    def reaches(self, target: float | None) -> bool:
+        """Say whether the target, if any, is reached: training stops at once, so that the best so far tells."""
+        return target is not None and self.accuracy >= target
+
     def update(self, report: EpochReport, model: nn.Module) -> None:
         if report.deciding_accuracy > self.accuracy:
             self.epoch, self.accuracy = report.epoch, report.deciding_accuracy

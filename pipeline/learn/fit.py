@@ -1,6 +1,5 @@
 """The training loop: a generator that yields a report after each epoch, and logs nothing."""
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -11,6 +10,9 @@ from torch.nn.functional import cross_entropy
 
 from data.loader import Loader
 from pipeline.epoch import EpochReport
+from pipeline.learn.devices import ALONE, Devices
+from pipeline.learn.scores import Scores
+from pipeline.measure import MEASUREMENTS
 from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.sweep import Weights
 from pipeline.measure.tracker import LayerTracker
@@ -18,8 +20,8 @@ from pipeline.measure.tracker import LayerTracker
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
-class Diverged(Exception):
-    """The training loss is not finite; the message says in which epoch and step."""
+def unwatched(_epoch: int, loader: Loader) -> Batches:
+    return loader
 
 
 def fit(
@@ -33,7 +35,9 @@ def fit(
     start: Weights | None = None,
     steps: StepTracker | None = None,
     samples: StepSampler | None = None,
-    watch: Callable[[int, Loader], Batches] = lambda _epoch, loader: loader,
+    devices: Devices = ALONE,
+    measurements: Iterable[str] = MEASUREMENTS,
+    watch: Callable[[int, Loader], Batches] = unwatched,
 ) -> Iterator[EpochReport]:
     """Train on `loaders["train"]`, evaluate on the others, and yield after every epoch; raise Diverged.
 
@@ -41,15 +45,21 @@ def fit(
 
     `watch` wraps the training batches of an epoch, for a progress bar. Training accuracy is that of the batches as they
     were trained on. `start` holds the initial weights of the layers where the model goes on; `steps` measures RWC
-    within epochs as well, `samples` single steps.
+    within epochs as well, `samples` single steps. Where several `devices` share the batches, each runs this loop in a
+    process of its own, and all get the same losses and accuracies.
     """
-    tracker = LayerTracker(model, start=start)
+    learner = devices.wrap(model)
+    tracker = LayerTracker(model, measurements, start=start)
     started = time.perf_counter()
     for epoch in range(after + 1, epochs + 1):
-        scores = {"train": train_pass(model, watch(epoch, loaders["train"]), optimizer, epoch, precision, steps)}
+        devices.begin(epoch)
+        batches = watch(epoch, loaders["train"])
+        scores = {"train": train_pass(learner, batches, optimizer, epoch, precision, steps, devices)}
+        devices.copy_buffers(model)
         for part, loader in loaders.items():
             if part != "train":
-                scores[part] = evaluation_pass(model, loader, precision, where=f"epoch {epoch}, evaluation on {part}")
+                where = f"epoch {epoch}, evaluation on {part}"
+                scores[part] = evaluation_pass(model, loader, precision, where=where, devices=devices)
         layers = tracker.epoch_end()
         if samples:
             layers |= samples.epoch_end(layers["displacement"])
@@ -72,46 +82,36 @@ def train_pass(
     epoch: int,
     precision: str,
     steps: StepTracker | None,
+    devices: Devices = ALONE,
 ) -> tuple[float, float]:
     model.train()
-    losses, correct, sizes = [], [], []
-    for images, labels in batches:
-        with autocast(images, precision):
-            logits = model(images)
-            loss = cross_entropy(logits, labels)
+    scores = Scores()
+    for batch in batches:
+        share = devices.share(*batch)
+        with autocast(share.images, precision):
+            logits = model(share.images)
+            loss = cross_entropy(logits, share.labels)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+        devices.backward(loss, share.weight)
         optimizer.step()
         if steps:
             steps.step_end()
-        losses.append(loss.detach())
-        correct.append((logits.detach().argmax(1) == labels).sum())
-        sizes.append(len(labels))
-    return _score(losses, correct, sizes, where=f"epoch {epoch}")
+        scores.add(share, logits, loss)
+    return scores.means(devices, where=f"epoch {epoch}")
 
 
 @torch.inference_mode()
-def evaluation_pass(model: nn.Module, batches: Batches, precision: str, *, where: str) -> tuple[float, float]:
+def evaluation_pass(
+    model: nn.Module, batches: Batches, precision: str, *, where: str, devices: Devices = ALONE
+) -> tuple[float, float]:
     model.eval()
-    losses, correct, sizes = [], [], []
-    for images, labels in batches:
-        with autocast(images, precision):
-            logits = model(images)
-        losses.append(cross_entropy(logits.float(), labels))
-        correct.append((logits.argmax(1) == labels).sum())
-        sizes.append(len(labels))
-    return _score(losses, correct, sizes, where=where)
-
-
-def _score(losses: list[Tensor], correct: list[Tensor], sizes: list[int], *, where: str) -> tuple[float, float]:
-    """Return the mean loss and the accuracy in percent: the only wait for the device in a pass over the data."""
-    by_step = torch.stack(losses).float().tolist()
-    for step, loss in enumerate(by_step, start=1):
-        if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss} in {where}, step {step}: try a lower lr")
-    total = sum(sizes)
-    mean = sum(loss * size for loss, size in zip(by_step, sizes, strict=True)) / total
-    return mean, 100 * int(torch.stack(correct).sum()) / total
+    scores = Scores()
+    for batch in batches:
+        share = devices.share(*batch)
+        with autocast(share.images, precision):
+            logits = model(share.images)
+        scores.add(share, logits, cross_entropy(logits.float(), share.labels))
+    return scores.means(devices, where=where)
 
 
 def autocast(images: Tensor, precision: str) -> AbstractContextManager[None]:

@@ -14,8 +14,10 @@ from pipeline.interrupt import Interrupted
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
 from pipeline.learn.classifier import Classifier
-from pipeline.learn.fit import fit
+from pipeline.learn.devices import Devices
+from pipeline.learn.epochs import epochs_left
 from pipeline.learn.levels import level_table
+from pipeline.learn.others import devices_of
 from pipeline.learn.remaining import remaining_by_epoch
 from pipeline.learn.setup import set_up
 from pipeline.measure.tracker import layer_weights
@@ -48,7 +50,8 @@ def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progr
         steps, channels = len(loaders["train"]), prepared.manifest.shape[2]
         levels = level_table(config, learner.model, channels=channels, steps=steps, group_of=log.group_of)
         run.log_texts({LEVEL_TABLE: levels})
-        _train(config, start, loaders, learner, progress, log)
+        with devices_of(config, start.seed) as devices:
+            _train(config, start, loaders, learner, devices, progress, log)
         outbox.close(config.server_wait)
         if config.snapshots:
             end = layer_weights(learner.model)
@@ -58,49 +61,41 @@ def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progr
 
 
 def _train(
-    config: Config, start: Start, loaders: dict[str, Loader], learner: Learner, progress: Progress, log: SeedLog
+    config: Config,
+    start: Start,
+    loaders: dict[str, Loader],
+    learner: Learner,
+    devices: Devices,
+    progress: Progress,
+    log: SeedLog,
 ) -> None:
-    after = _go_on(config, start, loaders, learner, log)
+    state = devices.agree(_go_on(config, start, learner, log))
     if config.snapshots:
         print(room_of_snapshots(learner.model, config.epochs))
-    reports = fit(
-        learner.model,
-        loaders,
-        learner.optimizer,
-        epochs=after if _reached(config, learner.best) else config.epochs,
-        precision=config.precision,
-        after=after,
-        start=learner.start,
-        steps=learner.steps,
-        samples=learner.samples,
-        watch=progress.watch,
-    )
+    reports = epochs_left(config, state, loaders, learner, devices, watch=progress.watch)
     unsaved: dict[str, State] = {}
     try:
         with Background() as background:
             for report in reports:
                 progress.report(report)
-                learner.best.update(report, learner.model)
                 state = learner.state(report.epoch)
                 slot = {slot_of(report.epoch, config.checkpoint_every): state}
                 due = _is_due(config, report.epoch, learner.best)
                 files = _snapshot(config, report.epoch, state) | (slot if due else {})
                 background.submit(partial(log.log_epoch, report, files))
                 unsaved = {} if due else slot  # of an epoch that is being logged, never of one that is not
-                if _reached(config, learner.best):
-                    break
     except Interrupted:
         try:
             log.save(unsaved)
         except DiskFull as error:
             print(f"the last epoch is not saved: {error}", file=sys.stderr)
         raise
-    if _reached(config, learner.best):
+    if learner.best.reaches(config.target_val_acc):
         log.outbox.add_tags({STOPPED: "target_val_acc"})
 
 
-def _go_on(config: Config, start: Start, loaders: dict[str, Loader], learner: Learner, log: SeedLog) -> int:
-    """Put learner and log where the run to go on from stood; return the epoch that was over there, 0 at the start."""
+def _go_on(config: Config, start: Start, learner: Learner, log: SeedLog) -> State | None:
+    """Put the log where the run to go on from stood; return the checkpoint that it left, if any."""
     state = start.load()
     if start.own_run is None or state is None:
         log.save({INITIAL: learner.model.state_dict()})
@@ -108,11 +103,7 @@ def _go_on(config: Config, start: Start, loaders: dict[str, Loader], learner: Le
         log.go_on(state)
     elif state:
         log.copy(start.snapshots(), state, slot_of(state["epoch"], config.checkpoint_every))
-    if state is None:
-        return 0
-    learner.restore(state, batches=len(loaders["train"]))
-    epoch: int = state["epoch"]
-    return epoch
+    return state
 
 
 def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:
@@ -121,12 +112,7 @@ def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:
 
 
 def _is_due(config: Config, epoch: int, best: Best) -> bool:
-    return _reached(config, best) or epoch % config.checkpoint_every == 0 or epoch == config.epochs
-
-
-def _reached(config: Config, best: Best) -> bool:
-    """Say whether the target is reached: training stops at once, so that the best so far tells."""
-    return config.target_val_acc is not None and best.accuracy >= config.target_val_acc
+    return best.reaches(config.target_val_acc) or epoch % config.checkpoint_every == 0 or epoch == config.epochs
 
 
 def _log_best(config: Config, prepared: Prepared, run: Run, best: Best) -> None:

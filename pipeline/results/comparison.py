@@ -14,7 +14,7 @@ from pipeline.results.statistics import Histories, final_values
 
 TOLD_APART_BY = (
     "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained", "precision",
-    "device", "compile",
+    "device", "compile", "devices",
 )  # fmt: skip
 NOT_RUN = "not run"
 

@@ -166,6 +166,7 @@ WRONG = {
     "pretrained=yes": "true or false",
     "compile=yes": "true or false, or auto",
     "pretrained=true": "only ResNet18, VGG19",
+    "devices=0": "whole number of 1 or more",
     "checkpoint_every=0": "whole number of 1 or more",
     "data_dir=": "not empty",
     "dataset=": ".npz file",
@@ -231,6 +232,41 @@ def test_the_study_hash_depends_on_what_changes_the_numbers_alone() -> None:
         assert load(common | given).study_hash("digest") == base.study_hash("digest")
     hashes = {load(common | given).study_hash("digest") for given in other}
     assert len(hashes | {base.study_hash("digest"), base.study_hash("other digest")}) == len(other) + 2
+
+
+@pytest.mark.usefixtures("params")
+def test_one_device_has_the_hash_of_the_time_before_there_could_be_several() -> None:
+    common = {"precision": "fp32", "device": "cpu", "compile": "false"}
+    before = {
+        "070f9d50c7d8": {"dataset": "Digits"},
+        "d50cb1c6e1be": {"model_name": "ResNet18", "dataset": "CIFAR-10", "val_split": "0.1"},
+    }
+    for expected, given in before.items():
+        assert load(common | given).study_hash("digest") == expected
+        several = [load(common | given | {"devices": str(count)}).study_hash("digest") for count in (2, 3)]
+        assert len({expected, *several}) == 3
+
+
+@pytest.mark.usefixtures("params")
+def test_too_many_devices_are_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for given, remedy in (
+        ({"device": "cuda", "devices": "3"}, "devices must be at most 2 here: torch finds no more CUDA devices; got 3"),
+        ({"device": "cpu", "devices": "3", "batch_size": "5"}, "devices must be at most half of batch_size=5, for"),
+        ({"device": "cpu", "devices": "3", "jobs": "2"}, "devices must be 1 with jobs=2: "),
+    ):
+        with pytest.raises(ConfigError) as error:
+            load(given)
+        assert str(error.value).startswith(remedy)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("params")
+def test_threads_are_shared_by_jobs_or_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 12)
+    given = [{}, {"devices": "3"}, {"jobs": "4"}, {"jobs": "4", "seeds": "0,1"}, {"devices": "24"}]
+    assert [load({"device": "cpu"} | each).threads for each in given] == [12, 4, 3, 6, 1]
 
 
 def test_params_yaml_has_a_comment_a_line_and_every_setting() -> None:

@@ -48,3 +48,4 @@ def test_auto_compiles_on_cuda_where_there_is_a_compiler(
 ) -> None:
     monkeypatch.setattr(hardware_module, "can_compile", lambda: able)
     assert compile_on(device, wanted) is expected
+    assert compile_on(device, wanted, devices=2) is bool(wanted)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.learn.fit import Diverged, fit
+from pipeline.learn.fit import fit
+from pipeline.learn.scores import Diverged
 
 
 class Batches:
