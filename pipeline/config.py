@@ -114,7 +114,7 @@ class Config:
         word_or("none", None, text), "of a Ray cluster, or none: one is started here", changes_numbers=False
     )
     ray_cpus: int = _setting(whole(1), "CPUs that each seed takes on Ray", changes_numbers=False)
-    ray_gpus: float | str = _setting(
+    ray_gpus: float = _setting(
         word_or(AUTO, AUTO, real("a number of 0 or more", lambda gpus: gpus >= 0)),
         "GPUs, or the share of one, that each seed takes on Ray, or auto",
         changes_numbers=False,
@@ -248,6 +248,7 @@ def on_this_machine(values: Mapping[str, Any]) -> Config:
         "device": device,
         "precision": precision_on(device, values["precision"]),
         "compile": compile_on(device, values["compile"], devices=devices),
+        "ray_gpus": 0.0 if values["ray_gpus"] == AUTO else values["ray_gpus"],
         "threads": values["threads"] or threads_each(jobs * devices),
         "data_dir": _parse("data_dir", expanded, values["data_dir"] or str(cache)),
     }

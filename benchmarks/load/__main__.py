@@ -1,21 +1,30 @@
 """`python -m benchmarks.load [parts]`: measure, and write the figures into docs/scale.md."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.load import artifacts, page, picture, plan, saturation, storage
+from benchmarks.load import artifacts, page, picture, plan, saturation, storage, sweeps
 from benchmarks.load.cycle import cycle, points_of
 from benchmarks.load.place import place
 from benchmarks.load.recording import Seed, record
 from benchmarks.report import ROOT, stamp
 
-PARTS = ("load", "files", "uploads", "storage")
+PARTS = ("load", "files", "uploads", "storage", "sweeps")
 UPLOAD = "ResNet18"  # whose checkpoint is uploaded again and again
+
+
+class Options(NamedTuple):
+    """What the measurements are made with; `main` says what each is."""
+
+    seeds: list[int]
+    seconds: float
+    model_name: str
+    checkpoint_bytes: int
+    sweep_seeds: int
 
 
 class Numbers(click.ParamType[list[int]]):
@@ -36,22 +45,21 @@ class Numbers(click.ParamType[list[int]]):
 @click.option("--seconds", type=float, default=30, help="of each measurement")
 @click.option("--model_name", default="ResNet18", help="whose requests the simulated seeds send")
 @click.option("--checkpoint_bytes", type=int, default=65_536, help="of each of their checkpoints")
+@click.option("--sweep_seeds", type=int, default=1000, help="of the largest sweep")
 @click.option("--page_only", is_flag=True, help="measure nothing: write the page from docs/load.json")
-def main(
-    parts: tuple[str, ...], seeds: list[int], seconds: float, model_name: str, checkpoint_bytes: int, page_only: bool
-) -> None:
-    """Measure the parts named, or all; they take about 20 minutes on a machine that does nothing else."""
+def main(parts: tuple[str, ...], page_only: bool, **options: Any) -> None:
+    """Measure the parts named, or all; they take about an hour on a machine that does nothing else."""
     os.chdir(ROOT)
     if not page_only:
         for part in parts or PARTS:
-            page.keep(part, measure(part, seeds, seconds, model_name, checkpoint_bytes))
+            page.keep(part, measure(part, Options(**options)))
     found = page.load()
     larger, own = plan.by_pool(found["load"]["measured"])
     picture.draw(larger, own, ROOT / "docs" / "figures")
     page.write(found)
 
 
-def measure(part: str, seeds: Sequence[int], seconds: float, model_name: str, checkpoint_bytes: int) -> dict[str, Any]:
+def measure(part: str, options: Options) -> dict[str, Any]:
     """Return what was measured of a part, with its origin."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     if part == "files":
@@ -59,14 +67,18 @@ def measure(part: str, seeds: Sequence[int], seconds: float, model_name: str, ch
     with place() as there:
         if part == "uploads":
             size = artifacts.measure_files(UPLOAD)["checkpoint"]
-            return {**stamp(), "rates": [_said(rate) for rate in artifacts.measure_uploads(there, size, seconds)]}
+            rates = artifacts.measure_uploads(there, size, options.seconds)
+            return {**stamp(), "rates": [_said(rate) for rate in rates]}
+        if part == "sweeps":
+            made = sweeps.measure(there, sweeps.cases(options.sweep_seeds))
+            return {**stamp(), "measured": [_said(found) for found in made]}
         with there.serving(workers=1) as server, TemporaryDirectory() as folder:
-            seed = record(server, Path(folder), model_name)
+            seed = record(server, Path(folder), options.model_name)
         if part == "storage":
             return {**stamp(), **_said(storage.measure(there, seed))}
-        cases = saturation.cases(seeds)
-        measured = saturation.measure(there, seed, cases, seconds, checkpoint_bytes)
-        return {**stamp(), **_of(seed, checkpoint_bytes), "measured": [_said(found) for found in measured]}
+        cases = saturation.cases(options.seeds)
+        measured = saturation.measure(there, seed, cases, options.seconds, options.checkpoint_bytes)
+        return {**stamp(), **_of(seed, options.checkpoint_bytes), "measured": [_said(found) for found in measured]}
 
 
 def _of(seed: Seed, checkpoint_bytes: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ Row = Sequence[object]
 def tables(found: dict[str, Any]) -> dict[str, list[str]]:
     """Return the lines of each table by its name."""
     return {
+        "sweeps": _sweeps(found["sweeps"]["measured"]),
         "sends": _sends(found["load"]["sends"]),
         "uploads": _uploads(found["files"]["networks"]),
         "load": _load(found["load"]["measured"]),
@@ -28,6 +29,23 @@ def markdown(*rows: Row) -> list[str]:
     """Return rows as a table, the first as its heading."""
     rule = ["---"] * len(rows[0])
     return ["| " + " | ".join(map(str, row)) + " |" for row in (rows[0], rule, *rows[1:])]
+
+
+def _sweeps(measured: Sequence[dict[str, Any]]) -> list[str]:
+    heading = ("seeds", "workers", "in all", "first to last seed", "a seed, median", "seeds a minute", "aggregation",
+               "requests/s", "points", "in the database", "cores busy: server, PostgreSQL, of all")  # fmt: skip
+    return markdown(heading, *map(_sweep, measured))
+
+
+def _sweep(each: dict[str, Any]) -> Row:
+    times = [f"{each[name]:,.1f} s" for name in ("seconds", "training", "a_seed", "aggregation")]
+    return (f"{each['seeds']:,}", each["workers"], *times[:3], f"{60 * each['seeds'] / each['training']:.1f}", times[3],
+            f"{each['requests'] / each['seconds']:.0f}", f"{each['points']:,}", in_units(each["bytes_in_database"]),
+            _cores(each["cores"]))  # fmt: skip
+
+
+def _cores(cores: dict[str, float]) -> str:
+    return ", ".join(f"{cores[name]:.1f}" for name in ("server", "PostgreSQL", "the machine"))
 
 
 def _sends(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -73,10 +91,10 @@ def _case(each: dict[str, Any]) -> Row:
     errors = sum(each["errors"].values())
     slow = each["p95_seconds"]
     waits = f"{each['median_seconds']:.2f} s ({slow:.2f} s)" if slow else "none was"
-    cores = ", ".join(f"{each['cores'][name]:.1f}" for name in ("server", "PostgreSQL", "the machine"))
     rates = [f"{each[f'{what}_a_second']:.0f}" for what in ("requests", "points")]
+    failed = f"{errors} of {errors + each['answered']}"
     return (each["seeds"], each["workers"], each["pool"] or "15, MLflow's own", fewer or past, *rates,
-            f"{each['epochs_a_second']:.1f}", waits, f"{errors} of {errors + each['answered']}", cores)  # fmt: skip
+            f"{each['epochs_a_second']:.1f}", waits, failed, _cores(each["cores"]))  # fmt: skip
 
 
 def _rates(rates: Sequence[dict[str, Any]]) -> list[str]:

@@ -71,7 +71,7 @@ class Cluster:
 
     def resolve(self, values: Mapping[str, Any]) -> Config:
         """Return checked values as a configuration, with what `auto` means to a task with a seed's CPUs and GPUs."""
-        config: Config = self._ask(on_this_machine, dict(values))
+        config: Config = self._ask(on_this_machine, {**values, "ray_gpus": self.needs["num_gpus"]})
         return config
 
     def pace(self, config: Config, prepared: Prepared) -> float:  # noqa: ARG002  # a node has its own

@@ -26,6 +26,7 @@ from benchmarks.server import free_port, wait_until_it_answers
 from models import ARCHITECTURES
 from pipeline.__main__ import commands as pipeline
 from pipeline.__main__ import main
+from pipeline.combinations import combinations
 from pipeline.config import Config, load
 from pipeline.interrupt import SIGNALS
 
@@ -241,14 +242,20 @@ def parse(command: click.Command, arguments: list[str], name: str) -> click.Cont
     return parse(inner, rest, name)
 
 
+def parse_run(entry: str, values: dict[str, str]) -> None:
+    """Have the pipeline parse what an entry point is given, and check it as settings of one study or of many."""
+    parse(pipeline, as_arguments(entry, values), "pipeline")
+    settings = {name: value for name, value in values.items() if name in SETTINGS}
+    for study in combinations(settings) if entry == "sweep" else [settings]:
+        load(study)
+
+
 def parse_program(words: list[str]) -> None:
     """Have mlflow, the pipeline or another module of the project parse a command; others are only words."""
     if words[0] == "mlflow":
         parse(cli, words[1:], "mlflow")
         if words[1] == "run":
-            entry, values = run_of(shlex.join(words))
-            parse(pipeline, as_arguments(entry, values), "pipeline")
-            load({name: value for name, value in values.items() if name in SETTINGS})
+            parse_run(*run_of(shlex.join(words)))
     elif words[:2] == ["python", "-m"] and words[2] == "pipeline":
         parse(pipeline, words[3:], "pipeline")
     elif words[:2] == ["python", "-m"] and words[2].startswith("benchmarks"):

@@ -1,11 +1,14 @@
 """The project run as its users run it: as processes, with a store of their own."""
 
 import os
+import pty
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import termios
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,3 +117,47 @@ def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with Server(tmp_path_factory.mktemp("server"), environment) as running:
         yield running
+
+
+class Terminal:
+    """A pseudo-terminal, and what is shown on it until its other end is closed."""
+
+    def __init__(self) -> None:
+        self.screen, self.end = pty.openpty()
+        termios.tcsetwinsize(self.end, (24, 100))
+        self._parts: list[bytes] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        try:
+            while part := os.read(self.screen, 4096):
+                self._parts.append(part)
+        except OSError:  # nobody has the other end any more
+            pass
+
+    def close(self) -> str:
+        if self._reader.is_alive():
+            os.close(self.end)
+            self._reader.join()
+            os.close(self.screen)
+        return b"".join(self._parts).decode()
+
+
+@pytest.fixture
+def open_terminal() -> Iterator[Callable[[], Terminal]]:
+    """Return an opener of terminals; those that are left open are closed."""
+    opened: list[Terminal] = []
+
+    def open_one() -> Terminal:
+        opened.append(Terminal())
+        return opened[-1]
+
+    yield open_one
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.fixture
+def terminal(open_terminal: Callable[[], Terminal]) -> Terminal:
+    return open_terminal()

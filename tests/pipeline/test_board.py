@@ -1,8 +1,13 @@
 """How far studies are, and the table of it: in lines, and on a terminal below what is printed."""
 
+import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -12,6 +17,7 @@ from pipeline.config import Config, load
 from pipeline.standing import Standing, standing, time_left
 from pipeline.tracking.liveness import signs_of_life
 
+ROOT = Path(__file__).parents[2]
 HASH = "abc"
 
 
@@ -87,6 +93,55 @@ def test_off_a_terminal_a_line_is_printed_where_something_has_changed(
         "seeds: 0 done, 1 running, 1 waiting, 0 failed; time left: about 0:01:00",
         "seeds: 2 done, 0 running, 0 waiting, 0 failed; time left: about 0:00:00",
     ]
+
+
+PROGRAM = """
+import sys
+from collections import Counter
+from pipeline import board
+from pipeline.standing import Standing
+
+board.SECONDS = board.SHARE = 0
+states = iter([{"waiting": 2}, {"waiting": 1, "running": 1}, {"done": 2}])
+look = lambda _since: Standing("Net-tiny", Counter(next(states)), 0, 0, 30.0)
+with board.Board([look], places=1) as shown:
+    shown.refresh()
+    print("seed 0: epoch 1")
+    print("seed 1 failed", file=sys.stderr)
+    shown.refresh()
+print("over")
+"""
+
+
+def test_on_a_terminal_the_table_stays_below_what_is_printed(terminal: Any, environment: dict[str, str]) -> None:
+    program = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(program, cwd=ROOT, env=environment, stdout=terminal.end, stderr=terminal.end, check=False)
+    shown = terminal.close()
+    assert done.returncode == 0, shown
+    assert on_screen(shown) == [
+        "seed 0: epoch 1",
+        "seed 1 failed",
+        "study     done  running  waiting  failed  time left",
+        "Net-tiny     2        0        0       0  about 0:00:00",
+        "over",
+    ]
+
+
+def on_screen(shown: str) -> list[str]:
+    """Return the lines that what was written leaves on a screen that moves as tqdm asks it to."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[A|\r|\n|[^\x1b\r\n]+", shown):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[A":
+            row -= 1
+        else:
+            lines[row] = f"{lines[row]:<{column}}"[:column] + part + lines[row][column + len(part) :]
+            column += len(part)
+    return [line.rstrip() for line in lines if line.strip()]
 
 
 def test_a_board_that_was_never_asked_to_look_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,7 +115,6 @@ def test_none_switches_early_stopping_off() -> None:
 @pytest.mark.usefixtures("params")
 def test_everything_is_resolved() -> None:
     written = load({"model_name": "resnet18", "dataset": "fashionmnist", "pretrained": "True"}).as_text()
-    del written["ray_gpus"]  # of which the cluster decides
     assert not {"auto", "paper"} & set(written.values())
     assert written["pretrained"] == "true"
     assert written["device"] == ("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,14 +1,12 @@
 """Colours on a real terminal and nowhere else; --quiet in real processes, and in those that they start."""
 
 import os
-import pty
 import re
 import subprocess
 import sys
-import termios
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -20,37 +18,12 @@ RED, GREEN, YELLOW, BOLD, PLAIN = (f"\x1b[{number}m" for number in (31, 32, 33, 
 Shown = tuple[int, str, str]
 
 
-class Terminal:
-    """A pseudo-terminal, and what is shown on it until its other end is closed."""
-
-    def __init__(self) -> None:
-        self.screen, self.end = pty.openpty()
-        termios.tcsetwinsize(self.end, (24, 100))
-        self._parts: list[bytes] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        try:
-            while part := os.read(self.screen, 4096):
-                self._parts.append(part)
-        except OSError:  # nobody has the other end any more
-            pass
-
-    def close(self) -> str:
-        if self._reader.is_alive():
-            os.close(self.end)
-            self._reader.join()
-            os.close(self.screen)
-        return b"".join(self._parts).decode()
-
-
 @pytest.fixture
-def on_terminal(environment: dict[str, str], store: str) -> Callable[..., Shown]:
+def on_terminal(environment: dict[str, str], store: str, open_terminal: Callable) -> Callable[..., Shown]:
     """Return a runner of commands whose stderr is a terminal: it gives exit, stdout, and what is shown."""
 
     def run(*arguments: str) -> Shown:
-        terminal = Terminal()
+        terminal = open_terminal()
         process = subprocess.run(
             [sys.executable, "-m", *arguments],
             cwd=ROOT,
@@ -66,13 +39,6 @@ def on_terminal(environment: dict[str, str], store: str) -> Callable[..., Shown]
     return run
 
 
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    made = Terminal()
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize(
     ("variables", "is_coloured"),
     [
@@ -85,7 +51,7 @@ def terminal() -> Iterator[Terminal]:
     ids=["terminal", "NO_COLOR is empty", "NO_COLOR", "any NO_COLOR", "dumb"],
 )
 def test_colours_are_for_terminals(
-    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], is_coloured: bool
+    terminal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], is_coloured: bool
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -97,7 +63,7 @@ def test_colours_are_for_terminals(
 
 
 @pytest.fixture
-def main_on(terminal: Terminal, call: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def main_on(terminal: Any, call: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Return a runner of the program in this process, whose stdout or stderr is a terminal; it gives what is shown."""
 
     def run_main(stream: str, *arguments: str, **variables: str) -> str:

@@ -1,5 +1,7 @@
 """Sweeps on a real Ray cluster: several raylets on this machine, one of which is killed, as is the driver."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -167,3 +169,42 @@ def test_a_node_that_is_lost_costs_nothing(on_ray: Callable, cluster: Cluster, u
     assert histories() == undisturbed
     (again,) = (other for other in runs("seed") if other.info.run_id == run.info.run_id)
     assert again.data.tags["layerwise.pid"] != run.data.tags["layerwise.pid"]
+
+
+def test_a_killed_driver_costs_nothing_but_what_was_running(on_ray: Callable, undisturbed: dict) -> None:
+    """The same sweep again finishes the rest, and repeats nothing."""
+    process = on_ray()
+    await_seeds(process, lambda seeds: in_the_middle(seeds) and any(run.info.status == "FINISHED" for run in seeds))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    await_end_of_workers()
+    finished = {run.info.run_id: run.info.end_time for run in runs("seed") if run.info.status == "FINISHED"}
+    begun = {run.info.run_id: trained(run) for run in runs("seed")}
+    end(on_ray())
+    assert_whole()
+    assert histories() == undisturbed
+    after = {run.info.run_id: run.info.end_time for run in runs("seed")}
+    assert finished.items() <= after.items()
+    assert begun.keys() <= after.keys()
+    assert sorted(run.info.status for run in runs("sweep")) == ["FINISHED", "KILLED"]
+
+
+def test_ctrl_c_cancels_the_seeds_and_marks_them(on_ray: Callable) -> None:
+    process = on_ray()
+    await_seeds(process, in_the_middle)
+    os.killpg(process.pid, signal.SIGINT)
+    err = end(process, 130)
+    assert err.count("Traceback") == 0
+    statuses = {run.info.status for kind in ("sweep", "study", "seed") for run in runs(kind)}
+    assert statuses <= {"KILLED", "FINISHED"}
+    assert "KILLED" in statuses
+    await_end_of_workers()
+
+
+def await_end_of_workers() -> None:
+    """Wait until no process is left that trains a seed."""
+    pids = [int(run.data.tags["layerwise.pid"]) for run in runs("seed")]
+    until = time.monotonic() + 60
+    while any(psutil.pid_exists(pid) for pid in pids):
+        assert time.monotonic() < until
+        time.sleep(0.2)
