@@ -57,8 +57,10 @@ class Board:
     def _set_up(self) -> None:
         count = len(self.looks) + (2 if len(self.looks) > 1 else 1)
         self._rows = [tqdm(total=0, bar_format="{desc}", position=place, file=sys.stderr) for place in range(count)]
-        self._stack.enter_context(redirect_stdout(cast(TextIO, DummyTqdmFile(sys.stdout))))
-        self._stack.enter_context(redirect_stderr(cast(TextIO, DummyTqdmFile(sys.stderr))))
+        above = cast(TextIO, DummyTqdmFile(sys.stderr))
+        if sys.stdout.isatty():  # the same terminal: tqdm makes room for what goes where its rows are
+            self._stack.enter_context(redirect_stdout(above))
+        self._stack.enter_context(redirect_stderr(above))
 
     def _show(self) -> None:
         standings = [look(self.since) for look in self.looks]

@@ -13,9 +13,8 @@ import yaml
 
 from data import DATASETS, DataSet
 from data.npz import npz_dataset
-from data.registry import plain
-from models import ARCHITECTURES, PREFIX, ZOO, Architecture, ModelError, find
-from models.own import names_file
+from models import ARCHITECTURES, PREFIX, Architecture, ModelError, find
+from pipeline import names
 from pipeline.hardware import can_compile, compile_on, device_kind, precision_on, threads_each, too_many_devices
 from pipeline.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.values import (
@@ -38,42 +37,6 @@ CONFIG, NETWORK = "config.yaml", "network.py"
 _RATE = real("a number greater than 0", lambda rate: rate > 0)
 _DECAY = real("a number of 0 or more", lambda decay: decay >= 0)
 _SHARE = real("a number from 0 to less than 1", lambda share: 0 <= share < 1)
-_DATASET_NAMES = {plain(name): known.name for known in DATASETS.values() for name in (known.name, *known.aliases)}
-
-
-_MODEL_NAMES = {plain(name): name for name in ARCHITECTURES}
-OWN_MODEL = "path/to/file.py:factory"
-
-
-def _model(value: Any) -> str:
-    name = str(value).strip()
-    if names_file(name):
-        return str(expanded(name))
-    if name.startswith(PREFIX):
-        return PREFIX + _zoo_name(name.removeprefix(PREFIX))
-    try:
-        return str(one_of(_MODEL_NAMES, plain)(name))
-    except ConfigError as error:
-        raise ConfigError(f"{error}, {PREFIX}<name>, or {OWN_MODEL}") from None
-
-
-def _zoo_name(name: str) -> str:
-    """Return torchvision's spelling; `_` counts where names differ by it alone, as regnet_x_16gf and _1_6gf do."""
-    spelled = name.casefold().replace("-", "_")
-    alike = [spelled] if spelled in ZOO else [known for known in ZOO if plain(known) == plain(name)]
-    if len(alike) != 1:
-        hint = f" (did you mean {alike[0]}?)" if alike else nearest(spelled, {known: known for known in ZOO})
-        raise ConfigError(f"must name a classification model of torchvision, as {PREFIX}resnet50{hint}")
-    return alike[0]
-
-
-def _dataset(value: Any) -> str:
-    if str(value).endswith(".npz"):
-        return str(expanded(str(value)))
-    try:
-        return str(one_of(_DATASET_NAMES, plain)(value))
-    except ConfigError as error:
-        raise ConfigError(f"{error}, or the path of an .npz file") from None
 
 
 def _setting(parser: Parser, help_text: str, *, changes_numbers: bool = True) -> Any:
@@ -84,8 +47,8 @@ def _setting(parser: Parser, help_text: str, *, changes_numbers: bool = True) ->
 class Config:
     """Every setting, resolved: no `auto`, `paper` or alias is left."""
 
-    model_name: str = _setting(_model, f"{', '.join(ARCHITECTURES)}, {PREFIX}<name>, or {OWN_MODEL}")
-    dataset: str = _setting(_dataset, f"{', '.join(DATASETS)}, or the path of an .npz file")
+    model_name: str = _setting(names.model_name, f"{', '.join(ARCHITECTURES)}, {PREFIX}<name>, or {names.OWN_MODEL}")
+    dataset: str = _setting(names.dataset, f"{', '.join(DATASETS)}, or the path of an .npz file")
     seeds: tuple[int, ...] = _setting(distinct_seeds, "whole numbers, separated by commas", changes_numbers=False)
     epochs: int = _setting(whole(1), "passes over the training set", changes_numbers=False)
     lr: float = _setting(word_or(PAPER, PAPER, _RATE), "learning rate, or paper: Table 1")
@@ -196,16 +159,16 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the value of every setting, but for what depends on the machine that trains; raise ConfigError."""
     defaults = read_params()
     table = defaults.pop(TABLE, None)
-    names = {f.name: f.metadata["parser"] for f in fields(Config)}
+    parsers = {f.name: f.metadata["parser"] for f in fields(Config)}
     for name in defaults:
-        if name not in names:
+        if name not in parsers:
             raise ConfigError(
-                f"{PARAMS}: unknown key {name}{nearest(str(name), {known: known for known in names})}: remove it"
+                f"{PARAMS}: unknown key {name}{nearest(str(name), {known: known for known in parsers})}: remove it"
             )
-    missing = [name for name in names if name not in defaults]
+    missing = [name for name in parsers if name not in defaults]
     if missing:
         raise ConfigError(f"{PARAMS}: {', '.join(missing)} is missing: every setting has its default there")
-    values = {name: _parse(name, parser, {**defaults, **given}[name]) for name, parser in names.items()}
+    values = {name: _parse(name, parser, {**defaults, **given}[name]) for name, parser in parsers.items()}
     table = read_table(table, ARCHITECTURES, DATASETS)
     for column, (name, parser) in enumerate((("lr", _RATE), ("weight_decay", _DECAY))):
         if values[name] == PAPER:

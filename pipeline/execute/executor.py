@@ -1,5 +1,6 @@
 """Where the seeds of studies are trained: on this machine, or on a Ray cluster."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ from data.prepared import Prepared
 from pipeline.config import RAY, Config
 from pipeline.execute.local import Local
 from pipeline.execute.queue import Queue
+from pipeline.values import ConfigError
 
 
 class Executor(Protocol):
@@ -42,7 +44,13 @@ def executor_of(values: Mapping[str, Any]) -> Iterator[Executor]:
     if values["executor"] != RAY:
         yield Local(jobs=values["jobs"])
         return
-    from pipeline.execute.ray import Cluster  # Ray is optional
-
+    try:
+        from pipeline.execute.ray import Cluster  # Ray is optional
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ConfigError(
+            f"executor must be local here: {sys.executable} lacks Ray: pip install -r requirements-ray.txt; got 'ray'"
+        ) from None
     with Cluster.connected(values) as cluster:
         yield cluster
