@@ -40,16 +40,18 @@ def measure(place: Place, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
     """Yield what the sweep of each case took; no seed has been trained before, and all find the data prepared."""
     first = 1
     with place.serving(SERVER_WORKERS, POOL) as server:
-        _sweep(server, range(1), Case(1, 1))
+        with _cluster(1) as address:
+            _sweep(server, range(1), address)
         for case in cases:
-            yield case._asdict() | _measure(place, server, range(first, first + case.seeds), case)
+            with _cluster(case.workers) as address:
+                yield case._asdict() | _measure(place, server, range(first, first + case.seeds), address)
             first += case.seeds
 
 
-def _measure(place: Place, server: Server, seeds: range, case: Case) -> dict[str, Any]:
+def _measure(place: Place, server: Server, seeds: range, address: str) -> dict[str, Any]:
     rows, size, requests = _stored(place, server)
     busy, began = Busy(server, place.sql), time.time()
-    _sweep(server, seeds, case)
+    _sweep(server, seeds, address)
     seconds, cores = time.time() - began, busy.cores()
     rows_after, size_after, requests_after = _stored(place, server)
     return {
@@ -68,19 +70,19 @@ def _stored(place: Place, server: Server) -> tuple[int, int, int]:
     return place.rows().get("metrics", 0), sum(place.sizes().values()), len(REQUEST.findall(log))
 
 
-def _sweep(server: Server, seeds: range, case: Case) -> None:
-    """Run a sweep of one study on a cluster of so many workers, with a CPU each."""
+def _sweep(server: Server, seeds: range, cluster: str) -> None:
+    """Run a sweep of one study on the cluster at an address."""
     given = {"model_name": NETWORK, "dataset": "Digits", "seeds": ",".join(map(str, seeds)), "epochs": 1}
     environment = os.environ | {"MLFLOW_TRACKING_URI": server.address, "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false"}
-    with _cluster(case.workers) as address:
-        given |= {"executor": "ray", "ray_address": address, "threads": 1, "precision": "fp32"}
-        command = [sys.executable, "-m", "pipeline", "sweep", *(f"--{name}={value}" for name, value in given.items())]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    given |= {"executor": "ray", "ray_address": cluster, "threads": 1, "precision": "fp32"}
+    command = [sys.executable, "-m", "pipeline", "sweep", *(f"--{name}={value}" for name, value in given.items())]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager
 def _cluster(workers: int) -> Iterator[str]:
+    """Start a cluster of so many workers here, with a CPU each, and give its address."""
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": workers, "include_dashboard": False})
     try:
         yield made.address
