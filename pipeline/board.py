@@ -12,7 +12,7 @@ import click
 from tqdm import tqdm
 from tqdm.contrib import DummyTqdmFile
 
-from pipeline.standing import STATES, Standing, time_left
+from pipeline.standing import STATES, Room, Standing, time_left
 from pipeline.terminal import shows_bars, table
 
 SECONDS = 2.0  # between two looks at the store
@@ -21,13 +21,14 @@ LINE_SECONDS = 30.0  # between two lines, where there is no terminal
 
 
 class Board:
-    """Shows how far studies are, from the first `refresh` on; on a terminal below all that is printed meanwhile.
+    """Shows how far studies are, from the first `refresh` on.
 
-    Each of `looks` takes the time at which the board was set up, and says how far a study is.
+    Where they run together it stays, on a terminal, below all that is printed meanwhile; else it is a line now and
+    then. Each of `looks` takes the time at which the board was set up, and says how far a study is.
     """
 
-    def __init__(self, looks: Sequence[Callable[[datetime], Standing]], places: int) -> None:
-        self.looks, self.places = looks, places
+    def __init__(self, looks: Sequence[Callable[[datetime], Standing]], room: Room) -> None:
+        self.looks, self.room = looks, room
         self.since = datetime.now(UTC)
         self._next_look, self._next_line, self._counts = 0.0, 0.0, ""
         self._rows: list[tqdm[Any]] = []
@@ -44,11 +45,11 @@ class Board:
             row.close()
 
     def refresh(self) -> None:
-        """Look at the store and show what it says, unless that was done a moment ago."""
+        """Look at the store and show what it says, unless that was done a moment ago, or the store does not answer."""
         started = time.monotonic()
         if started < self._next_look:
             return
-        if not self._rows and shows_bars():
+        if not self._rows and self.room.studies_together and shows_bars():
             self._set_up()
         self._show()
         took = time.monotonic() - started
@@ -63,13 +64,17 @@ class Board:
         self._stack.enter_context(redirect_stderr(above))
 
     def _show(self) -> None:
-        standings = [look(self.since) for look in self.looks]
+        try:
+            standings = [look(self.since) for look in self.looks]
+        except Exception:  # whatever is wrong with the store: the studies meet it themselves, and say so
+            return
         total = sum((standing.states for standing in standings), Counter[str]())
         counts = ", ".join(f"{total[state]} {state}" for state in STATES)
-        left = time_left(standings, self.places)
+        left = time_left(standings, self.room)
         heads = [("study", *STATES, "time left")]
-        cells = [(its.name, *(str(its.states[state]) for state in STATES), its.left(self.places)) for its in standings]
-        cells += [("all", *(str(total[state]) for state in STATES), left)] if len(standings) > 1 else []
+        rows = [(its.name, its.states, time_left([its], self.room)) for its in standings]
+        rows = [("all", total, left), *rows] if len(standings) > 1 else rows  # it is seen where not all are
+        cells = [(name, *(str(states[state]) for state in STATES), time) for name, states, time in rows]
         for row, text in zip(self._rows, table(heads + cells), strict=False):
             row.set_description_str(text)
         if not self._rows and counts != self._counts and time.monotonic() >= self._next_line:

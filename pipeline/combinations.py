@@ -6,24 +6,18 @@ from itertools import product
 from typing import Any
 
 from pipeline.config import Config, checked
-from pipeline.values import ConfigError
 
-LISTED = [f.name for f in fields(Config) if f.metadata["changes_numbers"]] + ["epochs"]
+LISTED = [f.name for f in fields(Config) if f.metadata["changes_numbers"]]
 
 
 def combinations(given: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the checked settings of every study, the last list turning fastest; raise ConfigError, for two alike too.
+    """Return the checked settings of every study, the last list turning fastest; raise ConfigError.
 
-    What changes no numbers is the same for all of them, `epochs` apart; `seeds` are those of each.
+    What changes no numbers is the same for all of them; `seeds` are those of each. `epochs` too: a study that is longer
+    holds the shorter one.
     """
     lists = {name: given[name].split(",") for name in LISTED if "," in given.get(name, "")}
-    made: dict[str, dict[str, Any]] = {}
-    for values in product(*lists.values()):
-        one = dict(zip(lists, (value.strip() for value in values), strict=True))
-        settings = checked({**given, **one})
-        key = repr(settings)
-        if key in made:
-            named = ", ".join(f"{name}={value}" for name, value in one.items())
-            raise ConfigError(f"a sweep must name every study once; {named} stands twice: remove one")
-        made[key] = settings
-    return list(made.values())
+    return [
+        checked({**given, **dict(zip(lists, map(str.strip, values), strict=True))})
+        for values in product(*lists.values())
+    ]

@@ -39,6 +39,11 @@ _DECAY = real("a number of 0 or more", lambda decay: decay >= 0)
 _SHARE = real("a number from 0 to less than 1", lambda share: 0 <= share < 1)
 
 
+def _is_of_gpus(count: float) -> bool:
+    """Say whether Ray gives a task so many GPUs."""
+    return 0.001 <= count <= 1 or (count >= 0 and count.is_integer())
+
+
 def _setting(parser: Parser, help_text: str, *, changes_numbers: bool = True) -> Any:
     return field(metadata={"parser": parser, "help": help_text, "changes_numbers": changes_numbers})
 
@@ -74,11 +79,13 @@ class Config:
     )
     jobs: int = _setting(whole(1), "seeds trained side by side, each in a process of its own", changes_numbers=False)
     ray_address: str | None = _setting(
-        word_or("none", None, text), "of a Ray cluster, or none: one is started here", changes_numbers=False
+        word_or("none", None, text),
+        "of a Ray cluster, or none: RAY_ADDRESS, or one is started here",
+        changes_numbers=False,
     )
-    ray_cpus: int = _setting(whole(1), "CPUs that each seed takes on Ray", changes_numbers=False)
+    ray_cpus: int = _setting(whole(1), "CPUs that each process of a seed takes on Ray", changes_numbers=False)
     ray_gpus: float = _setting(
-        word_or(AUTO, AUTO, real("a number of 0 or more", lambda gpus: gpus >= 0)),
+        word_or(AUTO, AUTO, real("0, a share of 1 from 0.001, or a whole number", lambda gpus: _is_of_gpus(gpus))),
         "GPUs, or the share of one, that each seed takes on Ray, or auto",
         changes_numbers=False,
     )
@@ -206,13 +213,18 @@ def on_this_machine(values: Mapping[str, Any]) -> Config:
         raise ConfigError(f"devices {too_many}; got {devices}")
     if values["compile"] and not can_compile():
         raise ConfigError("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
     found = {
         "device": device,
         "precision": precision_on(device, values["precision"]),
         "compile": compile_on(device, values["compile"], devices=devices),
         "ray_gpus": 0.0 if values["ray_gpus"] == AUTO else values["ray_gpus"],
         "threads": values["threads"] or threads_each(jobs * devices),
-        "data_dir": _parse("data_dir", expanded, values["data_dir"] or str(cache)),
+        "data_dir": data_folder(values["data_dir"]),
     }
     return Config(**{**values, **found})
+
+
+def data_folder(given: str | None) -> str:
+    """Return the folder of the data sets on this machine: the one given, or that in the user's cache folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise"
+    return str(_parse("data_dir", expanded, given or str(cache)))

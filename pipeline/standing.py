@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
@@ -13,21 +14,29 @@ from pipeline.tracking.stored import StoredSeed, runs_of_settings, seconds_of_al
 STATES = ("done", "running", "waiting", "failed")
 
 
+class Room(NamedTuple):
+    """How many seeds are trained at once: those of one study, or, where studies run `together`, those of all."""
+
+    seeds: int
+    studies_together: bool
+
+
 class Standing(NamedTuple):
     """How many seeds of a study are in which state; `begun` of those that wait go on from a checkpoint.
 
-    `seconds` are those of an epoch, where any is on record.
+    `epochs_left` are those of each seed that is not over; `seconds` are those of an epoch, where any is on record.
     """
 
     name: str
     states: Counter[str]
     begun: int
-    epochs_left: int
+    epochs_left: Sequence[int]
     seconds: float | None
 
-    def left(self, places: int) -> str:
-        """Return how long its seeds still take, at most, if so many are trained at once, or `unknown`."""
-        return time_left([self], places)
+    @property
+    def seconds_left(self) -> list[float]:
+        """How long each seed still takes that is not over."""
+        return [epochs * (self.seconds or 0) for epochs in self.epochs_left]
 
 
 def standing(config: Config, study_hash: str, since: datetime | None = None) -> Standing:
@@ -38,7 +47,7 @@ def standing(config: Config, study_hash: str, since: datetime | None = None) -> 
     runs = runs_of_settings(study_hash)
     if config.fresh:
         runs = [run for run in runs if since and run.started >= since]
-    states, begun, epochs = Counter[str](), 0, 0
+    states, begun, epochs_left = Counter[str](), 0, []
     for seed in config.seeds:
         its = [run for run in runs if run.number == seed]
         start = choose(seed, config.epochs, its, in_place=True)
@@ -46,8 +55,8 @@ def standing(config: Config, study_hash: str, since: datetime | None = None) -> 
         state = _state(its, busy=start.busy, done=start.done, since=since)
         states[state] += 1
         begun += state == "waiting" and done > 0
-        epochs += 0 if state in ("done", "failed") else config.epochs - done
-    return Standing(config.study_name, states, begun, epochs, _seconds(config, runs))
+        epochs_left += [] if state in ("done", "failed") else [config.epochs - done]
+    return Standing(config.study_name, states, begun, epochs_left, _seconds(config, runs))
 
 
 def _state(runs: Sequence[StoredSeed], *, busy: bool, done: bool, since: datetime | None) -> str:
@@ -65,10 +74,14 @@ def _seconds(config: Config, runs: Sequence[StoredSeed]) -> float | None:
     return median(seconds) if seconds else None
 
 
-def time_left(standings: Sequence[Standing], places: int) -> str:
-    """Return about how long studies still take if so many seeds are trained at once; `unknown` where that of one is."""
-    left = [(standing.epochs_left, standing.seconds) for standing in standings if standing.epochs_left]
-    if any(seconds is None for _epochs, seconds in left):
+def time_left(standings: Sequence[Standing], room: Room) -> str:
+    """Return about how long the epochs of studies still take; `unknown` where it is of one.
+
+    No seed is done sooner than alone, and all together no sooner than if there were always one for each place.
+    """
+    if any(standing.epochs_left and standing.seconds is None for standing in standings):
         return "unknown"
-    total = sum(epochs * (seconds or 0) for epochs, seconds in left) / places
+    by_study = [standing.seconds_left for standing in standings]
+    waves = [list(chain(*by_study))] if room.studies_together else by_study
+    total = sum(max(max(seconds), sum(seconds) / room.seeds) for seconds in waves if seconds)
     return f"about {timedelta(seconds=round(total))}"

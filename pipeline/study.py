@@ -1,6 +1,7 @@
 """Entry point `study`, the project's main: prepare the data, train every seed, aggregate."""
 
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -26,10 +27,10 @@ DRAWING = threading.Lock()  # on Ray studies end side by side, and matplotlib dr
 def study(given: dict[str, str]) -> None:
     """Train all seeds and average them: one study."""
     values = checked(given)
-    with executor_of(values) as executor:
+    with executor_of([values]) as executor:
         config = executor.resolve(values)
         one = Study(config, bring(config), config.study_name)
-        with Board([one.standing], executor.places) as board:
+        with Board([one.standing], executor.room) as board:
             (failure,) = executor.run([partial(one.run, executor)], board.refresh)
     if failure:
         raise failure
@@ -53,8 +54,10 @@ class Study:
 
     def run(self, executor: Executor, sweep: str | None = None) -> None:
         """Train every seed and aggregate, in a run of its own, below that of a sweep if any."""
-        with open_study(self.config, self.prepared, sweep) as run:
-            queue = Queue(self.config, self.hash, run, executor.pause)
+        with ExitStack() as stack:
+            with DRAWING:
+                run = stack.enter_context(open_study(self.config, self.prepared, sweep))
+            queue = Queue(self.config, self.hash, run)
             executor.train(self.config, self.prepared, queue)
             with DRAWING:
                 patiently(partial(self._aggregate, queue), self.config.server_wait)

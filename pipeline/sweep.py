@@ -1,6 +1,7 @@
 """Entry point `sweep`: a study for every combination of models, data sets and other settings, below one run."""
 
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,6 +19,7 @@ from pipeline.prepare import bring
 from pipeline.results.comparison import labels
 from pipeline.study import Study
 from pipeline.tracking.description import describe
+from pipeline.tracking.outbox import patiently
 from pipeline.tracking.runs import KIND, Run, open_run
 from pipeline.tracking.selection import studies_of_sweep
 from pipeline.tracking.studies import close_dead
@@ -31,11 +33,12 @@ def sweep(given: dict[str, str], plan: str) -> None:
     """Run a study for every combination of listed settings, like dataset=MNIST,FMNIST."""
     only_plan = _switch(plan)
     settings = combinations(given)
-    with executor_of(settings[0]) as executor:
+    with executor_of(settings) as executor:
         configs = [executor.resolve(values) for values in settings]
         told_apart = labels([(f"{n}", each.study_name, each.as_text()) for n, each in enumerate(configs, start=1)])
         studies = [Study(each, bring(each), label) for each, label in zip(configs, told_apart, strict=True)]
-        print_plan(studies, executor)
+        _refuse_twins(studies)
+        print_plan(studies, executor, timed=only_plan)
         if not only_plan:
             _run(studies, executor, given)
 
@@ -47,22 +50,32 @@ def _switch(plan: str) -> bool:
         raise ConfigError(f"plan {error}; got {plan!r}") from None
 
 
+def _refuse_twins(studies: Sequence[Study]) -> None:
+    counts = Counter(study.hash for study in studies)
+    if twins := [study.label for study in studies if counts[study.hash] > 1]:
+        raise ConfigError(f"a sweep must name every study once; {' and '.join(twins)} are the same: remove one")
+
+
 def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) -> None:
     close_dead(KIND, "sweep")
     with open_run("sweep", f"sweep-{len(studies)}-studies") as run:
         run.log_params(given)
         describe(run, [f"**{len(studies)} studies**, below. Their comparison comes when all are done."])
-        with Board([study.standing for study in studies], executor.places) as board:
+        with Board([study.standing for study in studies], executor.room) as board:
             failures = executor.run([partial(_begin, study, executor, run) for study in studies], board.refresh)
-        if finished := studies_of_sweep(run.id):
-            compare_studies(run, finished)
         failed = {study.label: failure for study, failure in zip(studies, failures, strict=True) if failure}
         for label, failure in failed.items():
             click.echo(f"study {label}: {_said(failure)}", err=True)
+        patiently(partial(_compare, run), studies[0].config.server_wait)
         if failed:
             raise SeedsFailed(
                 f"{len(studies) - len(failed)} of {len(studies)} studies finished; not: {', '.join(failed)}"
             )
+
+
+def _compare(run: Run) -> None:
+    if finished := studies_of_sweep(run.id):
+        compare_studies(run, finished)
 
 
 def _said(failure: BaseException) -> str:

@@ -9,6 +9,7 @@ from data.prepared import Prepared
 from pipeline.config import RAY, Config
 from pipeline.execute.local import Local
 from pipeline.execute.queue import Queue
+from pipeline.standing import Room
 from pipeline.values import ConfigError
 
 
@@ -16,7 +17,7 @@ class Executor(Protocol):
     """Resolves settings for the machines that it trains on, runs studies, and trains the seeds of each."""
 
     @property
-    def places(self) -> int:
+    def room(self) -> Room:
         """How many seeds it trains at once."""
 
     def resolve(self, values: Mapping[str, Any]) -> Config:
@@ -31,18 +32,16 @@ class Executor(Protocol):
         `watch` is called again and again where nothing else says how far they are.
         """
 
-    def pause(self, seconds: float) -> None:
-        """Wait; raise Interrupted where all studies are to end."""
-
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
         """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
 
 
 @contextmanager
-def executor_of(values: Mapping[str, Any]) -> Iterator[Executor]:
-    """Give the executor that the settings name; raise ConfigError."""
-    if values["executor"] != RAY:
-        yield Local(jobs=values["jobs"])
+def executor_of(studies: Sequence[Mapping[str, Any]]) -> Iterator[Executor]:
+    """Give the executor that the checked settings of all studies name; raise ConfigError."""
+    (first, *_others) = studies  # they differ in nothing that says where seeds are trained
+    if first["executor"] != RAY:
+        yield Local(jobs=first["jobs"])
         return
     try:
         from pipeline.execute.ray import Cluster  # Ray is optional
@@ -52,5 +51,5 @@ def executor_of(values: Mapping[str, Any]) -> Iterator[Executor]:
         raise ConfigError(
             f"executor must be local here: {sys.executable} lacks Ray: pip install -r requirements-ray.txt; got 'ray'"
         ) from None
-    with Cluster.connected(values) as cluster:
+    with Cluster.connected(studies) as cluster:
         yield cluster

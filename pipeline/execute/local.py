@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from typing import Self, cast
 
 import click
 
@@ -25,6 +26,7 @@ from pipeline.learn.scores import Diverged
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
+from pipeline.standing import Room
 from pipeline.tracking.outbox import ServerAway
 from pipeline.tracking.runs import RunTaken
 from pipeline.tracking.starts import Start
@@ -37,28 +39,28 @@ ONE_LINE = (DeviceLost, Diverged, DataError, DiskFull, ModelError, RunTaken, Ser
 class Local:
     """The executor on this machine, of so many seeds at once."""
 
-    pause = staticmethod(time.sleep)
     resolve = staticmethod(on_this_machine)
     pace = staticmethod(seconds_an_epoch)
 
     def __init__(self, jobs: int) -> None:
-        self.places = jobs
+        self.room = Room(seeds=jobs, studies_together=False)
 
-    def run(
-        self,
-        studies: Sequence[Callable[[], None]],
-        watch: Callable[[], None],  # noqa: ARG002  # each epoch prints a line
-    ) -> list[BaseException | None]:
-        """Run studies one after another."""
-        return [_failure(study) for study in studies]
+    def run(self, studies: Sequence[Callable[[], None]], watch: Callable[[], None]) -> list[BaseException | None]:
+        """Run studies one after another; each says itself how far it is, so that all are looked at between them."""
+        failures = []
+        for study in studies:
+            failures.append(_failure(study))
+            if len(studies) > 1:
+                watch()
+        return failures
 
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
         """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
-        if self.places > 1:
+        if self.room.seeds > 1:
             _side_by_side(config, queue)
             return
         progress = Progress(seeds=len(config.seeds), epochs=config.epochs)
-        for start in queue:
+        for start in queue.starts(time.sleep):
             _train(config, start, prepared, progress, queue.study.id)
             queue.release(start.seed)
 
@@ -82,31 +84,49 @@ def _train(config: Config, start: Start, prepared: Prepared | None, progress: Pr
 
 
 def _side_by_side(config: Config, queue: Queue) -> None:
-    """Keep `jobs` processes at work; one that is killed costs its own seed alone, which breaks a pool of processes."""
-    context = get_context("spawn")  # a fork would share CUDA's and MLflow's state
-    starts = iter(queue)
-    waiting = True
-    running: dict[int, tuple[int, SpawnProcess]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < config.jobs:
-                start = next(starts, None)
-                if start is None:
-                    waiting = False
-                    break
-                arguments = (config, config.architecture.source, start, queue.study.id)
-                process = context.Process(target=_train_alone, args=arguments, name=f"seed-{start.seed}")
-                process.start()
-                running[process.sentinel] = start.seed, process
-            wait(running)
-            for ended in [sentinel for sentinel, (_seed, process) in running.items() if not process.is_alive()]:
-                seed, process = running.pop(ended)
-                _close_if_killed(seed, process, queue.study.id)
-                queue.release(seed)
-    finally:
-        for _seed, process in running.values():
+    """Keep `jobs` processes at work."""
+    with Processes(config, queue) as processes:
+        for start in queue.starts(processes.release_ended):
+            processes.start(start)
+            while len(processes) == config.jobs:
+                processes.release_ended()
+        while len(processes):
+            processes.release_ended()
+
+
+class Processes:
+    """Seeds in processes of their own; one that is killed costs its own seed alone, but would break a pool."""
+
+    def __init__(self, config: Config, queue: Queue) -> None:
+        self.config, self.queue = config, queue
+        self._context = get_context("spawn")  # a fork would share CUDA's and MLflow's state
+        self._running: dict[int, tuple[int, SpawnProcess]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, start: Start) -> None:
+        arguments = (self.config, self.config.architecture.source, start, self.queue.study.id)
+        process = self._context.Process(target=_train_alone, args=arguments, name=f"seed-{start.seed}")
+        process.start()
+        self._running[process.sentinel] = start.seed, process
+
+    def release_ended(self, seconds: float | None = None) -> None:
+        """Wait until a process ends, or so long, and release its seed."""
+        if not self._running:
+            time.sleep(seconds or 0)
+        for ended in wait(self._running, seconds):
+            seed, process = self._running.pop(cast(int, ended))
+            _close_if_killed(seed, process, self.queue.study.id)
+            self.queue.release(seed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for _seed, process in self._running.values():
             process.terminate()
-        for _seed, process in running.values():
+        for _seed, process in self._running.values():
             process.join()
 
 

@@ -1,8 +1,8 @@
 """The seeds of a study, one after another as they can be trained: none that is finished, none that another has."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from datetime import datetime
+from functools import cached_property, partial
 from pathlib import Path
 
 import click
@@ -12,27 +12,25 @@ from pipeline.tracking.claims import Claims
 from pipeline.tracking.outbox import FOLDER, patiently, send_left
 from pipeline.tracking.runs import STUDY, Run
 from pipeline.tracking.starts import Start, choose
-from pipeline.tracking.stored import StoredSeed, runs_of_settings
+from pipeline.tracking.stored import StoredSeed, runs_of_settings, started
 from pipeline.tracking.studies import adopt, close_dead
 
 POLL_SECONDS = 5.0
 
 
 class Queue:
-    """Where each seed starts, by what the store holds; every one handed out is claimed for the study's run.
+    """Where each seed starts, by what the store holds; every one handed out is claimed for the study's run."""
 
-    `pause` waits for so many seconds, and may raise where the study is to end.
-    """
-
-    def __init__(
-        self, config: Config, study_hash: str, study: Run, pause: Callable[[float], object] = time.sleep
-    ) -> None:
-        self.config, self.study_hash, self.study, self.pause = config, study_hash, study, pause
+    def __init__(self, config: Config, study_hash: str, study: Run) -> None:
+        self.config, self.study_hash, self.study = config, study_hash, study
         self.claims = Claims(study, study_hash)
         close_dead(STUDY, study_hash)
 
-    def __iter__(self) -> Iterator[Start]:
-        """Yield the start of every seed that needs training, once nobody else trains it; wait for those of others."""
+    def starts(self, pause: Callable[[float], object]) -> Iterator[Start]:
+        """Yield the start of every seed that needs training, once nobody else trains it; wait for those of others.
+
+        `pause` waits for so many seconds, in which seeds that are done must be released: others may wait for them.
+        """
         waiting, said = list(self.config.seeds), self._say_all()
         while waiting:
             for seed in list(waiting):
@@ -48,7 +46,7 @@ class Queue:
                 else:
                     yield start
             if waiting:
-                self.pause(POLL_SECONDS)
+                pause(POLL_SECONDS)
 
     def release(self, seed: int) -> None:
         """Let others have a seed that this study is done with."""
@@ -84,6 +82,12 @@ class Queue:
         return choose(seed, self.config.epochs, [run for run in runs if run.number == seed], in_place=True)
 
     def _runs(self, seed: int | None = None) -> list[StoredSeed]:
-        """Return the runs that count: all with these settings, or, of a fresh study, its own."""
+        """Return the runs that count: all with these settings; of a fresh study its own, and what has begun since."""
         runs = runs_of_settings(self.study_hash, seed)
-        return [run for run in runs if not self.config.fresh or run.parent == self.study.id]
+        if self.config.fresh:
+            return [run for run in runs if run.parent == self.study.id or run.started >= self._began]
+        return runs
+
+    @cached_property
+    def _began(self) -> datetime:
+        return started(self.study.id)

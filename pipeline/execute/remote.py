@@ -1,11 +1,14 @@
 """A seed that another process has handed out, perhaps more than once: what a worker of a cluster runs."""
 
 import signal
+import sys
 import traceback
+from dataclasses import replace
+from typing import NamedTuple
 
 from data import DataError
 from models.own import remember
-from pipeline.config import Config
+from pipeline.config import Config, data_folder
 from pipeline.execute.local import ONE_LINE
 from pipeline.execute.queue import Queue
 from pipeline.interrupt import SIGNALS, Interrupted, raise_on_signals
@@ -17,21 +20,38 @@ from pipeline.tracking.runs import Run, RunTaken
 from pipeline.tracking.studies import close_seed
 
 
-def train_there(config: Config, source: str, study_id: str, study_hash: str, seed: int) -> str:
+class Sent(NamedTuple):
+    """A configuration as it goes to another machine, with the code of a network of one's own.
+
+    `data_dir` is what was given; without it, every machine has a folder of its own.
+    """
+
+    config: Config
+    source: str
+    data_dir: str | None
+
+    def unpack(self) -> Config:
+        remember(self.config.model_name, self.source)
+        return replace(self.config, data_dir=data_folder(self.data_dir))
+
+
+def train_there(sent: Sent, study_id: str, study_hash: str, seed: int) -> str:
     """Train a seed that a study has claimed, and return what went wrong, if anything.
 
     Data come from this machine's cache, or are prepared in it, once. What an earlier attempt has left is gone on with.
-    KeyboardInterrupt is what a cluster cancels with, and knows.
+    Raise KeyboardInterrupt, with which a cluster cancels. Another signal says that the machine is needed for something
+    else: the worker exits, and the cluster has the seed trained elsewhere.
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     raise_on_signals()
     try:
-        remember(config.model_name, source)
-        _train(config, study_id, study_hash, seed)
+        _train(sent.unpack(), study_id, study_hash, seed)
     except ONE_LINE as error:
         return f"seed {seed} failed: {error}"
     except Interrupted as error:
-        raise KeyboardInterrupt(str(error)) from None
+        if error.number == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        sys.exit(128 + error.number)
     except Exception:
         return f"seed {seed} failed:\n{traceback.format_exc()}"
     finally:
@@ -40,9 +60,9 @@ def train_there(config: Config, source: str, study_id: str, study_hash: str, see
     return ""
 
 
-def pace_there(config: Config, source: str) -> float:
+def pace_there(sent: Sent) -> float:
     """Return about how many seconds an epoch takes on this machine."""
-    remember(config.model_name, source)
+    config = sent.unpack()
     return seconds_an_epoch(config, bring(config))
 
 

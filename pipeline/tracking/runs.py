@@ -19,7 +19,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from data.manifest import Manifest
 from pipeline.disk import room
 from pipeline.interrupt import Interrupted
-from pipeline.tracking.liveness import heartbeat, signs_of_life
+from pipeline.tracking.liveness import heartbeat, is_ours, signs_of_life
 from pipeline.tracking.store import current_experiment, first_line, open_store, reaching_store
 
 KIND = "layerwise.kind"
@@ -152,8 +152,13 @@ def open_run(
 
 
 def _close(client: mlflow.MlflowClient, run_id: str, status: str) -> None:
-    """End a run; where the server does not answer, it stays RUNNING until the same command takes it over."""
+    """End a run, unless another process has taken it over since.
+
+    Where the server does not answer, it stays RUNNING until the same command takes it over.
+    """
     try:
+        stored = client.get_run(run_id)
+        status = status if is_ours(stored.data.tags) else stored.info.status
         active = mlflow.active_run()
         if active is not None and active.info.run_id == run_id:
             mlflow.end_run(status)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlparse
 
 import mlflow
 from mlflow.entities import Run as StoredRun
@@ -11,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 PAGE = 1000
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process is; a name that the id makes needless
 REMEDIES = {
     "UNAUTHENTICATED": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows",
@@ -58,9 +60,10 @@ def open_store() -> mlflow.MlflowClient:
         return mlflow.MlflowClient()
 
 
-def is_file() -> bool:
-    """Say whether the store is a database file of this machine."""
-    return mlflow.get_tracking_uri().startswith("sqlite:")
+def is_here() -> bool:
+    """Say whether this machine alone reaches the store: it is a file, or at an address that every machine has."""
+    uri = urlparse(mlflow.get_tracking_uri())
+    return uri.hostname in LOOPBACK if uri.scheme.startswith("http") else uri.scheme in ("", "file", "sqlite")
 
 
 def variables() -> dict[str, str]:

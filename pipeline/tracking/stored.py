@@ -162,6 +162,11 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
     )
 
 
+def started(run_id: str) -> datetime:
+    """Return when a run has begun."""
+    return _started(mlflow.MlflowClient().get_run(run_id))
+
+
 def _started(run: StoredRun) -> datetime:
     return datetime.fromtimestamp(run.info.start_time / 1000, UTC)
 

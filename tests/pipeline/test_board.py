@@ -14,11 +14,12 @@ from mlflow import MlflowClient
 
 from pipeline.board import Board
 from pipeline.config import Config, load
-from pipeline.standing import Standing, standing, time_left
+from pipeline.standing import Room, Standing, standing, time_left
 from pipeline.tracking.liveness import signs_of_life
 
 ROOT = Path(__file__).parents[2]
 HASH = "abc"
+TWO = Room(2, studies_together=True)
 
 
 def seed(number: int, status: str, *, epochs: int = 0, seconds: float | None = None) -> None:
@@ -49,14 +50,14 @@ def test_each_seed_is_in_one_state_and_epochs_are_those_that_are_left(config: Co
     seed(3, "FAILED", epochs=1)
     found = standing(config, HASH, before)
     assert found.states == Counter(done=1, running=1, waiting=2, failed=1)
-    assert (found.begun, found.epochs_left, found.seconds) == (1, 6 + 7 + 10, 3.0)
-    assert time_left([found], 2) == "about 0:00:34"
+    assert (found.begun, found.epochs_left, found.seconds) == (1, [6, 7, 10], 3.0)
+    assert time_left([found], TWO) == "about 0:00:34"
 
 
 def test_what_failed_before_this_time_is_waiting(config: Config) -> None:
     seed(0, "FAILED", epochs=4)
     found = standing(config, HASH, datetime.now(UTC) + timedelta(minutes=1))
-    assert (found.states["waiting"], found.begun, found.epochs_left) == (5, 1, 46)
+    assert (found.states["waiting"], found.begun, sum(found.epochs_left)) == (5, 1, 46)
 
 
 def test_a_fresh_study_has_nothing_to_take_over(config: Config) -> None:
@@ -67,15 +68,23 @@ def test_a_fresh_study_has_nothing_to_take_over(config: Config) -> None:
 
 
 def test_without_an_epoch_on_record_the_time_is_unknown() -> None:
-    new = Standing("new", Counter(waiting=1), 0, 10, None)
-    over = Standing("over", Counter(done=1), 0, 0, None)
-    assert time_left([new], 1) == "unknown"
-    assert time_left([over], 1) == "about 0:00:00"
+    new = Standing("new", Counter(waiting=1), 0, [10], None)
+    over = Standing("over", Counter(done=1), 0, [], None)
+    assert time_left([new], TWO) == "unknown"
+    assert time_left([over], TWO) == "about 0:00:00"
+
+
+def test_no_seed_is_done_sooner_than_alone_and_studies_one_after_another_add_up() -> None:
+    long = Standing("long", Counter(waiting=2), 0, [10, 2], 3.0)
+    short = Standing("short", Counter(waiting=1), 0, [4], 5.0)
+    assert time_left([long, short], Room(100, studies_together=True)) == "about 0:00:30"
+    assert time_left([long, short], Room(100, studies_together=False)) == "about 0:00:50"
+    assert time_left([long, short], Room(1, studies_together=True)) == "about 0:00:56"
 
 
 def looks(*states: dict[str, int]) -> Iterator[Standing]:
     for each in states:
-        yield Standing("Net-tiny", Counter(each), 0, 2 * each.get("waiting", 0), 30.0)
+        yield Standing("Net-tiny", Counter(each), 0, each.get("waiting", 0) * [2], 30.0)
 
 
 def test_off_a_terminal_a_line_is_printed_where_something_has_changed(
@@ -84,7 +93,7 @@ def test_off_a_terminal_a_line_is_printed_where_something_has_changed(
     monkeypatch.setattr("pipeline.board.SECONDS", 0.0)
     monkeypatch.setattr("pipeline.board.LINE_SECONDS", 0.0)
     states = looks({"waiting": 2}, {"waiting": 2}, {"waiting": 1, "running": 1}, {"done": 2})
-    with Board([lambda _since: next(states)], places=1) as board:
+    with Board([lambda _since: next(states)], room=Room(1, studies_together=True)) as board:
         for _ in range(3):
             board._next_look = -1.0
             board.refresh()
@@ -99,12 +108,12 @@ PROGRAM = """
 import sys
 from collections import Counter
 from pipeline import board
-from pipeline.standing import Standing
+from pipeline.standing import Room, Standing
 
 board.SECONDS = board.SHARE = 0
 states = iter([{"waiting": 2}, {"waiting": 1, "running": 1}, {"done": 2}])
-look = lambda _since: Standing("Net-tiny", Counter(next(states)), 0, 0, 30.0)
-with board.Board([look], places=1) as shown:
+look = lambda _since: Standing("Net-tiny", Counter(next(states)), 0, [], 30.0)
+with board.Board([look], room=Room(1, studies_together=True)) as shown:
     shown.refresh()
     print("seed 0: epoch 1")
     print("seed 1 failed", file=sys.stderr)
@@ -145,6 +154,6 @@ def on_screen(shown: str) -> list[str]:
 
 
 def test_a_board_that_was_never_asked_to_look_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Board([], places=1):
+    with Board([], room=TWO):
         pass
     assert capsys.readouterr() == ("", "")

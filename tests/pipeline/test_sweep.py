@@ -77,9 +77,11 @@ def test_a_study_that_fails_costs_the_others_nothing(call: Call, two: list[str])
     ("given", "said"),
     [
         ("--plan=perhaps", "plan must be true or false; got 'perhaps'"),
-        ("--dataset=Digits,Digits", "a sweep must name every study once"),
+        ("--dataset=Digits,Digits", "a sweep must name every study once; AlexNet-Digits lr=0.01"),
+        ("--precision=auto,fp32,bf16", "are the same: remove one"),  # auto is one of the others, wherever this runs
         ("--executor=slurm", "executor must be one of local, ray; got 'slurm'"),
-        ("--ray_gpus=-1", "ray_gpus must be a number of 0 or more, or auto; got '-1'"),
+        ("--ray_gpus=-1", "ray_gpus must be 0, a share of 1 from 0.001, or a whole number, or auto; got '-1'"),
+        ("--ray_gpus=1.5", "ray_gpus must be 0, a share of 1 from 0.001, or a whole number, or auto; got '1.5'"),
     ],
 )
 def test_bad_input_runs_nothing(call: Call, two: list[str], given: str, said: str) -> None:

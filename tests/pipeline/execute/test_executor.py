@@ -11,9 +11,9 @@ from pipeline.values import ConfigError
 
 
 def test_local_is_the_default() -> None:
-    with executor_of(checked({"jobs": "2"})) as executor:
+    with executor_of([checked({"jobs": "2"})]) as executor:
         assert isinstance(executor, Local)
-        assert executor.places == 2
+        assert executor.room.seeds == 2
 
 
 def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +21,6 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
         pytest.raises(ConfigError, match=r"lacks Ray: pip install -r requirements-ray\.txt; got 'ray'"),
-        executor_of(checked({"executor": "ray"})),
+        executor_of([checked({"executor": "ray"})]),
     ):
         pass

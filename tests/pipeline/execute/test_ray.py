@@ -79,8 +79,14 @@ def start(store: str, environment: dict[str, str], sweep: list[str]) -> Callable
 
 
 @pytest.fixture
-def on_ray(start: Callable, cluster: Cluster) -> Callable[[], subprocess.Popen[str]]:
-    return lambda: start("--executor=ray", f"--ray_address={cluster.address}")
+def on_ray(start: Callable, cluster: Cluster) -> Callable[..., subprocess.Popen[str]]:
+    return lambda *options: start("--executor=ray", f"--ray_address={cluster.address}", *options)
+
+
+@pytest.fixture
+def one(sweep: list[str], tiny_npz: Path) -> list[str]:
+    """The options that leave one study of the sweep."""
+    return [sweep[0].partition(",")[0], f"--dataset={tiny_npz}"]
 
 
 def runs(kind: str) -> list[Run]:
@@ -169,6 +175,36 @@ def test_a_node_that_is_lost_costs_nothing(on_ray: Callable, cluster: Cluster, u
     assert histories() == undisturbed
     (again,) = (other for other in runs("seed") if other.info.run_id == run.info.run_id)
     assert again.data.tags["layerwise.pid"] != run.data.tags["layerwise.pid"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_is_ended_costs_nothing(
+    on_ray: Callable, one: list[str], undisturbed: dict, number: signal.Signals
+) -> None:
+    """SIGTERM is what a node sends that is needed for something else."""
+    process = on_ray(*one)
+    await_seeds(process, in_the_middle)
+    (run, *_others) = in_the_middle(runs("seed"))
+    os.kill(int(run.data.tags["layerwise.pid"]), number)
+    end(process)
+    seeds = runs("seed")
+    assert [seed.info.status for seed in seeds] == ["FINISHED"] * 2
+    assert histories().items() <= undisturbed.items()
+    (again,) = (seed for seed in seeds if seed.info.run_id == run.info.run_id)
+    assert again.data.tags["layerwise.pid"] != run.data.tags["layerwise.pid"]
+
+
+def test_seeds_share_a_gpu(on_ray: Callable, one: list[str], cluster: Cluster, undisturbed: dict) -> None:
+    """Ray counts GPUs that nobody has, so that the rest can be tested on the CPU."""
+    node = cluster.add_node(num_cpus=2, num_gpus=1)
+    try:
+        end(on_ray(*one, "--ray_gpus=0.5"))
+    finally:
+        cluster.remove_node(node)
+    first, second = runs("seed")
+    assert max(first.info.start_time, second.info.start_time) < min(first.info.end_time, second.info.end_time)
+    assert {run.data.params["ray_gpus"] for run in (first, second)} == {"0.5"}
+    assert histories().items() <= undisturbed.items()
 
 
 def test_a_killed_driver_costs_nothing_but_what_was_running(on_ray: Callable, undisturbed: dict) -> None:
