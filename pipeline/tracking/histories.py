@@ -1,6 +1,8 @@
 """The tables of a study's seeds, read back."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +13,8 @@ from pipeline.results.remaining import REMAINING
 from pipeline.results.statistics import LEVELS, Histories
 from pipeline.tracking.stored import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
+
+DOWNLOADS = 8  # at once: each waits for the server most of its time
 
 
 def read_histories(seeds: Sequence[StoredSeed], epochs: int) -> Histories:
@@ -27,7 +31,8 @@ def read_histories(seeds: Sequence[StoredSeed], epochs: int) -> Histories:
 
 
 def _table_of_all(seeds: Sequence[StoredSeed], name: str) -> pd.DataFrame:
-    return stack([_table(seed, name) for seed in seeds])
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        return stack(list(pool.map(partial(_table, name=name), seeds)))
 
 
 def _levels(seed: StoredSeed) -> pd.DataFrame:
