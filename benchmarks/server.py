@@ -18,7 +18,13 @@ class Server:
     """An `mlflow server` over an SQLite database in a folder, or over `store`; it keeps the artifacts in the folder."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str], store: str | None = None, *, workers: int = 1
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        store: str | None = None,
+        *,
+        workers: int = 1,
+        loop: str = "auto",
     ) -> None:
         self.folder, self.environment = folder, environment
         self.port = free_port()
@@ -34,6 +40,8 @@ class Server:
             str(self.port),
             "--workers",
             str(workers),
+            "--uvicorn-opts",
+            f"--loop {loop}",
             *stores,
         ]
         self.start()

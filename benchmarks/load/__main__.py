@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.load import artifacts, page, picture, plan, saturation, storage, sweeps
+from benchmarks.load import answers, artifacts, page, picture, plan, saturation, storage, sweeps
 from benchmarks.load.cycle import cycle, points_of
 from benchmarks.load.place import place
 from benchmarks.load.recording import Seed, record
 from benchmarks.report import ROOT, stamp
 
-PARTS = ("load", "files", "uploads", "storage", "sweeps")
+PARTS = ("load", "files", "uploads", "storage", "answers", "sweeps")
 UPLOAD = "ResNet18"  # whose checkpoint is uploaded again and again
 
 
@@ -69,6 +69,8 @@ def measure(part: str, options: Options) -> dict[str, Any]:
             size = artifacts.measure_files(UPLOAD)["checkpoint"]
             rates = artifacts.measure_uploads(there, size, options.seconds)
             return {**stamp(), "rates": [_said(rate) for rate in rates]}
+        if part == "answers":
+            return {**stamp(), "rounds": [_said(found) for found in answers.measure(there)]}
         if part == "sweeps":
             made = sweeps.measure(there, sweeps.cases(options.sweep_seeds))
             return {**stamp(), "measured": [_said(found) for found in made]}

@@ -39,10 +39,10 @@ class Place(NamedTuple):
     store: str
 
     @contextmanager
-    def serving(self, workers: int, pool: int = 0) -> Iterator[Server]:
+    def serving(self, workers: int, pool: int = 0, loop: str = "auto") -> Iterator[Server]:
         """Serve, with so many connections a worker, or MLflow's own number; one that hangs is ended as well."""
         pools = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(pool)} if pool else {}
-        server = Server(self.folder, os.environ | pools, self.store, workers=workers)
+        server = Server(self.folder, os.environ | pools, self.store, workers=workers, loop=loop)
         try:
             self._settle(server)
             yield server

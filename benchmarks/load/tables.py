@@ -1,6 +1,7 @@
 """The tables of docs/scale.md, as lines of Markdown."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from benchmarks.load import plan
@@ -16,6 +17,7 @@ def tables(found: dict[str, Any]) -> dict[str, list[str]]:
         "sweeps": _sweeps(found["sweeps"]["measured"]),
         "sends": _sends(found["load"]["sends"]),
         "uploads": _uploads(found["files"]["networks"]),
+        "answers": _answers(found["answers"]["rounds"]),
         "load": _load(found["load"]["measured"]),
         "rates": _rates(found["uploads"]["rates"]),
         "carries": _carries(found),
@@ -77,6 +79,15 @@ def _uploads(networks: Sequence[dict[str, Any]]) -> list[str]:
             for each in networks
         ),
     )
+
+
+def _answers(rounds: Sequence[dict[str, Any]]) -> list[str]:
+    lines: list[Row] = []
+    for loop in dict.fromkeys(each["loop"] for each in rounds):
+        of_loop = [each for each in rounds if each["loop"] == loop]
+        times = [[1000 * each[kind] for each in of_loop] for kind in ("read_seconds", "log_seconds")]
+        lines.append((loop, *(f"{median(each):.1f} ms ({min(each):.1f} to {max(each):.1f})" for each in times)))
+    return markdown(("event loop", "a run is read", "a metric is logged"), *lines)
 
 
 def _load(measured: Sequence[dict[str, Any]]) -> list[str]:
