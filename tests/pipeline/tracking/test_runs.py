@@ -1,0 +1,24 @@
+"""How runs end."""
+
+import mlflow
+import pytest
+
+from pipeline.tracking.liveness import PID
+from pipeline.tracking.runs import open_run
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("status", ["RUNNING", "KILLED"])
+def test_a_run_that_another_process_has_taken_over_is_left_as_it_is(status: str) -> None:
+    client = mlflow.MlflowClient()
+    with open_run("seed", "seed-0") as run:
+        client.set_tag(run.id, PID, "1")
+        client.update_run(run.id, status=status)
+    assert client.get_run(run.id).info.status == status
+
+
+@pytest.mark.usefixtures("store")
+def test_a_run_is_closed_by_the_process_that_has_it() -> None:
+    with open_run("seed", "seed-0") as run:
+        pass
+    assert mlflow.MlflowClient().get_run(run.id).info.status == "FINISHED"
