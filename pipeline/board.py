@@ -20,6 +20,15 @@ SHARE = 20  # at most one part in so many of the time is spent looking: a thousa
 LINE_SECONDS = 30.0  # between two lines, where there is no terminal
 
 
+class Above(DummyTqdmFile):
+    """What is written here is shown above tqdm's rows; it refuses bytes, by which click tells a binary stream."""
+
+    def write(self, text: str, nolock: bool = False) -> None:
+        if not isinstance(text, str):
+            raise TypeError("text can be written here, and no bytes")
+        super().write(text, nolock)
+
+
 class Board:
     """Shows how far studies are, from the first `refresh` on.
 
@@ -58,7 +67,7 @@ class Board:
     def _set_up(self) -> None:
         count = len(self.looks) + (2 if len(self.looks) > 1 else 1)
         self._rows = [tqdm(total=0, bar_format="{desc}", position=place, file=sys.stderr) for place in range(count)]
-        above = cast(TextIO, DummyTqdmFile(sys.stderr))
+        above = cast(TextIO, Above(sys.stderr))
         if sys.stdout.isatty():  # the same terminal: tqdm makes room for what goes where its rows are
             self._stack.enter_context(redirect_stdout(above))
         self._stack.enter_context(redirect_stderr(above))

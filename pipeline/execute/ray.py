@@ -65,7 +65,8 @@ class Cluster:
         except (ConnectionError, RayError, RuntimeError, ValueError) as error:
             raise ConfigError(
                 f"ray_address must lead to a Ray cluster that takes this folder ({first_line(error)}): start one with "
-                f"ray start --head, or give none, which starts one on this machine; got {address!r}"
+                "ray start --head, set RAY_AUTH_MODE=token where it has a token, or give none, which starts one on "
+                f"this machine; got {address!r}"
             ) from None
         try:
             raise_on_signals()  # ray.init has set a handler of its own

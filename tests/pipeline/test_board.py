@@ -107,6 +107,7 @@ def test_off_a_terminal_a_line_is_printed_where_something_has_changed(
 PROGRAM = """
 import sys
 from collections import Counter
+import click
 from pipeline import board
 from pipeline.standing import Room, Standing
 
@@ -115,10 +116,11 @@ states = iter([{"waiting": 2}, {"waiting": 1, "running": 1}, {"done": 2}])
 look = lambda _since: Standing("Net-tiny", Counter(next(states)), 0, [], 30.0)
 with board.Board([look], room=Room(1, studies_together=True)) as shown:
     shown.refresh()
-    print("seed 0: epoch 1")
-    print("seed 1 failed", file=sys.stderr)
+    click.echo("seed 0: epoch 1")
+    click.echo("seed 1 failed", err=True)
+    print("seed 2 as well", file=sys.stderr)
     shown.refresh()
-print("over")
+click.echo("over")
 """
 
 
@@ -130,6 +132,7 @@ def test_on_a_terminal_the_table_stays_below_what_is_printed(terminal: Any, envi
     assert on_screen(shown) == [
         "seed 0: epoch 1",
         "seed 1 failed",
+        "seed 2 as well",
         "study     done  running  waiting  failed  time left",
         "Net-tiny     2        0        0       0  about 0:00:00",
         "over",
