@@ -48,7 +48,7 @@ class Numbers(click.ParamType[list[int]]):
 @click.option("--sweep_seeds", type=int, default=1000, help="of the largest sweep")
 @click.option("--page_only", is_flag=True, help="measure nothing: write the page from docs/load.json")
 def main(parts: tuple[str, ...], page_only: bool, **options: Any) -> None:
-    """Measure the parts named, or all; they take about an hour on a machine that does nothing else."""
+    """Measure the parts named, or all; they take an hour and a half on a machine that does nothing else."""
     os.chdir(ROOT)
     if not page_only:
         for part in parts or PARTS:

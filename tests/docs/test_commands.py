@@ -163,7 +163,7 @@ RULES = (
     Rule(r"python -m docs\.tour", not_run, "minutes; tests/pipeline/test_browser.py goes the same way"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", not_run, "hours, and downloads", "results.md"),
     Rule(
-        r"python -m benchmarks\.load", not_run, "20 minutes; tests/benchmarks/test_load.py has it smaller", "scale.md"
+        r"python -m benchmarks\.load", not_run, "90 minutes; tests/benchmarks/test_load.py has it smaller", "scale.md"
     ),
     Rule(r"mlflow run \. --env-manager local -P model_name=ResNet18", not_run, "days, and a download"),
     Rule(r"mlflow run \. .*", by_mlflow, pages="own_network.py"),
