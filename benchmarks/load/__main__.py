@@ -25,6 +25,7 @@ class Options(NamedTuple):
     model_name: str
     checkpoint_bytes: int
     sweep_seeds: int
+    loop: str
 
 
 class Numbers(click.ParamType[list[int]]):
@@ -46,13 +47,15 @@ class Numbers(click.ParamType[list[int]]):
 @click.option("--model_name", default="ResNet18", help="whose requests the simulated seeds send")
 @click.option("--checkpoint_bytes", type=int, default=65_536, help="of each of their checkpoints")
 @click.option("--sweep_seeds", type=int, default=1000, help="of the largest sweep")
+@click.option("--loop", type=click.Choice(answers.LOOPS), default="uvloop", help="of the server of the sweeps")
 @click.option("--page_only", is_flag=True, help="measure nothing: write the page from docs/load.json")
 def main(parts: tuple[str, ...], page_only: bool, **options: Any) -> None:
     """Measure the parts named, or all; they take an hour and a half on a machine that does nothing else."""
     os.chdir(ROOT)
     if not page_only:
         for part in parts or PARTS:
-            page.keep(part, measure(part, Options(**options)))
+            made = measure(part, Options(**options))
+            page.keep(sweeps.on(options["loop"]) if part == "sweeps" else part, made)
     found = page.load()
     larger, own = plan.by_pool(found["load"]["measured"])
     picture.draw(larger, own, ROOT / "docs" / "figures")
@@ -72,7 +75,7 @@ def measure(part: str, options: Options) -> dict[str, Any]:
         if part == "answers":
             return {**stamp(), "rounds": [_said(found) for found in answers.measure(there)]}
         if part == "sweeps":
-            made = sweeps.measure(there, sweeps.cases(options.sweep_seeds))
+            made = sweeps.measure(there, sweeps.cases(options.sweep_seeds), options.loop)
             return {**stamp(), "measured": [_said(found) for found in made]}
         with there.serving(workers=1) as server, TemporaryDirectory() as folder:
             seed = record(server, Path(folder), options.model_name)

@@ -36,10 +36,15 @@ def cases(many: int) -> list[Case]:
     return [*(Case(min(FEW, many), workers) for workers in sorted({1, cores, 2 * cores})), Case(many, cores)]
 
 
-def measure(place: Place, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
+def on(loop: str) -> str:
+    """Return what sweeps are kept as whose server ran on an event loop."""
+    return f"sweeps on {loop}"
+
+
+def measure(place: Place, cases: Sequence[Case], loop: str) -> Iterator[dict[str, Any]]:
     """Yield what the sweep of each case took; no seed has been trained before, and all find the data prepared."""
     first = 1
-    with place.serving(SERVER_WORKERS, POOL) as server:
+    with place.serving(SERVER_WORKERS, POOL, loop) as server:
         with _cluster(1) as address:
             _sweep(server, range(1), address)
         for case in cases:

@@ -5,7 +5,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks.load import plan
+from benchmarks.load.answers import LOOPS
 from benchmarks.load.recording import PARTS
+from benchmarks.load.sweeps import on
 
 MEGA, GIGA = 1e6, 1e9
 Row = Sequence[object]
@@ -14,7 +16,7 @@ Row = Sequence[object]
 def tables(found: dict[str, Any]) -> dict[str, list[str]]:
     """Return the lines of each table by its name."""
     return {
-        "sweeps": _sweeps(found["sweeps"]["measured"]),
+        "sweeps": _sweeps({loop: found[on(loop)]["measured"] for loop in LOOPS if on(loop) in found}),
         "sends": _sends(found["load"]["sends"]),
         "uploads": _uploads(found["files"]["networks"]),
         "answers": _answers(found["answers"]["rounds"]),
@@ -33,10 +35,11 @@ def markdown(*rows: Row) -> list[str]:
     return ["| " + " | ".join(map(str, row)) + " |" for row in (rows[0], rule, *rows[1:])]
 
 
-def _sweeps(measured: Sequence[dict[str, Any]]) -> list[str]:
-    heading = ("seeds", "workers", "in all", "first to last seed", "a seed, median", "seeds a minute", "aggregation",
-               "requests/s", "points", "in the database", "cores busy: server, PostgreSQL, of all")  # fmt: skip
-    return markdown(heading, *map(_sweep, measured))
+def _sweeps(by_loop: dict[str, Sequence[dict[str, Any]]]) -> list[str]:
+    heading = ("event loop", "seeds", "workers", "in all", "first to last seed", "a seed, median", "seeds a minute",
+               "aggregation", "requests/s", "points", "in the database",
+               "cores busy: server, PostgreSQL, of all")  # fmt: skip
+    return markdown(heading, *((loop, *_sweep(each)) for loop, measured in by_loop.items() for each in measured))
 
 
 def _sweep(each: dict[str, Any]) -> Row:
