@@ -14,6 +14,7 @@ from tqdm.contrib import DummyTqdmFile
 
 from pipeline.standing import STATES, Room, Standing, time_left
 from pipeline.terminal import shows_bars, table
+from pipeline.tracking.store import StoreError
 
 SECONDS = 2.0  # between two looks at the store
 SHARE = 20  # at most one part in so many of the time is spent looking: a thousand seeds are work for a server
@@ -75,7 +76,7 @@ class Board:
     def _show(self) -> None:
         try:
             standings = [look(self.since) for look in self.looks]
-        except Exception:  # whatever is wrong with the store: the studies meet it themselves, and say so
+        except StoreError:  # the studies meet it themselves, and say so
             return
         total = sum((standing.states for standing in standings), Counter[str]())
         counts = ", ".join(f"{total[state]} {state}" for state in STATES)

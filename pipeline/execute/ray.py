@@ -112,6 +112,7 @@ class Cluster:
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:  # noqa: ARG002  # a node has its own
         """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
         task = _task(Needs.of(asdict(config), _resources()), train_there, name=config.study_name, max_retries=RETRIES)
+        sent = self._sent(config)
         running: dict[ObjectRef[str], int] = {}
 
         def release_ended(seconds: float = POLL_SECONDS) -> None:
@@ -126,7 +127,7 @@ class Cluster:
 
         try:
             for start in queue.starts(release_ended):
-                running[task.remote(self._sent(config), queue.study.id, queue.study_hash, start.seed)] = start.seed
+                running[task.remote(sent, queue.study.id, queue.study_hash, start.seed)] = start.seed
             while running:
                 release_ended()
         finally:

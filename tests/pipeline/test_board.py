@@ -16,6 +16,7 @@ from pipeline.board import Board
 from pipeline.config import Config, load
 from pipeline.standing import Room, Standing, standing, time_left
 from pipeline.tracking.liveness import signs_of_life
+from pipeline.tracking.store import StoreError
 
 ROOT = Path(__file__).parents[2]
 HASH = "abc"
@@ -102,6 +103,15 @@ def test_off_a_terminal_a_line_is_printed_where_something_has_changed(
         "seeds: 0 done, 1 running, 1 waiting, 0 failed; time left: about 0:01:00",
         "seeds: 2 done, 0 running, 0 waiting, 0 failed; time left: about 0:00:00",
     ]
+
+
+def test_a_store_that_is_away_ends_no_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    def look(_since: datetime) -> Standing:
+        raise StoreError("the tracking store does not answer")
+
+    with Board([look], room=TWO) as board:
+        board.refresh()
+    assert capsys.readouterr() == ("", "")
 
 
 PROGRAM = """

@@ -262,6 +262,12 @@ def test_too_many_devices_are_refused_with_the_remedy(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("params")
+def test_jobs_are_of_this_machine_and_take_no_threads_on_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert load({"device": "cpu", "executor": "ray", "jobs": "4"}).threads == 4
+
+
+@pytest.mark.usefixtures("params")
 def test_threads_are_shared_by_jobs_or_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 12)
     given = [{}, {"devices": "3"}, {"jobs": "4"}, {"jobs": "4", "seeds": "0,1"}, {"devices": "24"}]

@@ -7,7 +7,7 @@ import mlflow
 import pytest
 
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.store import StoreError, open_store, search
+from pipeline.tracking.store import StoreError, is_here, open_store, search
 
 
 @pytest.fixture
@@ -38,3 +38,21 @@ def test_a_store_that_cannot_be_used_is_named_in_one_line(monkeypatch: pytest.Mo
         search("attributes.status = 'RUNNING'")
     assert "\n" not in str(error.value)
     assert mlflow.active_run() is None
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        ("sqlite:///mlflow.db", True),
+        ("file:///tmp/mlruns", True),
+        ("http://127.0.0.1:5000", True),
+        ("http://localhost:5000", True),
+        ("http://[::1]:5000", True),
+        ("http://10.0.0.1:5000", False),
+        ("https://mlflow.example.org", False),
+        ("postgresql+psycopg://db.example.org/mlflow", False),
+    ],
+)
+def test_what_other_machines_do_not_reach(monkeypatch: pytest.MonkeyPatch, address: str, here: bool) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert is_here() is here
