@@ -10,7 +10,7 @@ from data.loader import Loader, load
 from data.prepared import Prepared, prepare
 from models import ARCHITECTURES
 from pipeline.config import Config
-from pipeline.config import load as load_config
+from pipeline.resolve import load as load_config
 
 BATCH = 128
 

@@ -5,7 +5,8 @@ from dataclasses import fields
 from itertools import product
 from typing import Any
 
-from pipeline.config import Config, checked
+from pipeline.config import Config
+from pipeline.resolve import checked
 
 LISTED = [f.name for f in fields(Config) if f.metadata["changes_numbers"]]
 

@@ -13,8 +13,9 @@ import click
 from data import DataError
 from models import ModelError
 from pipeline.checks import Finding, Level, compiler, device, nearest_there, packages, precision, threads, unwritable
-from pipeline.config import Config, load
+from pipeline.config import Config
 from pipeline.listing import blueprint, found, prepared_names
+from pipeline.resolve import load
 from pipeline.terminal import coloured, quiet_option
 from pipeline.tracking.answers import root_cause
 from pipeline.tracking.health import artifact_folder, store

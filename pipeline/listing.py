@@ -16,9 +16,9 @@ from data import DATASETS, DataSet
 from data.manifest import MANIFEST, read_manifest
 from data.npz import SHAPE, find_npz
 from models import ARCHITECTURES, PREFIX, ZOO, Architecture
-from pipeline.config import load
 from pipeline.measure import MEASUREMENTS, StepSampler, layer_weights, remaining_distance, straightness
 from pipeline.names import OWN_MODEL
+from pipeline.resolve import load
 from pipeline.terminal import table, width
 from pipeline.values import ConfigError, one_of
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pipeline.config import Config, load
+from pipeline.config import Config
+from pipeline.resolve import load
 
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -11,11 +11,12 @@ import click
 from data.prepared import Prepared
 from pipeline.aggregate import aggregate_seeds, open_study
 from pipeline.board import Board
-from pipeline.config import Config, checked
+from pipeline.config import Config
 from pipeline.execute.executor import Executor, executor_of
 from pipeline.execute.queue import Queue
 from pipeline.options import takes_settings
 from pipeline.prepare import bring
+from pipeline.resolve import checked
 from pipeline.standing import Standing, standing
 from pipeline.tracking.outbox import patiently
 

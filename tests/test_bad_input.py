@@ -23,7 +23,8 @@ from data.manifest import MANIFEST, Manifest, damaged_file, read_manifest
 from data.mnist import FILES
 from data.npz import npz_dataset, read_npz
 from data.prepared import prepare
-from pipeline.config import Config, load
+from pipeline.config import Config
+from pipeline.resolve import load
 from pipeline.tracking.checkpoints import newest_whole, slot_tag, slots
 from pipeline.values import ConfigError
 

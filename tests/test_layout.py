@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 # the floors from the bottom; a module may import those of its own floor and of the floors below
 FLOORS = (
     "models data pipeline.measure pipeline.results pipeline.interrupt pipeline.disk pipeline.epoch pipeline.values",
-    "pipeline.hardware pipeline.provenance pipeline.params pipeline.names pipeline.config "
+    "pipeline.hardware pipeline.provenance pipeline.params pipeline.names pipeline.config pipeline.resolve "
     "pipeline.progress pipeline.options pipeline.checks pipeline.terminal",
     "pipeline.tracking",
     "pipeline.standing pipeline.board pipeline.learn pipeline.prepare pipeline.publish",

@@ -16,7 +16,7 @@ from data import DataError
 from data.prepared import Prepared
 from models import ModelError
 from models.own import remember
-from pipeline.config import Config, on_this_machine
+from pipeline.config import Config
 from pipeline.disk import DiskFull
 from pipeline.execute.queue import Queue
 from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
@@ -26,6 +26,7 @@ from pipeline.learn.scores import Diverged
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
+from pipeline.resolve import on_this_machine
 from pipeline.standing import Room
 from pipeline.tracking.outbox import ServerAway
 from pipeline.tracking.runs import RunTaken

@@ -6,36 +6,30 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
 import ray
 from ray import ObjectRef
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 
-from data import DataError
 from data.prepared import Prepared
-from models import ModelError
-from pipeline.config import AUTO, Config, data_folder, on_this_machine
+from pipeline.config import AUTO, Config
 from pipeline.execute.places import Needs, Node
 from pipeline.execute.queue import Queue
 from pipeline.execute.remote import Sent, pace_there, train_there
+from pipeline.execute.tasks import ask, cancel, report, task
 from pipeline.interrupt import Interrupted, raise_on_signals
 from pipeline.provenance import COMMIT, ROOT, commit
+from pipeline.resolve import data_folder, on_this_machine
 from pipeline.standing import Room
-from pipeline.tracking.outbox import patiently
-from pipeline.tracking.store import StoreError, first_line, is_here, variables
-from pipeline.tracking.studies import close_seed
+from pipeline.tracking.store import first_line, is_here, variables
 from pipeline.values import ConfigError
 
 RETRIES = 10  # of a seed whose worker or node is lost: Ray's own 3 are few for days on nodes that come and go
-CLOSE_SECONDS = 120.0  # for cancelled seeds to save their last epoch and close their runs
 POLL_SECONDS = 1.0
-PATIENCE_SECONDS = 30.0  # after which it is said that the cluster has not answered yet
 
 
 class Cluster:
@@ -84,12 +78,12 @@ class Cluster:
         needs = Needs.of(values, _resources())
         device = "cpu" if values["device"] == AUTO and not needs.num_gpus else values["device"]
         given = {**values, "dataset": _absolute(values["dataset"]), "device": device, "ray_gpus": needs.num_gpus}
-        config: Config = _ask(needs, on_this_machine, given)
+        config: Config = ask(needs, on_this_machine, given)
         return replace(config, data_dir=data_folder(self._data_dir))
 
     def pace(self, config: Config, prepared: Prepared) -> float:  # noqa: ARG002  # a node has its own
         """Return about how many seconds an epoch takes on a node."""
-        seconds: float = _ask(Needs.of(asdict(config), _resources()), pace_there, self._sent(config))
+        seconds: float = ask(Needs.of(asdict(config), _resources()), pace_there, self._sent(config))
         return seconds
 
     def _sent(self, config: Config) -> Sent:
@@ -111,7 +105,8 @@ class Cluster:
 
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:  # noqa: ARG002  # a node has its own
         """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
-        task = _task(Needs.of(asdict(config), _resources()), train_there, name=config.study_name, max_retries=RETRIES)
+        needs = Needs.of(asdict(config), _resources())
+        seed_task = task(needs, train_there, name=config.study_name, max_retries=RETRIES)
         sent = self._sent(config)
         running: dict[ObjectRef[str], int] = {}
 
@@ -120,67 +115,23 @@ class Cluster:
             ended, _others = ray.wait(list(running), timeout=seconds) if running else ([], [])
             for ref in ended:
                 seed = running.pop(ref)
-                _report(ref, seed, queue.study.id, config.server_wait)
+                report(ref, seed, queue.study.id, config.server_wait)
                 queue.release(seed)
             if self._over.wait(0 if ended or running else seconds):
                 raise Interrupted(self._signal)
 
         try:
             for start in queue.starts(release_ended):
-                running[task.remote(sent, queue.study.id, queue.study_hash, start.seed)] = start.seed
+                running[seed_task.remote(sent, queue.study.id, queue.study_hash, start.seed)] = start.seed
             while running:
                 release_ended()
         finally:
-            _cancel(running, queue.study.id)
-
-
-def _task(needs: Needs, function: Callable[..., Any], **options: Any) -> Any:
-    """Return a function as a task. Needs among the options would leave a worker that has used one GPU with another."""
-    return ray.remote(**needs._asdict())(function).options(**options)
-
-
-def _ask(needs: Needs, function: Callable[..., Any], *arguments: object) -> Any:
-    """Return what a function returns on the cluster; raise its ConfigError, or one of a cluster that cannot run it."""
-    answer = _task(needs, function).remote(*arguments)
-    try:
-        if not ray.wait([answer], timeout=PATIENCE_SECONDS)[0]:
-            click.echo("waiting for room on the Ray cluster, or for a worker to start", err=True)
-        return ray.get(answer)
-    except RayTaskError as error:
-        raise error.cause if isinstance(error.cause, ConfigError | DataError | ModelError) else error from None
-    except RayError as error:
-        raise ConfigError(f"the Ray cluster must be able to run this project: {first_line(error)}") from None
+            cancel(running, queue.study.id)
 
 
 def _absolute(dataset: str) -> str:
     """Return the name of a data set, or the path of a file as it is to be found on every node."""
     return str(Path(dataset).absolute()) if dataset.endswith(".npz") else dataset
-
-
-def _report(ref: "ObjectRef[str]", seed: int, study_id: str, patience: float) -> None:
-    """Say what went wrong with a seed, if anything; where Ray has given it up, its run is closed."""
-    try:
-        said = ray.get(ref)
-    except RayError as error:
-        patiently(partial(close_seed, study_id, seed), patience)
-        cause = getattr(error, "cause", None) or error
-        said = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
-    if said:
-        click.echo(said, err=True)
-
-
-def _cancel(running: Mapping["ObjectRef[str]", int], study_id: str) -> None:
-    """Have seeds save their last epoch and close their runs; of those that do not, close the runs."""
-    for ref in running:
-        ray.cancel(ref)
-    _closed, open_still = (
-        ray.wait(list(running), num_returns=len(running), timeout=CLOSE_SECONDS) if running else ([], [])
-    )
-    for ref in open_still:
-        with suppress(RayError):
-            ray.cancel(ref, force=True)
-        with suppress(StoreError):
-            close_seed(study_id, running[ref], "KILLED")
 
 
 def _nodes() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from data import DataError
 from models.own import remember
-from pipeline.config import Config, data_folder
+from pipeline.config import Config
 from pipeline.execute.local import ONE_LINE
 from pipeline.execute.queue import Queue
 from pipeline.interrupt import SIGNALS, Interrupted, raise_on_signals
@@ -16,6 +16,7 @@ from pipeline.learn.pace import seconds_an_epoch
 from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
+from pipeline.resolve import data_folder
 from pipeline.tracking.runs import Run, RunTaken
 from pipeline.tracking.studies import close_seed
 

@@ -27,8 +27,9 @@ from models import ARCHITECTURES
 from pipeline.__main__ import commands as pipeline
 from pipeline.__main__ import main
 from pipeline.combinations import combinations
-from pipeline.config import Config, checked, on_this_machine
+from pipeline.config import Config
 from pipeline.interrupt import SIGNALS
+from pipeline.resolve import checked, on_this_machine
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -13,7 +13,8 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.board import Board
-from pipeline.config import Config, load
+from pipeline.config import Config
+from pipeline.resolve import load
 from pipeline.standing import Room, Standing, standing, time_left
 from pipeline.tracking.liveness import signs_of_life
 from pipeline.tracking.store import StoreError

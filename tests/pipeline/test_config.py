@@ -9,9 +9,10 @@ import torch
 import yaml
 
 from models import ARCHITECTURES, ZOO
-from pipeline.config import Config, load
+from pipeline.config import Config
 from pipeline.hardware import can_compile
 from pipeline.params import TABLE
+from pipeline.resolve import load
 from pipeline.values import ConfigError
 
 ROOT = Path(__file__).parents[2]

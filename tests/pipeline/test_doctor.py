@@ -28,8 +28,9 @@ from pipeline.checks import (
     threads,
     usable_cores,
 )
-from pipeline.config import Config, load
+from pipeline.config import Config
 from pipeline.doctor import attempt, cache, dataset, disk, findings, outbox, settings
+from pipeline.resolve import load
 
 ROOT = Path(__file__).parents[2]
 Call = Callable[..., tuple[int, str, str]]

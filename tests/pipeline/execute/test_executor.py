@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from pipeline.config import checked
 from pipeline.execute.executor import executor_of
 from pipeline.execute.local import Local
+from pipeline.resolve import checked
 from pipeline.values import ConfigError
 
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from mlflow.entities import Run
 
-from pipeline.config import load
 from pipeline.execute.local import Local
 from pipeline.execute.queue import Queue
 from pipeline.prepare import bring
+from pipeline.resolve import load
 from pipeline.tracking.runs import open_run
 
 TWO = {"seeds": "0,7", "threads": 1}

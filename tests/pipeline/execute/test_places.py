@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import checked
 from pipeline.execute.places import Needs
+from pipeline.resolve import checked
 from pipeline.values import ConfigError
 
 PLAIN = {"CPU": 8.0}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.config import load
 from pipeline.execute.queue import Queue
+from pipeline.resolve import load
 from pipeline.tracking.claims import Claims
 from pipeline.tracking.runs import STUDY, open_run
 

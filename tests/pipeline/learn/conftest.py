@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from data.prepared import prepare
-from pipeline.config import Config, load
+from pipeline.config import Config
 from pipeline.epoch import EpochReport
 from pipeline.learn.epochs import epochs_left
 from pipeline.learn.others import devices_of
 from pipeline.learn.setup import set_up
+from pipeline.resolve import load
 
 NETWORKS = """
 from torch import nn

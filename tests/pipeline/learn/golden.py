@@ -40,9 +40,9 @@ def losses(model_name: str, steps: int) -> list[str]:
     from torch.nn.functional import cross_entropy
 
     from data.prepared import prepare
-    from pipeline.config import load
     from pipeline.learn.fit import fit
     from pipeline.learn.setup import set_up
+    from pipeline.resolve import load
 
     with TemporaryDirectory() as folder:
         config = load(SETTINGS | {"model_name": model_name, "data_dir": folder})

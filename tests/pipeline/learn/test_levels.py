@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from models import ARCHITECTURES
-from pipeline.config import load
 from pipeline.learn.levels import level_table
+from pipeline.resolve import load
 from pipeline.results.statistics import LEVELS
 
 

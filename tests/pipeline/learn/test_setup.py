@@ -10,10 +10,10 @@ from torch._dynamo.utils import counters
 import pipeline.learn.setup as beginning
 from data.npz import npz_dataset
 from data.prepared import prepare
-from pipeline.config import load
 from pipeline.epoch import EpochReport
 from pipeline.hardware import can_compile
 from pipeline.learn.fit import fit
+from pipeline.resolve import load
 
 
 def test_pretrained_copies_what_fits_and_names_the_rest(
