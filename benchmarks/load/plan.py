@@ -28,24 +28,17 @@ def by_pool(measured: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], l
 
 
 def seeds(found: dict[str, Any], epoch_seconds: float) -> list[int]:
-    """Return the seeds at once, by each of the ways, if an epoch takes so long; requests of a mix count alike."""
+    """Return the seeds at once, by each of the ways, if an epoch takes so long.
+
+    What is sent by the clock costs the server what a request costs in the mean, with a checkpoint after every epoch.
+    """
     measured = [each for each in found["load"]["measured"] if each["pool"]]
-    plain = max(filter(is_plain, measured), key=lambda each: float(each["requests_a_second"]))
     fewer = next(each for each in measured if each["checkpoint_every"] == EVERY)
-    beats = 1 / BEAT_SECONDS
-    by_requests = [
-        _by_requests(plain, epoch_seconds, beats + 1 / SAMPLE_SECONDS),
-        _by_requests(plain, epoch_seconds, beats),
-        _by_requests(fewer, epoch_seconds, beats),
-    ]
+    plain = next(each for each in measured if is_plain(each) and each["seeds"] == fewer["seeds"])
+    beats, samples = (1 / seconds / plain["requests_a_second"] for seconds in (BEAT_SECONDS, SAMPLE_SECONDS))
+    epoch, cheap_epoch = (1 / each["epochs_a_second"] / epoch_seconds for each in (plain, fewer))
+    shares = (epoch + beats + samples, epoch + beats, cheap_epoch + beats)  # of the server's time, that a seed takes
     rate = max(each["bytes_a_second"] for each in found["uploads"]["rates"])
     size = next(each["checkpoint"] for each in found["files"]["networks"] if each["model"] == UPLOADED)
     by_uploads = rate * epoch_seconds / size
-    return [int(count) for count in (*by_requests, by_uploads, EVERY * by_uploads)]
-
-
-def _by_requests(measured: dict[str, Any], epoch_seconds: float, by_the_clock: float) -> float:
-    """Return how often the requests answered a second hold those that a seed sends a second."""
-    answered: float = measured["requests_a_second"]
-    an_epoch: float = answered / measured["epochs_a_second"]
-    return answered / (an_epoch / epoch_seconds + by_the_clock)
+    return [int(count) for count in (*(1 / share for share in shares), by_uploads, EVERY * by_uploads)]

@@ -70,8 +70,9 @@ def test_a_server_that_is_not_there_is_an_error_and_no_end(port: int) -> None:
 
 
 def test_seeds_that_a_server_carries_are_those_that_send_what_it_answers() -> None:
-    def case(requests: float, epochs: float, every: int) -> dict[str, object]:
+    def case(requests: float, epochs: float, every: int, seeds: int = 100) -> dict[str, object]:
         return {
+            "seeds": seeds,
             "workers": 4,
             "pool": 50,
             "checkpoint_every": every,
@@ -81,12 +82,19 @@ def test_seeds_that_a_server_carries_are_those_that_send_what_it_answers() -> No
         }
 
     found = {
-        "load": {"measured": [case(120, 20, 1), case(90, 60, plan.EVERY), {**case(999, 1, 1), "pool": 0}]},
+        "load": {
+            "measured": [
+                case(500, 50, 1, seeds=10),
+                case(121, 20, 1),
+                case(90, 50, plan.EVERY),
+                {**case(999, 1, 1), "pool": 0},
+            ]
+        },
         "uploads": {"rates": [{"bytes_a_second": 50e6}, {"bytes_a_second": 100e6}]},
         "files": {"networks": [{"model": plan.UPLOADED, "checkpoint": 200e6}]},
     }
-    # a minute has 6 requests of an epoch, 2 heartbeats and 6 samples; with fewer checkpoints 1.5 requests of an epoch
-    assert plan.seeds(found, 60) == [120 * 60 // 14, 120 * 60 // 8, int(90 * 60 / 3.5), 30, 300]
+    # of 60 x 121 requests a minute an epoch takes 121 / 20, or 121 / 50 with fewer checkpoints; heartbeats 2, samples 6
+    assert plan.seeds(found, 60) == [int(60 * 121 / each) for each in (6.05 + 2 + 6, 6.05 + 2, 2.42 + 2)] + [30, 300]
 
 
 @pytest.mark.parametrize(
