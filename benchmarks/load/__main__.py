@@ -50,7 +50,7 @@ class Numbers(click.ParamType[list[int]]):
 @click.option("--loop", type=click.Choice(answers.LOOPS), default="uvloop", help="of the server of the sweeps")
 @click.option("--page_only", is_flag=True, help="measure nothing: write the page from docs/load.json")
 def main(parts: tuple[str, ...], page_only: bool, **options: Any) -> None:
-    """Measure the parts named, or all; they take an hour and a half on a machine that does nothing else."""
+    """Measure the parts named, or all; they take three quarters of an hour on a machine that does nothing else."""
     os.chdir(ROOT)
     if not page_only:
         for part in parts or PARTS:
