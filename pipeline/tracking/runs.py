@@ -123,10 +123,14 @@ def open_run(
     parent: str | None = None,
     run_id: str | None = None,
 ) -> Iterator[Run]:
-    """Open a run, and close it whatever happens: the one named, that of `mlflow run` for this process, or a new one."""
+    """Open a run, and close it whatever happens: the one named, that of `mlflow run` for this process, or a new one.
+
+    A run below another is never that of `mlflow run`, whose id a worker of a Ray cluster may have inherited.
+    """
     all_tags = {KIND: kind, **signs_of_life(), **(tags or {}), **({PARENT: parent} if parent else {})}
     client = open_store()
-    run_id = run_id or os.environ.pop("MLFLOW_RUN_ID", None)
+    if run_id is None and parent is None:
+        run_id = os.environ.pop("MLFLOW_RUN_ID", None)
     if run_id is None:
         with reaching_store():
             experiment = current_experiment()

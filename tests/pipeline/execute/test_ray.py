@@ -64,11 +64,11 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> list[str]
 def start(store: str, environment: dict[str, str], sweep: list[str]) -> Callable[..., subprocess.Popen[str]]:
     """Return a starter of the sweep with this test's store."""
 
-    def start_sweep(*options: str) -> subprocess.Popen[str]:
+    def start_sweep(*options: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "pipeline", "sweep", *sweep, *options],
             cwd=ROOT,
-            env=environment | {"MLFLOW_TRACKING_URI": store},
+            env=environment | {"MLFLOW_TRACKING_URI": store} | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -158,6 +158,17 @@ def test_a_cluster_gives_the_same_bits(on_ray: Callable, undisturbed: dict) -> N
     assert end(on_ray()) == ""
     assert_whole()
     assert histories() == undisturbed
+
+
+def test_mlflow_run_s_own_run_is_the_sweep_s_alone_on_a_cluster_that_is_started_for_it(
+    start: Callable, one: list[str], undisturbed: dict
+) -> None:
+    """The workers of such a cluster inherit the variables of the process that `mlflow run` has started."""
+    own = mlflow.MlflowClient().create_run("0").info.run_id
+    end(start("--executor=ray", *one, MLFLOW_RUN_ID=own))
+    assert [(run.info.run_id, run.info.status) for run in runs("sweep")] == [(own, "FINISHED")]
+    assert [run.info.status for run in runs("seed")] == ["FINISHED"] * 2
+    assert histories().items() <= undisturbed.items()
 
 
 def test_a_node_that_is_lost_costs_nothing(on_ray: Callable, cluster: Cluster, undisturbed: dict) -> None:

@@ -4,7 +4,7 @@ import mlflow
 import pytest
 
 from pipeline.tracking.liveness import PID
-from pipeline.tracking.runs import open_run
+from pipeline.tracking.runs import KIND, open_run
 
 
 @pytest.mark.usefixtures("store")
@@ -22,3 +22,17 @@ def test_a_run_is_closed_by_the_process_that_has_it() -> None:
     with open_run("seed", "seed-0") as run:
         pass
     assert mlflow.MlflowClient().get_run(run.id).info.status == "FINISHED"
+
+
+def test_the_run_of_mlflow_run_is_taken_by_no_run_below_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of a cluster that this process has started has its variables."""
+    client = mlflow.MlflowClient()
+    given = client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", given)
+    with open_run("study", "study") as study:
+        assert study.id == given
+        monkeypatch.setenv("MLFLOW_RUN_ID", given)
+        with open_run("seed", "seed-0", parent=study.id) as seed:
+            assert seed.id != given
+    tags = client.get_run(given).data.tags
+    assert (tags[KIND], tags["mlflow.runName"]) == ("study", "study")
