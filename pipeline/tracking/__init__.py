@@ -5,8 +5,8 @@ import os
 
 # mlflow draws a bar for every file it copies; the project has its own progress
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# nor does a person who mistyped a name need to read that a database was set up
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+# nor need a person read that a database was set up, or at length what is then said in a line
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 # nor that a model's example is tried as it is logged
 logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
 # a server that is away is said once, by the outbox, and not with every attempt

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
@@ -31,6 +32,8 @@ STOPPED = "layerwise.stopped"
 PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"
+LOCKED = "database is locked"  # says SQLite, at once, where two that have read both want to write
+ATTEMPTS, PAUSE_SECONDS = 20, 0.25
 
 
 class RunTaken(Exception):
@@ -161,14 +164,25 @@ def _close(client: mlflow.MlflowClient, run_id: str, status: str) -> None:
     Where the server does not answer, it stays RUNNING until the same command takes it over.
     """
     try:
-        stored = client.get_run(run_id)
-        status = status if is_ours(stored.data.tags) else stored.info.status
-        active = mlflow.active_run()
-        if active is not None and active.info.run_id == run_id:
-            mlflow.end_run(status)
-        else:
-            client.set_terminated(run_id, status)
+        _end(client, run_id, status)
     except Exception as error:
         if status == "FINISHED":
             raise
         print(f"the run {run_id} could not be marked {status}: {first_line(error)}", file=sys.stderr)
+
+
+def _end(client: mlflow.MlflowClient, run_id: str, status: str) -> None:
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            stored = client.get_run(run_id)
+            status = status if is_ours(stored.data.tags) else stored.info.status
+            active = mlflow.active_run()
+            if active is not None and active.info.run_id == run_id:
+                mlflow.end_run(status)
+            else:
+                client.set_terminated(run_id, status)
+            return
+        except Exception as error:
+            if not left or LOCKED not in str(error):
+                raise
+            time.sleep(PAUSE_SECONDS)

@@ -1,8 +1,12 @@
 """How runs end."""
 
+import signal
+
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
+from pipeline.interrupt import Interrupted
 from pipeline.tracking.liveness import PID
 from pipeline.tracking.runs import KIND, open_run
 
@@ -24,6 +28,25 @@ def test_a_run_is_closed_by_the_process_that_has_it() -> None:
     assert mlflow.MlflowClient().get_run(run.id).info.status == "FINISHED"
 
 
+@pytest.mark.usefixtures("store")
+def test_a_run_is_closed_once_its_database_is_no_longer_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses at once where two that have read both want to write."""
+    refusals = [MlflowException("(sqlite3.OperationalError) database is locked")] * 3
+    set_terminated = mlflow.MlflowClient.set_terminated
+
+    def refuse_at_first(*arguments: object) -> None:
+        if refusals:
+            raise refusals.pop()
+        set_terminated(*arguments)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", refuse_at_first)
+    with pytest.raises(Interrupted), open_run("seed", "seed-0") as run:
+        raise Interrupted(signal.SIGINT)
+    assert not refusals
+    assert mlflow.MlflowClient().get_run(run.id).info.status == "KILLED"
+
+
+@pytest.mark.usefixtures("store")
 def test_the_run_of_mlflow_run_is_taken_by_no_run_below_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker of a cluster that this process has started has its variables."""
     client = mlflow.MlflowClient()
