@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.report import ROOT
 from pipeline.results.page import NOTHING, interval, number
-from pipeline.tracking.runs import COMPARED
+from pipeline.tracking.run import COMPARED
 
 PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "figures" / "results"

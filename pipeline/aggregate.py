@@ -1,6 +1,6 @@
 """Entry point `aggregate`: means, tables and figures over the finished seeds of a study."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,17 +12,31 @@ import click
 from data.prepared import Prepared
 from pipeline.config import Config
 from pipeline.disk import room
-from pipeline.options import takes_config
+from pipeline.options import takes_settings
 from pipeline.prepare import bring, log_prepared
 from pipeline.publish import announce, publish
+from pipeline.resolve import load
 from pipeline.results.figures import write_figures
 from pipeline.results.report import Facts, write_report
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import write_tables
 from pipeline.tracking.histories import read_histories
-from pipeline.tracking.runs import PROVENANCE, SEEDS, STUDY, Run, open_run
-from pipeline.tracking.stored import StoredSeed, StoredStudy, find_study, read_study, seeds_of_settings, seeds_of_study
+from pipeline.tracking.run import PROVENANCE, SEEDS, STUDY, Run, setting_tag
+from pipeline.tracking.runs import open_run
+from pipeline.tracking.store import address, current_experiment
+from pipeline.tracking.stored import (
+    RunNotFound,
+    StoredSeed,
+    StoredStudy,
+    find_study,
+    read_study,
+    runs_of_settings,
+    seeds_of_study,
+)
 from pipeline.tracking.studies import adopt, log_means
+from pipeline.values import ConfigError
+
+WITH_STUDY = {"register"}  # the settings that `aggregate -P study=` takes
 
 
 class SeedsFailed(Exception):
@@ -32,7 +46,8 @@ class SeedsFailed(Exception):
 @contextmanager
 def open_study(config: Config, prepared: Prepared, sweep: str | None = None) -> Iterator[Run]:
     """Open a study's run, below that of a sweep if any, and log its settings and its data."""
-    tags = {STUDY: config.study_hash(prepared.manifest.digest)}
+    tags = {setting_tag(name): value for name, value in config.as_text().items()}
+    tags |= {STUDY: config.study_hash(prepared.manifest.digest)}
     with open_run("study", config.study_name, tags=tags, parent=sweep) as run:
         run.log_params(config.as_text())
         run.log_texts(config.files())
@@ -41,17 +56,20 @@ def open_study(config: Config, prepared: Prepared, sweep: str | None = None) -> 
         yield run
 
 
-def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed], *, register: bool) -> None:
+def aggregate_seeds(study: Run, *, register: bool) -> None:
     """Log means, tables, figures and report of the finished seeds to the study's run; raise SeedsFailed if one misses.
 
-    Of seeds that ran longer than the study the first epochs are taken. `register` has the best model registered.
+    Its seeds and epochs are those of its settings: of seeds that ran longer the first epochs count, and of seeds with
+    fewer epochs nothing does. `register` has the best model registered.
     """
     stored = read_study(study.id)
-    finished = [seed for seed in seeds if seed.finished]
-    unfinished = [str(number) for number in stored.seeds if number not in {seed.number for seed in finished}]
+    finished = seeds_of_study(stored)
+    missing = [number for number in stored.seeds if number not in {seed.number for seed in finished}]
     study.set_tags({SEEDS: f"{len(finished)} of {len(stored.seeds)}"})
     if finished:
-        histories = read_histories(finished, int(stored.settings["epochs"]))
+        for seed, former in adopt(study, finished):
+            click.echo(f"seed {seed}: reused from the study {former}")
+        histories = read_histories(finished, stored.epochs)
         log_means(study.id, histories)
         with TemporaryDirectory() as temporary:
             folder = Path(temporary)
@@ -61,8 +79,16 @@ def aggregate_seeds(study: Run, seeds: Sequence[StoredSeed], *, register: bool) 
                 study.log_files(folder)
         publish(study, stored, finished, histories, registers=register)
         _print_result(study, stored.name, histories, len(stored.seeds))
-    if unfinished:
-        raise SeedsFailed(f"{len(finished)} of {len(stored.seeds)} seeds finished; missing: {', '.join(unfinished)}")
+    if missing:
+        named = ", ".join(_missing(stored, missing))
+        raise SeedsFailed(f"{len(finished)} of {len(stored.seeds)} seeds finished; missing: {named}")
+
+
+def _missing(study: StoredStudy, seeds: Sequence[int]) -> Iterator[str]:
+    """Yield each seed, with the epochs that its longest finished run has, if there is one."""
+    for seed in seeds:
+        runs = [run for run in runs_of_settings(study.hash, seed, study.experiment) if run.finished]
+        yield f"{seed} ({max(run.epochs for run in runs)} of {study.epochs} epochs)" if runs else str(seed)
 
 
 def _write_results(facts: Facts, histories: Histories, folder: Path) -> None:
@@ -81,7 +107,7 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
         dataset=study.settings["dataset"],
         digest=study.digest,
         asked=study.seeds,
-        settings={name: str(value) for name, value in study.settings.items()},
+        settings=study.settings,
         runs=[
             {
                 "seed": str(seed.number),
@@ -96,25 +122,40 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
 
 
 @click.command()
-@takes_config
+@takes_settings
 @click.option("--study", metavar="VALUE", help="id of a study's run: its figures are made again there")
-def aggregate(config: Config, study: str | None) -> None:
+def aggregate(given: dict[str, str], study: str | None) -> None:
     """Average finished seeds: of a study, or of equal settings."""
+    config = load(given)
     if study is not None:
-        stored = find_study(study)
-        aggregate_seeds(Run(stored.id), seeds_of_study(stored.id), register=config.register)
+        if ignored := sorted(set(given) - WITH_STUDY):
+            raise ConfigError(f"study has settings of its own: leave out {', '.join(ignored)}; got {study!r}")
+        aggregate_seeds(Run(find_study(study).id), register=config.register)
         return
     prepared = bring(config)
-    seeds = seeds_of_settings(config.study_hash(prepared.manifest.digest))
-    finished = [seed for seed in seeds if seed.finished]
-    numbers = tuple(seed.number for seed in finished)
-    if left_out := {*config.seeds, *(seed.number for seed in seeds)} - set(numbers):
-        click.echo(f"not finished with these settings: seeds {', '.join(map(str, sorted(left_out)))}")
-    trained = replace(config, seeds=numbers, epochs=max(seed.epochs for seed in finished))
-    with open_study(trained, prepared) as run:
-        for seed, former in adopt(run, finished):
-            click.echo(f"seed {seed}: taken over from the study {former}")
-        aggregate_seeds(run, finished, register=config.register)
+    with open_study(_trained(config, prepared, given), prepared) as run:
+        aggregate_seeds(run, register=config.register)
+
+
+def _trained(config: Config, prepared: Prepared, given: Collection[str]) -> Config:
+    """Return the configuration with the seeds and epochs given or, where they are not, those of the finished seeds.
+
+    These are all seeds, with the epochs of the longest: shorter ones are missing then, and named. Raise RunNotFound.
+    """
+    known = runs_of_settings(config.study_hash(prepared.manifest.digest))
+    runs = [run for run in known if run.finished]
+    if unfinished := sorted({run.number for run in known} - {run.number for run in runs}):
+        click.echo(f"not finished with these settings: seeds {', '.join(map(str, unfinished))}")
+    seeds = config.seeds if "seeds" in given else tuple(sorted({run.number for run in runs}))
+    asked = [run for run in runs if run.number in seeds]
+    if not asked:
+        where = f"experiment {current_experiment()} on {address()}"
+        raise RunNotFound(
+            f"{where} has no finished seed with these settings: train one with the same settings, or name a study with "
+            "-P study=<run id>"
+        )
+    epochs = config.epochs if "epochs" in given else max(run.epochs for run in asked)
+    return replace(config, seeds=seeds, epochs=epochs, fresh=False)
 
 
 def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:

@@ -15,7 +15,8 @@ from pipeline.results.comparison_page import write_comparison
 from pipeline.results.paper import ACCURACIES, SETTINGS
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
-from pipeline.tracking.runs import COMPARED, Run, open_run
+from pipeline.tracking.run import COMPARED, Run
+from pipeline.tracking.runs import open_run
 from pipeline.tracking.selection import select_studies
 from pipeline.tracking.stored import StoredStudy, seeds_of_study
 
@@ -59,14 +60,13 @@ def _describe(run: Run, compared: Sequence[Compared]) -> None:
 
 def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:
     table = read_table(read_params()[TABLE], ARCHITECTURES, DATASETS)
-    settings = [{name: str(value) for name, value in study.settings.items()} for study in stored]
-    named = labels([(study.id, study.name, its) for study, its in zip(stored, settings, strict=True)])
+    named = labels([(study.id, study.name, study.settings) for study in stored])
     compared = []
-    for study, its, label in zip(stored, settings, named, strict=True):
+    for study, label in zip(stored, named, strict=True):
+        its = study.settings
         model, dataset = its["model_name"], its["dataset"]
         cell = dataset in ACCURACIES.get(model, {})
         rates = {"lr": paper_value(table, model, dataset, 0), "weight_decay": paper_value(table, model, dataset, 1)}
-        seeds = [seed for seed in seeds_of_study(study.id) if seed.finished]
-        histories = read_histories(seeds, int(its["epochs"]))
+        histories = read_histories(seeds_of_study(study), study.epochs)
         compared.append(Compared(study.id, label, model, dataset, its, rates | SETTINGS if cell else {}, histories))
     return compared

@@ -117,6 +117,11 @@ class Config:
             for name, value in self._as_written().items()
         }
 
+    def deciding(self) -> dict[str, str]:
+        """Return the settings that change the numbers, and `epochs`, as text."""
+        settings = self.as_text()
+        return {f.name: settings[f.name] for f in fields(self) if f.metadata["changes_numbers"] or f.name == "epochs"}
+
     def files(self) -> dict[str, str]:
         """Return what a run keeps of it as files: every setting as YAML, and the code of a network of one's own."""
         settings = {CONFIG: yaml.safe_dump(self._as_written(), sort_keys=False)}

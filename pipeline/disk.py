@@ -22,10 +22,14 @@ def room(folder: Path, what: str, size: int = 0) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:  # torch.save raises the latter
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or shutil.disk_usage(folder).free < size:
+        if is_full(error) or shutil.disk_usage(folder).free < size:
             raise _full(folder, what, size, shutil.disk_usage(folder).free) from error
         raise
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that a disk, or a quota, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _full(folder: Path, what: str, size: int, free: int) -> DiskFull:

@@ -16,7 +16,8 @@ from pipeline.config import Config
 from pipeline.options import takes_config
 from pipeline.results import style
 from pipeline.results.dataset import balance_figure, samples_figure
-from pipeline.tracking.runs import Run, open_run
+from pipeline.tracking.run import Run
+from pipeline.tracking.runs import open_run
 
 
 def bring(config: Config) -> Prepared:

@@ -1,8 +1,11 @@
 """Which code, packages and machine made the numbers of a run."""
 
+import hashlib
 import os
 import platform
+import re
 import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,17 +16,40 @@ COMMIT = "LAYERWISE_COMMIT"  # of code that was sent here without its history
 PACKAGES = ("torch", "torchvision", "mlflow", "numpy")
 
 
+@cache
 def commit() -> str:
-    """Return the commit of the project's folder, with -dirty where files differ from it, or unknown."""
+    """Return the commit of the project's folder, with -dirty and a hash of what differs from it, or unknown."""
     if sent := os.environ.get(COMMIT):
         return sent
-    git = ["git", "-C", str(ROOT)]
     try:
-        known = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        known, changed = _git("rev-parse", "--short=12", "HEAD").decode(), _git("status", "--porcelain")
+        content = _git("diff", "HEAD") if changed else b""
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return known.stdout.strip() + ("-dirty" if changed.stdout.strip() else "")
+    dirty = f"-dirty-{hashlib.sha256(changed + content).hexdigest()[:8]}" if changed else ""
+    return known.strip() + dirty
+
+
+def _git(*command: str) -> bytes:
+    return subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, check=True).stdout
+
+
+def history(former: str, now: str, first: int) -> str:
+    """Return what made the epochs of a run: `former` those before epoch `first`, `now` the others.
+
+    Like `a; from epoch 4: b`: a run that other code resumes keeps the record of both.
+    """
+    text, *later = re.split(r"; from epoch (\d+): ", former)
+    spans = [(1, text), *((int(epoch), text) for epoch, text in zip(later[::2], later[1::2], strict=True))]
+    kept = [(epoch, text) for epoch, text in spans if epoch < first]
+    if not kept or kept[-1][1] != now:
+        kept.append((first, now))
+    return kept[0][1] + "".join(f"; from epoch {epoch}: {text}" for epoch, text in kept[1:])
+
+
+def newest(record: str) -> str:
+    """Return the last entry of a `history`."""
+    return re.split(r"; from epoch \d+: ", record)[-1]
 
 
 def versions() -> str:

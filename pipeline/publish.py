@@ -8,8 +8,8 @@ from pipeline.config import Config
 from pipeline.results.statistics import Histories, final_values
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import Page, describe, links
-from pipeline.tracking.models import ALIAS, BestModel, best_model, register, registered_as, safe
-from pipeline.tracking.runs import Run
+from pipeline.tracking.models import ALIAS, BestModel, best_models, register, registered_as, safe
+from pipeline.tracking.run import Run
 from pipeline.tracking.store import StoreError
 from pipeline.tracking.stored import StoredSeed, StoredStudy
 
@@ -34,22 +34,33 @@ def publish(
 ) -> None:
     """Describe a study with results and, where asked for, register the model of its best seed."""
     seed_of = {seed.id: seed.number for seed in sorted(finished, key=lambda seed: seed.number)}
-    best, name = best_model(list(seed_of)), safe(stored.name)
+    models = best_models(list(seed_of))
+    within = [model for model in models if model.epoch <= stored.epochs]
+    best, name = next(iter(within), None), safe(stored.name)
     version = registered_as(best, name) if best else None
     paragraphs = _paragraphs(study, stored, histories)
-    describe(study, [*paragraphs, _best(study, best, seed_of, name, version)])
+    beyond = _beyond([seed_of[model.run_id] for model in models if model not in within], stored.epochs)
+    describe(study, [*paragraphs, _best(study, best, seed_of, name, version) + beyond])
     if not registers:
         return
     if best is None:
-        click.echo("model:   none to register")
+        click.echo(f"model:   none to register.{beyond}")
         return
     try:
-        version = register(best, name, study, seed_of[best.run_id])
+        version, named = register(best, name, study, seed_of[best.run_id])
     except StoreError as error:  # all else is there
         click.echo(str(error), err=True)
         return
-    click.echo(f"model:   models:/{name}@{ALIAS}, version {version}")
-    describe(study, [*paragraphs, _best(study, best, seed_of, name, version)])
+    kept = "" if named == version else f"; models:/{name}@{ALIAS} stays version {named}, which is better"
+    click.echo(f"model:   models:/{name}{'' if kept else '@' + ALIAS}, version {version}{kept}{beyond}")
+    describe(study, [*paragraphs, _best(study, best, seed_of, name, version) + beyond])
+
+
+def _beyond(seeds: Sequence[int], epochs: int) -> str:
+    """Return what to say of seeds that ran longer, and kept the weights of a later epoch alone."""
+    if not seeds:
+        return ""
+    return f" Left out, as their best models are from after epoch {epochs}: seed {', '.join(map(str, seeds))}."
 
 
 def _paragraphs(study: Run, stored: StoredStudy, histories: Histories) -> list[str]:
@@ -84,7 +95,7 @@ def _seeds(stored: StoredStudy, histories: Histories) -> str:
 
 def _best(study: Run, best: BestModel | None, seed_of: Mapping[str, int], name: str, version: str | None) -> str:
     if best is None:
-        return "No seed has a model: its checkpoints have the weights."
+        return "No seed has a model of these epochs: its checkpoints have the weights."
     where = f"; registered: `mlflow.pyfunc.load_model('models:/{name}/{version}')`" if version else ""
     seed = f"[seed {seed_of[best.run_id]}]({Page(study).of(best.run_id)})"
     return f"Best model: {seed}, {best.metric} {best.accuracy:.2f} % at epoch {best.epoch}{where}."

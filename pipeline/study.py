@@ -18,7 +18,7 @@ from pipeline.options import takes_settings
 from pipeline.prepare import bring
 from pipeline.resolve import checked
 from pipeline.standing import Standing, standing
-from pipeline.tracking.outbox import patiently
+from pipeline.tracking.outages import patiently
 
 DRAWING = threading.Lock()  # on Ray studies end side by side, and matplotlib draws for one at a time
 
@@ -64,4 +64,4 @@ class Study:
                 patiently(partial(self._aggregate, queue), self.config.server_wait)
 
     def _aggregate(self, queue: Queue) -> None:
-        aggregate_seeds(queue.study, queue.finished(), register=self.config.register)
+        aggregate_seeds(queue.study, register=self.config.register)

@@ -19,10 +19,10 @@ from pipeline.prepare import bring
 from pipeline.results.comparison import labels
 from pipeline.study import Study
 from pipeline.tracking.description import describe
-from pipeline.tracking.outbox import patiently
-from pipeline.tracking.runs import KIND, Run, open_run
+from pipeline.tracking.outages import patiently
+from pipeline.tracking.run import Run
+from pipeline.tracking.runs import open_run
 from pipeline.tracking.selection import studies_of_sweep
-from pipeline.tracking.studies import close_dead
 from pipeline.values import ConfigError, switch
 
 
@@ -57,7 +57,6 @@ def _refuse_twins(studies: Sequence[Study]) -> None:
 
 
 def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) -> None:
-    close_dead(KIND, "sweep")
     with open_run("sweep", f"sweep-{len(studies)}-studies") as run:
         run.log_params(given)
         describe(run, [f"**{len(studies)} studies**, below. Their comparison comes when all are done."])

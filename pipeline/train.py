@@ -1,18 +1,21 @@
 """Entry point `train`: one seed in a run of its own, for `aggregate` to find."""
 
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import click
 
 from pipeline.config import Config
-from pipeline.learn.seed import train_seed
+from pipeline.execute.queue import Queue
+from pipeline.learn.seed import seed_tags, train_in
 from pipeline.options import takes_config
 from pipeline.prepare import bring
 from pipeline.progress import Progress
-from pipeline.tracking.outbox import FOLDER, send_left
+from pipeline.tracking.outages import patiently
+from pipeline.tracking.run import STUDY
+from pipeline.tracking.runs import open_run
 from pipeline.tracking.starts import Start, choose
-from pipeline.tracking.stored import runs_of_settings
+from pipeline.tracking.stored import StoredSeed, runs_of_settings
 from pipeline.values import ConfigError, distinct_seeds
 
 
@@ -30,18 +33,29 @@ def train(config: Config, seed: str | None) -> None:
     except (ConfigError, ValueError):
         raise ConfigError(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
     prepared = bring(config)
-    start = _start(config, config.study_hash(prepared.manifest.digest), number)
+    study_hash = config.study_hash(prepared.manifest.digest)
+    _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
+    with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
+        start = _claim(Queue(config, study_hash, run), number)
+        click.echo(start)
+        state = patiently(start.load, config.server_wait, f"the checkpoint of seed {number}")
+        run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
+        progress = Progress(seeds=1, epochs=config.epochs)
+        train_in(run, replace(config, seeds=(number,)), start, state, prepared, progress)
+
+
+def _busy(study_hash: str, seed: int) -> list[StoredSeed]:
+    return [run for run in runs_of_settings(study_hash, seed) if run.busy]
+
+
+def _claim(queue: Queue, seed: int) -> Start:
+    """Return where the seed starts, in the run that claims it; raise SeedBusy."""
+    taken = patiently(partial(queue.claims.take, seed), queue.config.server_wait)
+    start = queue.start(seed) if taken else Start(seed, queue.config.epochs, busy=True)
+    _refuse_if_busy(start)
+    return start._replace(own_run=None, done=False)
+
+
+def _refuse_if_busy(start: Start) -> None:
     if start.busy:
         raise SeedBusy(f"{start}; wait for it, or name another seed")
-    click.echo(start)
-    progress = Progress(seeds=1, epochs=config.epochs)
-    train_seed(replace(config, seeds=(number,)), start, prepared, progress)
-
-
-def _start(config: Config, study_hash: str, seed: int) -> Start:
-    """Return where the seed starts, once the server has what earlier runs of it left here."""
-    if config.fresh:
-        return Start(seed, config.epochs)
-    left = [run.id for run in runs_of_settings(study_hash, seed) if not run.finished and not run.busy]
-    send_left(left, Path(config.data_dir) / FOLDER, config.server_wait)
-    return choose(seed, config.epochs, runs_of_settings(study_hash, seed), in_place=False)

@@ -17,7 +17,7 @@ from ray.cluster_utils import Cluster
 from benchmarks.load.place import Busy, Place
 from benchmarks.report import ROOT
 from benchmarks.server import Server
-from pipeline.tracking.runs import KIND, PARENT
+from pipeline.tracking.run import KIND, PARENT
 
 NETWORK = "benchmarks/load/tiny.py:Tiny"
 FEW = 40  # seeds against which the number of workers is varied

@@ -33,7 +33,7 @@ class Executor(Protocol):
         """
 
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
-        """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
+        """Train every queued seed. A failing seed is reported and does not stop the others."""
 
 
 @contextmanager

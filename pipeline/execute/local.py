@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -28,8 +29,8 @@ from pipeline.prepare import bring
 from pipeline.progress import Progress
 from pipeline.resolve import on_this_machine
 from pipeline.standing import Room
-from pipeline.tracking.outbox import ServerAway
-from pipeline.tracking.runs import RunTaken
+from pipeline.tracking.outages import ServerAway, patiently
+from pipeline.tracking.run import RunTaken
 from pipeline.tracking.starts import Start
 from pipeline.tracking.store import StoreError
 from pipeline.tracking.studies import close_seed
@@ -56,7 +57,7 @@ class Local:
         return failures
 
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
-        """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
+        """Train every queued seed. A failing seed is reported and does not stop the others."""
         if self.room.seeds > 1:
             _side_by_side(config, queue)
             return
@@ -118,8 +119,20 @@ class Processes:
             time.sleep(seconds or 0)
         for ended in wait(self._running, seconds):
             seed, process = self._running.pop(cast(int, ended))
-            _close_if_killed(seed, process, self.queue.study.id)
+            self._report(seed, process)
             self.queue.release(seed)
+
+    def _report(self, seed: int, process: SpawnProcess) -> None:
+        """Report a process that did not end by itself: a killed one, or one that could not even import the project."""
+        process.join()
+        if not process.exitcode or process.exitcode == 128 + signal.SIGTERM:
+            return
+        patiently(partial(close_seed, self.queue.study_hash, seed), self.config.server_wait)
+        if process.exitcode < 0:
+            ended = f"was ended by {signal.Signals(-process.exitcode).name} (out of memory?)"
+        else:
+            ended = f"ended with exit code {process.exitcode} (what it printed says why)"
+        click.echo(f"seed {seed} failed: its process {ended}", err=True)
 
     def __enter__(self) -> Self:
         return self
@@ -144,11 +157,3 @@ def _train_alone(config: Config, source: str, start: Start, study: str) -> None:
     except Interrupted as error:
         ignore_signals()
         sys.exit(128 + error.number)
-
-
-def _close_if_killed(seed: int, process: SpawnProcess, study: str) -> None:
-    process.join()
-    if process.exitcode and process.exitcode < 0:
-        close_seed(study, seed)
-        killed_by = signal.Signals(-process.exitcode).name
-        click.echo(f"seed {seed} failed: its process was ended by {killed_by} (out of memory?)", err=True)

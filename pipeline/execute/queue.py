@@ -1,4 +1,4 @@
-"""The seeds of a study, one after another as they can be trained: none that is finished, none that another has."""
+"""The seeds of a study, as they can be trained: neither finished nor claimed by another process."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -9,27 +9,28 @@ import click
 
 from pipeline.config import Config
 from pipeline.tracking.claims import Claims
-from pipeline.tracking.outbox import FOLDER, patiently, send_left
-from pipeline.tracking.runs import STUDY, Run
+from pipeline.tracking.identity import is_fenced, is_gone
+from pipeline.tracking.outages import patiently
+from pipeline.tracking.outbox import FOLDER, send_left
+from pipeline.tracking.run import Run
 from pipeline.tracking.starts import Start, choose
 from pipeline.tracking.stored import StoredSeed, runs_of_settings, started
-from pipeline.tracking.studies import adopt, close_dead
+from pipeline.tracking.studies import adopt, fence
 
 POLL_SECONDS = 5.0
 
 
 class Queue:
-    """Where each seed starts, by what the store holds; every one handed out is claimed for the study's run."""
+    """Where each seed starts, by what the store holds; every seed that it yields is claimed for the study's run."""
 
     def __init__(self, config: Config, study_hash: str, study: Run) -> None:
         self.config, self.study_hash, self.study = config, study_hash, study
         self.claims = Claims(study, study_hash)
-        close_dead(STUDY, study_hash)
 
     def starts(self, pause: Callable[[float], object]) -> Iterator[Start]:
-        """Yield the start of every seed that needs training, once nobody else trains it; wait for those of others.
+        """Yield the start of every seed that needs training, once no other process trains it; wait for those of others.
 
-        `pause` waits for so many seconds, in which seeds that are done must be released: others may wait for them.
+        `pause` waits for a number of seconds, in which finished seeds must be released: others may wait for them.
         """
         waiting, said = list(self.config.seeds), self._say_all()
         while waiting:
@@ -49,14 +50,8 @@ class Queue:
                 pause(POLL_SECONDS)
 
     def release(self, seed: int) -> None:
-        """Let others have a seed that this study is done with."""
+        """Give up the claim on a seed that this study is done with."""
         patiently(partial(self.claims.release, seed), self.config.server_wait)
-
-    def finished(self) -> list[StoredSeed]:
-        """Return the finished runs of the study's seeds, whoever trained them."""
-        runs = self._runs()
-        starts = [self._choose(seed, runs) for seed in self.config.seeds]
-        return [start.source for start in starts if start.done and start.source]
 
     def _say_all(self) -> dict[int, str]:
         runs = self._runs()
@@ -72,21 +67,27 @@ class Queue:
             return Start(seed, self.config.epochs, busy=True)
         return self.start(seed)
 
-    def start(self, seed: int) -> Start:
-        """Return where a seed that the study has claimed starts, once the server has what was left of it here."""
-        broken = [run.id for run in self._runs(seed) if not run.finished]
-        send_left(broken, Path(self.config.data_dir) / FOLDER, self.config.server_wait)
+    def start(self, seed: int, *, lost: bool = False) -> Start:
+        """Return where a claimed seed starts, once the server has what was left of it here.
+
+        A run whose process has been silent for long, or is `lost`, is fenced: the process may still come back.
+        """
+        for run in self._runs(seed):
+            if run.finished or is_fenced(run.tags):
+                continue
+            if is_gone(run.tags):
+                send_left(Run(run.id), Path(self.config.data_dir) / FOLDER, self.config.server_wait)
+            elif lost or not run.busy:
+                fence(run.id)
         return self._choose(seed, self._runs(seed))
 
     def _choose(self, seed: int, runs: Sequence[StoredSeed]) -> Start:
         return choose(seed, self.config.epochs, [run for run in runs if run.number == seed], in_place=True)
 
     def _runs(self, seed: int | None = None) -> list[StoredSeed]:
-        """Return the runs that count: all with these settings; of a fresh study its own, and what has begun since."""
+        """Return the runs that count: all with these settings; of a fresh study those that began since."""
         runs = runs_of_settings(self.study_hash, seed)
-        if self.config.fresh:
-            return [run for run in runs if run.parent == self.study.id or run.started >= self._began]
-        return runs
+        return [run for run in runs if run.started >= self._began] if self.config.fresh else runs
 
     @cached_property
     def _began(self) -> datetime:

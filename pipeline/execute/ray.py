@@ -104,7 +104,7 @@ class Cluster:
         return [future.exception() for future in futures]
 
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:  # noqa: ARG002  # a node has its own
-        """Train every seed that the queue hands out. What ends one is said, and does not end the others."""
+        """Train every queued seed. A failing seed is reported and does not stop the others."""
         needs = Needs.of(asdict(config), _resources())
         seed_task = task(needs, train_there, name=config.study_name, max_retries=RETRIES)
         sent = self._sent(config)
@@ -115,7 +115,7 @@ class Cluster:
             ended, _others = ray.wait(list(running), timeout=seconds) if running else ([], [])
             for ref in ended:
                 seed = running.pop(ref)
-                report(ref, seed, queue.study.id, config.server_wait)
+                report(ref, seed, queue.study_hash, config.server_wait)
                 queue.release(seed)
             if self._over.wait(0 if ended or running else seconds):
                 raise Interrupted(self._signal)
@@ -126,7 +126,7 @@ class Cluster:
             while running:
                 release_ended()
         finally:
-            cancel(running, queue.study.id)
+            cancel(running, queue.study_hash)
 
 
 def _absolute(dataset: str) -> str:

@@ -17,8 +17,7 @@ from pipeline.learn.seed import train_seed
 from pipeline.prepare import bring
 from pipeline.progress import Progress
 from pipeline.resolve import data_folder
-from pipeline.tracking.runs import Run, RunTaken
-from pipeline.tracking.studies import close_seed
+from pipeline.tracking.run import Run, RunTaken
 
 
 class Sent(NamedTuple):
@@ -71,8 +70,7 @@ def _train(config: Config, study_id: str, study_hash: str, seed: int) -> None:
     prepared = bring(config)
     if (here := config.study_hash(prepared.manifest.digest)) != study_hash:
         raise DataError(f"{config.data.name} is not the same here (settings {here}, not {study_hash}): prepare it anew")
-    close_seed(study_id, seed)  # of an attempt whose process is gone: no other has the seed
-    start = Queue(config, study_hash, Run(study_id)).start(seed)
+    start = Queue(config, study_hash, Run(study_id)).start(seed, lost=True)  # the study has claimed it
     if start.busy:
         raise RunTaken(str(start))
     if not start.done:

@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from data import DataError
 from models import ModelError
 from pipeline.execute.places import Needs
-from pipeline.tracking.outbox import patiently
+from pipeline.tracking.outages import patiently
 from pipeline.tracking.store import StoreError, first_line
 from pipeline.tracking.studies import close_seed
 from pipeline.values import ConfigError
@@ -40,19 +40,19 @@ def ask(needs: Needs, function: Callable[..., Any], *arguments: object) -> Any:
         raise ConfigError(f"the Ray cluster must be able to run this project: {first_line(error)}") from None
 
 
-def report(ref: "ObjectRef[str]", seed: int, study_id: str, patience: float) -> None:
+def report(ref: "ObjectRef[str]", seed: int, study_hash: str, patience: float) -> None:
     """Say what went wrong with a seed, if anything; where Ray has given it up, its run is closed."""
     try:
         said = ray.get(ref)
     except RayError as error:
-        patiently(partial(close_seed, study_id, seed), patience)
+        patiently(partial(close_seed, study_hash, seed), patience)
         cause = getattr(error, "cause", None) or error
         said = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
     if said:
         click.echo(said, err=True)
 
 
-def cancel(running: Mapping["ObjectRef[str]", int], study_id: str) -> None:
+def cancel(running: Mapping["ObjectRef[str]", int], study_hash: str) -> None:
     """Have seeds save their last epoch and close their runs; of those that do not, close the runs."""
     for ref in running:
         ray.cancel(ref)
@@ -63,4 +63,4 @@ def cancel(running: Mapping["ObjectRef[str]", int], study_id: str) -> None:
         with suppress(RayError):
             ray.cancel(ref, force=True)
         with suppress(StoreError):
-            close_seed(study_id, running[ref], "KILLED")
+            close_seed(study_hash, running[ref], "KILLED")

@@ -2,14 +2,14 @@
 
 from pipeline.measure.remaining import remaining_distance
 from pipeline.measure.sweep import Weights
-from pipeline.tracking.checkpoints import load_file, snapshots
+from pipeline.tracking.checkpoints import read_snapshots
 
 
 def remaining_by_epoch(artifacts: str, start: Weights, end: Weights, *, last: int) -> dict[int, dict[str, float]]:
     """Return {epoch: {layer: remaining distance}}, one snapshot after another in memory."""
     return {
-        epoch: remaining_distance(_layers(load_file(artifacts, file)), start, end)
-        for epoch, file in snapshots(artifacts, last=last).items()
+        epoch: remaining_distance(_layers(state), start, end)
+        for epoch, _file, state in read_snapshots(artifacts, last=last, say=print)
     }
 
 

@@ -22,54 +22,90 @@ from pipeline.learn.remaining import remaining_by_epoch
 from pipeline.learn.setup import set_up
 from pipeline.measure.tracker import layer_weights
 from pipeline.progress import Progress
-from pipeline.provenance import commit, machine, versions
+from pipeline.provenance import commit, history, machine, versions
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State, room_of_snapshots, slot_of, snapshot_of
 from pipeline.tracking.models import EXAMPLES, log_model
+from pipeline.tracking.outages import patiently
 from pipeline.tracking.outbox import FOLDER, Outbox
-from pipeline.tracking.runs import PROVENANCE, SEED, STOPPED, STUDY, Run, open_run
+from pipeline.tracking.run import PROVENANCE, SECONDS, SEED, STOPPED, STUDY, Run, setting_tag
+from pipeline.tracking.runs import open_run
 from pipeline.tracking.seeds import SeedLog
 from pipeline.tracking.starts import Start
 from pipeline.tracking.tables import LEVEL_TABLE
 
 
 def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str | None = None) -> None:
-    """Train one seed, from its first epoch or from where another process left it, below the study's run if any."""
-    tags = {STUDY: config.study_hash(prepared.manifest.digest), SEED: str(start.seed)}
-    made_by = {"commit": commit(), "versions": versions(), "machine": machine()}
-    tags |= {tag: made_by[name] for name, tag in PROVENANCE.items()}
-    with open_run("seed", f"seed-{start.seed}", tags=tags, parent=study, run_id=start.own_run) as run:
-        run.log_params(config.as_text() | {"seed": str(start.seed)})
-        run.log_texts(config.files())
-        run.log_dataset(prepared.manifest, "train")
-        outbox = Outbox(run, Path(config.data_dir) / FOLDER)
-        progress.begin(start.seed)
-        loaders, learner = set_up(config, start.seed, prepared)
-        grouped = config.architecture.grouped(list(learner.start))
-        log = SeedLog(run, outbox, grouped.group_of)
-        steps, channels = len(loaders["train"]), prepared.manifest.shape[2]
-        levels = level_table(config, learner.model, channels=channels, steps=steps, group_of=log.group_of)
-        run.log_texts({LEVEL_TABLE: levels})
-        with devices_of(config, start.seed) as devices:
-            _train(config, start, loaders, learner, devices, progress, log)
-        outbox.close(config.server_wait)
-        if config.snapshots:
-            end = layer_weights(learner.model)
-            remaining = remaining_by_epoch(run.artifact_location(""), learner.start, end, last=config.epochs)
-            log.log_layers("remaining_distance", remaining)
-        _log_best(config, prepared, run, learner.best)
+    """Train one seed of a study, from its first epoch or from where another process left it, below the study's run.
+
+    A checkpoint that cannot be had ends it before its run is opened, so that nothing is overwritten.
+    """
+    state = patiently(start.load, config.server_wait, f"the checkpoint of seed {start.seed}")
+    saved = state["epoch"] if state else 0
+    logged = max(Run(start.own_run, config.server_wait).history(SECONDS), default=0) if start.own_run else saved
+    start = start.where_repeatable(saved, logged, conditions(config), cpu=config.device == "cpu")
+    with open_run(
+        "seed",
+        f"seed-{start.seed}",
+        tags=seed_tags(config, prepared, start.seed),
+        parent=study,
+        run_id=start.own_run,
+        patience=config.server_wait,
+    ) as run:
+        train_in(run, config, start, state, prepared, progress)
+
+
+def seed_tags(config: Config, prepared: Prepared, seed: int) -> dict[str, str]:
+    """Return the tags by which the run of a seed is found."""
+    settings = {setting_tag(name): value for name, value in config.deciding().items()}
+    return settings | {STUDY: config.study_hash(prepared.manifest.digest), SEED: str(seed)}
+
+
+def conditions(config: Config) -> dict[str, str]:
+    """Return the tags of the code, packages and machine that make the numbers of this process."""
+    here = {"commit": commit(), "versions": versions(), "machine": f"{machine()}, {config.threads} threads"}
+    return {tag: here[name] for name, tag in PROVENANCE.items()}
+
+
+def train_in(
+    run: Run, config: Config, start: Start, state: State | None, prepared: Prepared, progress: Progress
+) -> None:
+    """Train one seed in its open run, from the state of a checkpoint if there is one."""
+    first = state["epoch"] + 1 if state else 1
+    former = start.source.tags if start.source and state else {}
+    run.set_tags({tag: history(former.get(tag, ""), now, first) for tag, now in conditions(config).items()})
+    run.log_params(config.as_text() | {"seed": str(start.seed)})
+    run.log_texts(config.files())
+    run.log_dataset(prepared.manifest, "train")
+    outbox = Outbox(run, Path(config.data_dir) / FOLDER)
+    progress.begin(start.seed)
+    loaders, learner = set_up(config, start.seed, prepared)
+    grouped = config.architecture.grouped(list(learner.start))
+    log = SeedLog(run, outbox, grouped.group_of)
+    steps, channels = len(loaders["train"]), prepared.manifest.shape[2]
+    levels = level_table(config, learner.model, channels=channels, steps=steps, group_of=log.group_of)
+    run.log_texts({LEVEL_TABLE: levels})
+    _resume(config, start, state, learner, log)
+    with devices_of(config, start.seed) as devices:
+        _train(config, state, loaders, learner, devices, progress, log)
+    outbox.close(config.server_wait)
+    if config.snapshots:
+        end = layer_weights(learner.model)
+        remaining = partial(remaining_by_epoch, run.artifact_location(""), learner.start, end, last=config.epochs)
+        log.log_layers("remaining_distance", patiently(remaining, config.server_wait, "a snapshot"))
+    _log_best(config, prepared, run, learner.best)
 
 
 def _train(
     config: Config,
-    start: Start,
+    state: State | None,
     loaders: dict[str, Loader],
     learner: Learner,
     devices: Devices,
     progress: Progress,
     log: SeedLog,
 ) -> None:
-    state = devices.agree(_go_on(config, start, learner, log))
+    state = devices.agree(state)
     if config.snapshots:
         print(room_of_snapshots(learner.model, config.epochs))
     reports = epochs_left(config, state, loaders, learner, devices, watch=progress.watch)
@@ -94,16 +130,16 @@ def _train(
         log.outbox.add_tags({STOPPED: "target_val_acc"})
 
 
-def _go_on(config: Config, start: Start, learner: Learner, log: SeedLog) -> State | None:
-    """Put the log where the run to go on from stood; return the checkpoint that it left, if any."""
-    state = start.load()
+def _resume(config: Config, start: Start, state: State | None, learner: Learner, log: SeedLog) -> None:
+    """Bring the log to where the state is; the first upload shows whether the store takes files of this size."""
     if start.own_run is None or state is None:
         log.save({INITIAL: learner.model.state_dict()})
     if start.own_run:
-        log.go_on(state)
+        log.resume(state, list(learner.start))
     elif state:
-        log.copy(start.snapshots(), state, slot_of(state["epoch"], config.checkpoint_every))
-    return state
+        snapshots = partial(start.snapshots, state["epoch"])
+        kept = patiently(snapshots, config.server_wait, f"a snapshot of seed {start.seed}")
+        log.copy(kept, state, slot_of(state["epoch"], config.checkpoint_every))
 
 
 def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:
@@ -121,4 +157,5 @@ def _log_best(config: Config, prepared: Prepared, run: Run, best: Best) -> None:
     network.load_state_dict(best.weights)
     classifier = Classifier(network, mean=manifest.mean, std=manifest.std)
     images = prepared.x_test[torch.arange(EXAMPLES) % len(prepared.x_test)]  # there may be one alone
-    log_model(run, classifier, images.numpy(), classes=manifest.classes, epoch=best.epoch)
+    log = partial(log_model, run, classifier, images.numpy(), classes=manifest.classes, epoch=best.epoch)
+    patiently(log, config.server_wait, "the best model")

@@ -1,6 +1,8 @@
 """The metric keys of layers and groups, the same wherever they are logged, so that MLflow draws them in one chart."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+THIRDS = ("first", "middle", "last")
 
 
 def layer_keys(layers: Iterable[str], metric: str = "rwc") -> dict[str, str]:
@@ -12,6 +14,22 @@ def layer_keys(layers: Iterable[str], metric: str = "rwc") -> dict[str, str]:
 
 def group_key(group: str) -> str:
     return f"rwc_group/{group}"
+
+
+def third_key(third: str) -> str:
+    """Return the key of the mean over a third of the layers, which networks with other groups share."""
+    return f"rwc_third/{third}"
+
+
+def thirds(layers: Sequence[str]) -> dict[str, str]:
+    """Return {layer: first, middle or last} for the layers of a network, in order: the third of the depth."""
+    count = len(layers)
+    ends = [round(count * part / len(THIRDS)) for part in range(len(THIRDS) + 1)]
+    return {
+        layer: third
+        for third, begin, end in zip(THIRDS, ends[:-1], ends[1:], strict=True)
+        for layer in layers[begin:end]
+    }
 
 
 def as_metrics(measured: Mapping[str, Mapping[str, float]], names: Iterable[str] = ("rwc",)) -> dict[str, float]:

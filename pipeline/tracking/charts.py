@@ -13,8 +13,8 @@ from typing import Any
 
 import mlflow
 
-from pipeline.measure.keys import group_key, layer_keys
-from pipeline.tracking.runs import KIND
+from pipeline.measure.keys import THIRDS, group_key, layer_keys, third_key
+from pipeline.tracking.run import KIND
 
 TAG = "mlflow.sharedViewState."
 COLUMNS, HEIGHT = 2, 360  # charts beside each other, and their pixels
@@ -33,6 +33,7 @@ def share_view(experiment: str, layers: Iterable[str], groups: Iterable[str]) ->
 def _view(layers: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
     sections: dict[str, Charts] = {
         "RWC of groups": [(group, [group_key(group)]) for group in groups],
+        "RWC of the thirds of the depth": [(f"{third} third", [third_key(third)]) for third in THIRDS],
         "Accuracy and loss": [("accuracy, %", ["test_acc", "train_acc"]), ("loss", ["test_loss", "train_loss"])],
         "RWC of layers": [(layer, [key]) for layer, key in layer_keys(layers).items()],
     }

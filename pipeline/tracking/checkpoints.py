@@ -1,17 +1,20 @@
 """The two checkpoint slots of a seed's run: a tag a slot names its epoch and its sha256, once it is uploaded."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from torch import nn
 
 from data.manifest import file_sha256
-from pipeline.tracking.store import first_line
+from pipeline.disk import is_full, room
+from pipeline.tracking.outages import is_outage
+from pipeline.tracking.store import StoreError, first_line
 
 CHECKPOINTS = "checkpoints"
 INITIAL = "initial.pt"
@@ -62,33 +65,64 @@ def room_of_snapshots(model: nn.Module, epochs: int) -> str:
     return f"snapshots: {count} a seed, {size:,.1f} MB each, {count * size:,.1f} MB in all"
 
 
+class Damaged(Exception):
+    """A file that is not what its tag says, or that torch cannot read; the message says which of the two."""
+
+
 def newest_whole(artifacts: str, tags: Mapping[str, str], *, last: int, say: Callable[[str], None]) -> State | None:
-    """Return the newest checkpoint of a run, up to epoch `last`, that is as its tag says; say which ones are not."""
+    """Return the newest checkpoint of a run, up to epoch `last`, that is as its tag says; report damaged ones.
+
+    A checkpoint that cannot be downloaded is not damaged: raise what the store raises, StoreError, or DiskFull.
+    """
     for slot in slots(tags):
         if slot.epoch > last:
             continue
         try:
             return load_file(artifacts, slot.file, slot.sha256)
-        except Exception as error:  # whatever is wrong with it, the one before may be whole
-            say(f"the checkpoint of epoch {slot.epoch} ({slot.file}) is damaged: {first_line(error)}")
+        except Damaged as error:
+            say(f"the checkpoint of epoch {slot.epoch} ({slot.file}) is damaged: {error}")
     return None
 
 
 def load_file(artifacts: str, file: str, sha256: str | None = None) -> State:
-    """Return what a file of tensors holds; raise ValueError where its checksum is not the one given."""
+    """Return what a file of tensors holds; raise Damaged, DiskFull, StoreError, or what the store raises in an outage.
+
+    The download goes to the folder for temporary files, TMPDIR.
+    """
     repository = get_artifact_repository(artifacts)
-    with TemporaryDirectory() as folder:
-        # mlflow gives it no types
-        path = Path(repository.download_artifacts(f"{CHECKPOINTS}/{file}", folder))  # type: ignore[no-untyped-call]
+    with TemporaryDirectory() as folder, room(Path(folder), f"{file}, in the folder for temporary files (TMPDIR),"):
+        path = _download(repository, f"{CHECKPOINTS}/{file}", folder)
         if sha256 and file_sha256(path) != sha256:
-            raise ValueError("its sha256 is not the one of its tag")
-        state: State = torch.load(path, map_location="cpu", weights_only=True)
+            raise Damaged("its sha256 is not the one of its tag")
+        try:
+            state: State = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # what torch raises for bytes that it cannot read has many names
+            if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno):
+                raise
+            raise Damaged(f"torch cannot read it ({first_line(error)})") from error
         return state
 
 
-def snapshots(artifacts: str, *, last: int) -> dict[int, str]:
-    """Return the files of the weights that a run has kept, up to an epoch, by epoch."""
+def _download(repository: ArtifactRepository, path: str, folder: str) -> Path:
+    try:
+        return Path(repository.download_artifacts(path, folder))  # type: ignore[no-untyped-call]  # mlflow's
+    except Exception as error:
+        if is_outage(error) or is_full(error):
+            raise
+        raise StoreError(
+            f"{path} cannot be downloaded from {repository.artifact_uri} ({first_line(error)}): check access to the "
+            "artifact store, and the same command resumes; fresh=true trains from the start instead"
+        ) from error
+
+
+def read_snapshots(artifacts: str, *, last: int, say: Callable[[str], None]) -> Iterator[tuple[int, str, State]]:
+    """Yield epoch, file and content of the weights that a run has kept, up to an epoch; report damaged ones."""
     repository = get_artifact_repository(artifacts)
     kept = {item.path.rpartition("/")[2] for item in repository.list_artifacts(CHECKPOINTS)}
-    files = {epoch: snapshot_of(epoch) for epoch in range(1, last + 1)}
-    return {epoch: file for epoch, file in files.items() if file in kept}
+    for epoch in range(1, last + 1):
+        file = snapshot_of(epoch)
+        if file in kept:
+            try:
+                yield epoch, file, load_file(artifacts, file)
+            except Damaged as error:
+                say(f"the weights of epoch {epoch} ({file}) are damaged, and left out: {error}")

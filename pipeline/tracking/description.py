@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from pipeline.tracking.runs import Run
+from pipeline.tracking.run import Run
 
 NOTE = "mlflow.note.content"
 OURS = "layerwise.description"

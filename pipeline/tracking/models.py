@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import Dim
 
-from pipeline.tracking.outbox import REFUSED
-from pipeline.tracking.runs import Run
+from pipeline.tracking.outages import is_refusal
+from pipeline.tracking.run import Run
 from pipeline.tracking.store import StoreError, first_line
 
 MODEL = ALIAS = "best"
@@ -39,6 +39,7 @@ def log_model(
     One that is there already stays; one that was broken off goes. Where torch.export cannot take the network, that is
     said, and the seed has no model.
     """
+    run.check_ours()
     if _model_of(run) is not None:
         return
     with TemporaryDirectory() as folder:
@@ -57,6 +58,7 @@ def log_model(
             artifact_path=None,
             flavor=_BothWays,
             name=MODEL,
+            run_id=run.id,
             python_model=SERVED,
             artifacts={"network": str(network), "classes": str(names)},  # a model_config would become params of the run
             signature=_signature(images.shape[1:], classes),
@@ -87,16 +89,17 @@ class BestModel(NamedTuple):
     accuracy: float
 
 
-def best_model(run_ids: Sequence[str]) -> BestModel | None:
-    """Return the model of the highest val_acc or, where nothing was held out, test_acc; the earlier run's of equals."""
-    best = None
-    for run_id in run_ids:
-        model = _model_of(Run(run_id))
-        points = {point.key: point for point in model.metrics or []} if model else {}
-        point = points.get("val_acc") or points.get("test_acc")
-        if model and point and (best is None or point.value > best.accuracy):
-            best = BestModel(run_id, str(model.model_id), point.step, point.key, point.value)
-    return best
+def best_models(run_ids: Sequence[str]) -> list[BestModel]:
+    """Return the model of each run that has one, the one of the highest accuracy first; the earlier run's of equals."""
+    found = [best for run_id in run_ids if (best := _best_of(_model_of(Run(run_id)), run_id))]
+    return sorted(found, key=lambda best: -best.accuracy)
+
+
+def _best_of(model: LoggedModel | None, run_id: str) -> BestModel | None:
+    """Return a model with its val_acc or, where nothing was held out, its test_acc."""
+    points = {point.key: point for point in model.metrics or []} if model else {}
+    point = points.get("val_acc") or points.get("test_acc")
+    return BestModel(run_id, str(model.model_id), point.step, point.key, point.value) if model and point else None
 
 
 def registered_as(best: BestModel, name: str) -> str | None:
@@ -106,10 +109,11 @@ def registered_as(best: BestModel, name: str) -> str | None:
     return next((str(found.version) for found in known if (found.name, found.source) == (name, source)), None)
 
 
-def register(best: BestModel, name: str, study: Run, seed: int) -> str:
-    """Register a model as the newest version of a name, unless it is one, give it the alias `best`, return the version.
+def register(best: BestModel, name: str, study: Run, seed: int) -> tuple[str, str]:
+    """Register a model as the newest version of a name, unless it is one; return its version and the one named `best`.
 
-    Raise StoreError where the user may not.
+    The alias `best` moves to it unless the version that has it is better by the same accuracy. Raise StoreError where
+    the user may not.
     """
     tags = {"study": study.id, "seed": str(seed), best.metric: f"{best.accuracy:.2f}"}
     try:
@@ -117,14 +121,37 @@ def register(best: BestModel, name: str, study: Run, seed: int) -> str:
         if version is None:
             with redirect_stderr(StringIO()):  # it tells there that it worked
                 version = str(mlflow.register_model(f"models:/{best.model_id}", name, tags=tags).version)
+        holder = _holder(study.client, name)
+        if holder and holder[0] != version and _is_better(study.client, holder[1], best):
+            return version, holder[0]
         study.client.set_registered_model_alias(name, ALIAS, version)
     except MlflowException as error:
-        if error.error_code not in REFUSED:
+        if not is_refusal(error):
             raise
         raise StoreError(
             f"the model {name} is not registered ({first_line(error)}): ask for the permission EDIT on it"
         ) from error
-    return version
+    return version, version
+
+
+def _holder(client: mlflow.MlflowClient, name: str) -> tuple[str, str] | None:
+    """Return version and model id of the version that has the alias, if any."""
+    aliases = client.get_registered_model(name).aliases
+    if ALIAS not in aliases:
+        return None
+    version = client.get_model_version(name, aliases[ALIAS])
+    return str(version.version), str(version.source).removeprefix("models:/")
+
+
+def _is_better(client: mlflow.MlflowClient, model_id: str, than: BestModel) -> bool:
+    """Return whether a model has a higher accuracy than another; one that is gone, or measured otherwise, has not."""
+    try:
+        metrics = client.get_logged_model(model_id).metrics or []
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return False
+    return any(point.key == than.metric and point.value > than.accuracy for point in metrics)
 
 
 def safe(name: str) -> str:

@@ -1,58 +1,53 @@
-"""What a seed sends to the tracking server: on disk first, so that a server that is away, or a kill, loses nothing."""
+"""What a seed sends to the tracking server: on disk first, so that an outage or a kill loses nothing."""
 
 import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
-from mlflow.entities import Metric
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Metric, RunTag
 
 from pipeline.disk import room
-from pipeline.tracking.liveness import is_ours
-from pipeline.tracking.runs import Run, RunTaken, logged_seconds
-from pipeline.tracking.store import StoreError, first_line
+from pipeline.tracking.identity import RELEASED, identity, is_gone, same_process, signs_of_life
+from pipeline.tracking.outages import ServerAway, is_outage, is_refusal, refused
+from pipeline.tracking.run import Run
+from pipeline.tracking.store import first_line
 
 FOLDER = "outbox"
 BATCH = 1000  # metrics in a request
 RETRY_SECONDS = 2.0
-ATTEMPTS_SHARE = 5  # a server that is away is tried again after so many times as long as the last try took
-CLIENTS = ("requests", "urllib3", "botocore", "google", "azure")  # whose errors come from the way to a store
-BUSY = "QueuePool limit"  # all of a worker's connections to its database are in use, which it answers with a 400
-REFUSED = ("INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "RESOURCE_DOES_NOT_EXIST", "UNAUTHENTICATED", "BAD_REQUEST")
-
-
-Result = TypeVar("Result")
-
-
-class ServerAway(Exception):
-    """What a seed has to say could not be sent; the message says where it is kept and how it gets there."""
+ATTEMPTS_SHARE = 5  # during an outage the next try comes after this many times as long as the last one took
 
 
 class Outbox:
     """Sends in this order: metrics, as they came; artifacts, the newest of each path; tags, which may speak of them.
 
     Metrics keep the time at which they were made: sent twice, they stand once. Everything is in `folder` until the
-    server has it; who opens the outbox of the run again sends what was left there first.
+    server has it; the next process that opens the outbox of the run sends what was left there first.
     """
 
     def __init__(self, run: Run, folder: Path) -> None:
         self.run, self.folder = run, folder / run.id
-        self.away, self._next_try = False, 0.0
+        self.away, self._next_try, self._sending = False, 0.0, ""
         for name in ("metrics", "artifacts"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        if not self._owner.exists():
+            with _whole(self._owner) as path:
+                path.write_text(json.dumps(identity()))
 
-    def add_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Add the metrics of a step; `send` sends them."""
+    @property
+    def _owner(self) -> Path:
+        return self.folder / "owner.json"
+
+    def add_metrics(self, metrics: Mapping[str, float], step: int, part: int = 0) -> None:
+        """Add metrics of a step, BATCH at most; `send` sends them in one request, which a store takes as a whole."""
         now = time.time_ns() // 1_000_000
         rows = [(key, value, now, step) for key, value in metrics.items()]
-        for start in range(0, len(rows), BATCH):
-            with _whole(self.folder / "metrics" / f"{step:09}-{start:09}.json") as path:
-                path.write_text(json.dumps(rows[start : start + BATCH]))
+        with _whole(self.folder / "metrics" / f"{step:09}-{part:03}.json") as path:
+            path.write_text(json.dumps(rows))
 
     def add_artifact(self, name: str, write: Callable[[Path], object], size: int = 0) -> Path:
         """Add an artifact of some bytes, which `write` writes to a path; an unsent one of that name goes.
@@ -71,63 +66,66 @@ class Outbox:
             path.write_text(json.dumps(self._tags() | dict(tags)))
 
     def send(self) -> None:
-        """Send what is there, unless the server is away, which is said once.
+        """Send what is there, unless the server is unreachable, which is reported once.
 
-        Raise what the server refuses, DiskFull of a store on this machine, and RunTaken.
+        Raise StoreError for what the server refuses, DiskFull of a store on this machine, and RunTaken.
         """
         started = time.monotonic()
         if started < self._next_try:
             return
         try:
             self._send()
-        except Exception as error:  # each kind of store has its own errors; what sending again cannot mend is raised
-            if not _means_away(error):
+        except Exception as error:
+            if is_refusal(error):
+                raise refused(error, f"uploading {self._sending}") from error
+            if not is_outage(error):
                 raise
             if not self.away:
-                self._say(f"is away ({first_line(error)}): training goes on; what it lacks is kept in {self.folder}")
+                reason = f"is unreachable ({first_line(error)})"
+                self._say(f"{reason}: training continues; results are kept in {self.folder}")
             now = time.monotonic()
             self.away, self._next_try = True, now + ATTEMPTS_SHARE * (now - started)
         else:
             if self.away:
-                self._say(f"is back, and has all that was kept of the run {self.run.id}")
+                self._say(f"is back, and has all results of the run {self.run.id}")
             self.away = False
 
     def _send(self) -> None:
-        if self.away and not is_ours(self.run.tags()):
-            raise RunTaken(f"another process has taken over the run {self.run.id} while the tracking server was away")
         for path in self._files("metrics"):
             rows = json.loads(path.read_text())
-            self.run.client.log_batch(self.run.id, metrics=[Metric(*row) for row in rows])
-            path.unlink()
+            with self._sent(path, "metrics"):
+                self.run.client.log_batch(self.run.id, metrics=[Metric(*row) for row in rows])
         for path in self._files("artifacts"):
-            parent = path.parent.relative_to(self.folder / "artifacts")
-            with self.run.room_for(path, path.name):
-                self.run.log_files(path, None if parent == Path() else str(parent))
-            path.unlink()
+            name = path.relative_to(self.folder / "artifacts")
+            with self.run.room_for(path, path.name), self._sent(path, str(name)):
+                folder = None if name.parent == Path() else str(name.parent)
+                self.run.client.log_artifact(self.run.id, str(path), folder)
         if tags := self._tags():
-            self.run.set_tags(tags)
-            (self.folder / "tags.json").unlink()
+            with self._sent(self.folder / "tags.json", "tags"):
+                self.run.client.log_batch(self.run.id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    @contextmanager
+    def _sent(self, path: Path, name: str) -> Iterator[None]:
+        """Check that the run is still this process's before something is sent, and remove its file afterwards."""
+        self._sending = name
+        self.run.check_ours()
+        yield
+        path.unlink()
 
     def close(self, patience: float) -> None:
-        """Send everything, and wait so many seconds for a server that is away; raise ServerAway."""
+        """Send everything; wait `patience` seconds for a server that is unreachable, then raise ServerAway."""
         until, self._next_try = time.monotonic() + patience, 0.0
         self.send()
         while self.away:
             if time.monotonic() > until:
                 raise ServerAway(
-                    f"the tracking server is away; what it lacks is kept in {self.folder}: "
-                    "start the server, and the same command sends it first"
+                    f"the tracking server is unreachable; results are kept in {self.folder}: "
+                    "start the server, and the same command uploads them first"
                 )
             time.sleep(RETRY_SECONDS)
             self._next_try = 0.0
             self.send()
         shutil.rmtree(self.folder)
-
-    def drop_metrics(self, steps: Iterable[int]) -> None:
-        """Remove unsent metrics of steps that the server has from somebody else."""
-        for step in steps:
-            for path in (self.folder / "metrics").glob(f"{step:09}-*.json"):
-                path.unlink()
 
     def _say(self, news: str) -> None:
         print(f"the tracking server {news}", file=sys.stderr)
@@ -142,39 +140,20 @@ class Outbox:
         return tags
 
 
-def patiently(call: Callable[[], Result], patience: float) -> Result:
-    """Return what a call returns; while the server is away, call again, for so many seconds, then raise ServerAway."""
-    until = time.monotonic() + patience
-    while True:
-        try:
-            return call()
-        except Exception as error:
-            if not _means_away(error):
-                raise
-            if time.monotonic() > until:
-                raise ServerAway(
-                    f"the tracking server is away ({first_line(error)}): start it, and the same command goes on"
-                ) from error
-            time.sleep(RETRY_SECONDS)
+def send_left(run: Run, folder: Path, patience: float) -> None:
+    """Send what a process that no longer exists has left in the outbox of its run, if anything; raise ServerAway.
 
-
-def send_left(run_ids: Iterable[str], folder: Path, patience: float) -> None:
-    """Send what processes that are gone have left in the outboxes of their runs, if anything; raise ServerAway."""
-    for run_id in run_ids:
-        if (folder / run_id).is_dir():
-            run = Run(run_id)
-            outbox = Outbox(run, folder)
-            outbox.drop_metrics(logged_seconds(run))
-            outbox.close(patience)
-
-
-def _means_away(error: BaseException) -> bool:
-    """Say whether sending the same again may work: an error of the way to the store, and not what the store refuses."""
-    if isinstance(error, StoreError):
-        error = error.__cause__ or error
-    if isinstance(error, MlflowException):
-        return error.error_code not in REFUSED or BUSY in str(error)
-    return isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.partition(".")[0] in CLIENTS
+    Where another process has written to the run since, the run is further than what was left, which is removed.
+    """
+    if not (folder / run.id).is_dir() or not is_gone(tags := run.tags()):
+        return
+    outbox = Outbox(run, folder)
+    if not same_process(tags, json.loads(outbox._owner.read_text())):
+        shutil.rmtree(outbox.folder)
+        return
+    run.set_tags(signs_of_life())
+    outbox.close(patience)
+    run.set_tags(RELEASED)
 
 
 @contextmanager

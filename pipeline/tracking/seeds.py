@@ -1,7 +1,7 @@
 """What a seed's run holds: metrics of every epoch, the same as tables, checkpoints, and the best model."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,11 +9,13 @@ import torch
 
 from data.manifest import file_sha256
 from pipeline.epoch import EpochReport
-from pipeline.measure.keys import group_key, layer_keys
+from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
 from pipeline.tracking.checkpoints import CHECKPOINTS, SLOTS, State, slot_tag
-from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.runs import SECONDS, Run, logged_seconds
+from pipeline.tracking.outbox import BATCH, Outbox
+from pipeline.tracking.run import SECONDS, Run
 from pipeline.tracking.tables import COLUMNS, EPOCH_TABLE, LAYER_TABLE, STEP_TABLE, Table
+
+OTHER_METRICS = 20  # of an epoch, beside those of layers and groups: more than losses, accuracies, seconds and thirds
 
 
 class SeedLog:
@@ -22,15 +24,16 @@ class SeedLog:
     def __init__(self, run: Run, outbox: Outbox, group_of: Callable[[str], str]) -> None:
         self.run, self.outbox, self.group_of = run, outbox, group_of
         self.tables = {name: Table(name) for name in COLUMNS}
-        self._seconds: dict[int, float] = {}
+        self._logged: dict[str, dict[int, float]] = {}  # values by step of the metric that marks each request
 
-    def go_on(self, state: State | None) -> None:
-        """Go on in a run that was broken off, from a checkpoint or from the start.
+    def resume(self, state: State | None, layers: Sequence[str]) -> None:
+        """Resume an interrupted run from a checkpoint, or from the start.
 
         Metrics of later epochs that the run has by now are not logged again, nor their seconds measured.
         """
         self._restore(state)
-        self._seconds = logged_seconds(self.run)
+        markers = {_marker(part) for part in self._requests(dict.fromkeys(layers, 0.0), {SECONDS: 0.0})}
+        self._logged = {marker: self.run.history(marker) for marker in markers}
 
     def copy(self, snapshots: Mapping[str, State], state: State, slot: str) -> None:
         """Log the epochs that another run had, as they were, with its checkpoint and its snapshots."""
@@ -40,17 +43,14 @@ class SeedLog:
         for epoch in range(1, state["epoch"] + 1):
             values = {row["metric"]: float(row["value"]) for row in scalars if int(row["epoch"]) == epoch}
             changes = {row["layer"]: float(row["value"]) for row in rwc if int(row["epoch"]) == epoch}
-            self.outbox.add_metrics(self._changes(changes) | values, epoch)
+            self._add_metrics(changes, values, epoch)
         self.save({**snapshots, slot: state})
 
     def log_epoch(self, report: EpochReport, files: Mapping[str, State] | None = None) -> None:
         """Log the metrics of an epoch, in one call; with files of tensors to save, the tables so far as well."""
         scalars = _scalars(report)
-        logged = self._seconds.get(report.epoch)
-        if logged is None:
-            self.outbox.add_metrics(self._changes(report.layers["rwc"]) | scalars, report.epoch)
-        else:
-            scalars[SECONDS] = logged
+        scalars[SECONDS] = self._logged.get(SECONDS, {}).get(report.epoch, scalars[SECONDS])
+        self._add_metrics(report.layers["rwc"], scalars, report.epoch)
         self._add_rows(report, scalars)
         self.save(files or {})
 
@@ -103,14 +103,34 @@ class SeedLog:
     def _named(self, layer: str) -> tuple[str, str]:
         return layer, self.group_of(layer)
 
-    def _changes(self, rwc: Mapping[str, float]) -> dict[str, float]:
-        keys = layer_keys(rwc)
-        by_group: dict[str, list[float]] = {}
+    def _add_metrics(self, rwc: Mapping[str, float], scalars: Mapping[str, float], epoch: int) -> None:
+        for number, part in enumerate(self._requests(rwc, scalars)):
+            if epoch not in self._logged.get(_marker(part), {}):
+                self.outbox.add_metrics(part, epoch, number)
+
+    def _requests(self, rwc: Mapping[str, float], scalars: Mapping[str, float]) -> list[dict[str, float]]:
+        """Return the metrics of an epoch: in one request or, with very many layers, with all scalars in the last."""
+        layers = {key: rwc[layer] for layer, key in layer_keys(rwc).items()}
+        rest = {**self._means(rwc), **scalars}
+        if len(layers) + len({self.group_of(layer) for layer in rwc}) + OTHER_METRICS <= BATCH:
+            return [layers | rest]
+        keys = list(layers)
+        parts = [keys[first : first + BATCH] for first in range(0, len(keys), BATCH)]
+        return [*({key: layers[key] for key in part} for part in parts), rest]
+
+    def _means(self, rwc: Mapping[str, float]) -> dict[str, float]:
+        third_of, values = thirds(list(rwc)), dict[str, list[float]]()
         for layer, value in rwc.items():
-            if (group := self.group_of(layer)) and not math.isnan(value):
-                by_group.setdefault(group, []).append(value)
-        means = {group_key(group): sum(values) / len(values) for group, values in by_group.items()}
-        return {keys[layer]: value for layer, value in rwc.items()} | means
+            if not math.isnan(value):
+                values.setdefault(third_key(third_of[layer]), []).append(value)
+                if group := self.group_of(layer):
+                    values.setdefault(group_key(group), []).append(value)
+        return {key: sum(its) / len(its) for key, its in values.items()}
+
+
+def _marker(part: Mapping[str, float]) -> str:
+    """Return the metric that tells whether a request has arrived: a store takes all of it or nothing."""
+    return SECONDS if SECONDS in part else next(iter(part))
 
 
 def _scalars(report: EpochReport) -> dict[str, float]:

@@ -1,20 +1,22 @@
 """The studies that are to be compared: named, found by a filter, or all of an experiment."""
 
+from collections.abc import Callable, Sequence
+
 import mlflow
 from mlflow.entities import Run as StoredRun
 
-from pipeline.tracking.runs import KIND, PARENT, STUDY
+from pipeline.tracking.run import KIND, PARENT
 from pipeline.tracking.store import StoreError, current_experiment, first_line, open_store, search
-from pipeline.tracking.stored import RunNotFound, StoredStudy, find_study, read_study, seeds_of_study
+from pipeline.tracking.stored import RunNotFound, StoredStudy, find_study, seeds_of_study, stored_study
 
 ALL = "all"
-WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"params.lr = '0.1'\""
+WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"tags.layerwise.lr = '0.1'\""
 
 
-def select_studies(wanted: str) -> list[StoredStudy]:
+def select_studies(wanted: str, say: Callable[[str], None] = print) -> list[StoredStudy]:
     """Return studies with finished seeds, in the order in which they started; raise RunNotFound.
 
-    Of those that a filter or `all` finds with equal settings and epochs, the newest stands for all.
+    Of those that a filter or `all` finds with equal settings, the one with the most seeds and epochs stands for all.
     """
     wanted = wanted.strip()
     if not wanted:
@@ -23,9 +25,7 @@ def select_studies(wanted: str) -> list[StoredStudy]:
     if wanted != ALL and all(name.isalnum() for name in names):
         open_store()
         return _in_order([find_study(name) for name in dict.fromkeys(names)])
-    finished = [run for run in _found("" if wanted == ALL else wanted) if _has_finished(run)]
-    newest = {(run.data.tags.get(STUDY, run.info.run_id), run.data.params.get("epochs")): run for run in finished}
-    studies = _in_order([read_study(run.info.run_id) for run in newest.values()])
+    studies = _largest(_finished(_found("" if wanted == ALL else wanted)), say)
     if not studies:
         found = "no study with finished seeds" + ("" if wanted == ALL else f" for which {wanted}")
         raise RunNotFound(f"experiment {current_experiment()} on {mlflow.get_tracking_uri()} has {found}: {WAYS}")
@@ -34,8 +34,31 @@ def select_studies(wanted: str) -> list[StoredStudy]:
 
 def studies_of_sweep(run_id: str) -> list[StoredStudy]:
     """Return the studies below a sweep's run that have finished seeds, in the order in which they started."""
-    found = _found(f"tags.`{PARENT}` = '{run_id}'")
-    return [read_study(run.info.run_id) for run in found if _has_finished(run)]
+    return [study for study, _seeds in _finished(_found(f"tags.`{PARENT}` = '{run_id}'"))]
+
+
+def _largest(studies: Sequence[tuple[StoredStudy, int]], say: Callable[[str], None]) -> list[StoredStudy]:
+    """Return the study with the most seeds and epochs of each settings, the newest of equals; report the others."""
+    largest: dict[str, tuple[StoredStudy, int]] = {}
+    for study, seeds in studies:
+        known, count = largest.get(study.hash, (study, 0))
+        if seeds * study.epochs >= count * known.epochs:
+            largest[study.hash] = study, seeds
+    for study, seeds in studies:
+        chosen, count = largest[study.hash]
+        if (seeds, study.epochs) != (count, chosen.epochs):
+            say(
+                f"{study.name} (run {study.id}) is left out: its {seeds} seeds x {study.epochs} epochs are fewer than "
+                f"{count} x {chosen.epochs} of equal settings (run {chosen.id})"
+            )
+    return [study for study, _seeds in largest.values()]
+
+
+def _finished(runs: Sequence[StoredRun]) -> list[tuple[StoredStudy, int]]:
+    """Return the studies that have finished seeds, and how many."""
+    studies = [stored_study(run) for run in runs]
+    counted = [(study, len(seeds_of_study(study))) for study in studies if study.settings]
+    return [(study, seeds) for study, seeds in counted if seeds]
 
 
 def _in_order(studies: list[StoredStudy]) -> list[StoredStudy]:
@@ -50,7 +73,3 @@ def _found(condition: str) -> list[StoredRun]:
         if getattr(reason, "error_code", "") != "INVALID_PARAMETER_VALUE":
             raise
         raise RunNotFound(f"studies is no filter that MLflow knows ({first_line(reason or error)}): {WAYS}") from None
-
-
-def _has_finished(run: StoredRun) -> bool:
-    return any(seed.finished for seed in seeds_of_study(run.info.run_id))

@@ -1,15 +1,16 @@
-"""Where each seed of a study starts: taken over, in its own run where it was broken off, from another run, or anew."""
+"""Where each seed of a study starts: reused, resumed in its own run, resumed from another run, or from the start."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.tracking.checkpoints import State, load_file, newest_whole, snapshots
-from pipeline.tracking.liveness import HOST, PID
+from pipeline.provenance import newest
+from pipeline.tracking.checkpoints import State, newest_whole, read_snapshots
+from pipeline.tracking.identity import HOST, PID, is_gone
 from pipeline.tracking.stored import StoredSeed
 
 
 class Start(NamedTuple):
-    """How a seed starts. `source` is the run it has something from; `own_run` that run's id where it goes on in it."""
+    """How a seed starts. `source` is the run that it reuses; `own_run` is that run's id where it resumes in it."""
 
     seed: int
     epochs: int
@@ -20,18 +21,22 @@ class Start(NamedTuple):
 
     def __str__(self) -> str:
         if self.source is None:
-            return f"seed {self.seed}: {'left to another study that runs' if self.busy else 'trained from the start'}"
+            how = "left to another process, which has claimed it" if self.busy else "trained from the start"
+            return f"seed {self.seed}: {how}"
         if self.busy:
             process = f"process {self.source.tags[PID]} on {self.source.tags[HOST]}"
             return f"seed {self.seed}: left to {process}, which trains it in the run {self.source.id}"
         if self.done:
-            return f"seed {self.seed}: taken over, finished in the run {self.source.id}"
+            return f"seed {self.seed}: reused, finished in the run {self.source.id}"
         newest = self.source.newest(self.epochs)
-        where = f"goes on after epoch {newest}" if newest else "trained from the start"
+        where = f"resumes after epoch {newest}" if newest else "trained from the start"
         return f"seed {self.seed}: {where}, {'in' if self.own_run else 'from'} the run {self.source.id}"
 
     def load(self, say: Callable[[str], None] = print) -> State | None:
-        """Return the newest whole checkpoint to go on from, and say which ones are damaged."""
+        """Return the newest whole checkpoint to resume from, and report damaged ones.
+
+        Raise what `newest_whole` raises where one cannot be downloaded.
+        """
         if self.source is None:
             return None
         state = newest_whole(self.source.artifacts, self.source.tags, last=self.epochs, say=say)
@@ -39,21 +44,29 @@ class Start(NamedTuple):
             say(f"seed {self.seed}: no checkpoint is whole: trained from the start")
         return state
 
-    def snapshots(self) -> dict[str, State]:
-        """Return the weights that the source has kept of the epochs to go on from."""
+    def where_repeatable(self, saved: int, logged: int, now: Mapping[str, str], *, cpu: bool) -> "Start":
+        """Return it, or, with a new run, where its own run has logged epochs after the saved one that may not repeat.
+
+        Such epochs are trained again, but their metrics stand. They are the same to the last bit on a CPU, `cpu`, and
+        under the same conditions, `now`: code, packages, machine and threads, as the tags of the run have them.
+        """
+        source = self.source.tags if self.source else {}
+        same = all(newest(source.get(tag, "")) == value for tag, value in now.items())
+        return self if logged <= saved or (cpu and same) else self._replace(own_run=None)
+
+    def snapshots(self, last: int, say: Callable[[str], None] = print) -> dict[str, State]:
+        """Return the weights that the source has kept, by file, up to the epoch to resume from."""
         if self.source is None:
             return {}
-        artifacts = self.source.artifacts
-        kept = snapshots(artifacts, last=self.source.newest(self.epochs))
-        return {file: load_file(artifacts, file) for file in kept.values()}
+        return {file: state for _epoch, file, state in read_snapshots(self.source.artifacts, last=last, say=say)}
 
 
 def choose(seed: int, epochs: int, runs: Sequence[StoredSeed], *, in_place: bool) -> Start:
     """Choose among all runs of a seed with the same settings, in the order in which they started; newer ones win ties.
 
-    A finished one that ran at least so many epochs is taken over, the newest of those that were asked for as many
-    first. A run that was asked for as many and was broken off goes on, where `in_place` allows it; one that was asked
-    for another number is copied as far as it goes, for the params of a run cannot be changed.
+    Reuse a finished run with at least `epochs` epochs, or that reached its target, with exactly as many first. Resume
+    an unfinished run of as many epochs in place, where `in_place` allows it and its process is certainly gone. Copy any
+    other as far as it goes: the params of a run cannot be changed, and a process that may live could write to it.
     """
     newest_first = list(reversed(runs))
     done = [run for run in newest_first if run.finished and (run.epochs >= epochs or run.reached_target)]
@@ -61,7 +74,7 @@ def choose(seed: int, epochs: int, runs: Sequence[StoredSeed], *, in_place: bool
         return Start(seed, epochs, source=max(done, key=lambda run: run.epochs == epochs), done=True)
     if busy := [run for run in newest_first if run.busy]:
         return Start(seed, epochs, source=busy[0], busy=True)
-    broken = [run for run in newest_first if not run.finished and run.epochs == epochs]
+    broken = [run for run in newest_first if not run.finished and run.epochs == epochs and is_gone(run.tags)]
     if broken and in_place:
         own = max(broken, key=lambda run: run.newest(epochs))
         if own.newest(epochs) >= max(run.newest(epochs) for run in runs):

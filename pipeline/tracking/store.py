@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
 import mlflow
+from filelock import FileLock
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
@@ -14,10 +15,18 @@ from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask 
 PAGE = 1000
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process is; a name that the id makes needless
-REMEDIES = {
-    "UNAUTHENTICATED": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows",
-    "PERMISSION_DENIED": "have its administrator give your user the permission EDIT on the experiment, or set "
-    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user who has it",
+_CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows"
+_PERMISSION = (
+    "have its administrator give your user the permission EDIT on the experiment, or set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD to a user who has it"
+)
+REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status of what stands before it
+    "UNAUTHENTICATED": _CREDENTIALS,
+    401: _CREDENTIALS,
+    "PERMISSION_DENIED": _PERMISSION,
+    403: f"{_PERMISSION}; for a bucket, check its credentials",
+    413: "raise the largest body that the proxy before the server accepts (nginx: client_max_body_size 0)",
+    "other": "the log of the server or store says why; the same command resumes once it accepts",
 }
 
 
@@ -27,6 +36,10 @@ class StoreError(Exception):
 
 def current_experiment() -> str:
     return str(_get_experiment_id())
+
+
+def address() -> str:
+    return str(mlflow.get_tracking_uri())
 
 
 @contextmanager
@@ -48,16 +61,22 @@ def open_store() -> mlflow.MlflowClient:
 
     MLflow makes its tables one by one, and cannot use a database in which a kill has left some of them.
     """
-    scheme, _colons, path = mlflow.get_tracking_uri().partition(":///")
+    scheme, _slashes, path = mlflow.get_tracking_uri().partition(":///")
     with reaching_store():
         if scheme == "sqlite" and path and not Path(path).exists():
-            aside = Path(f"{path}.{os.getpid()}.partial")
-            aside.unlink(missing_ok=True)
-            mlflow.MlflowClient(f"sqlite:///{aside}").search_experiments()
-            with suppress(FileExistsError):  # another process was first
-                os.link(aside, path)
-            aside.unlink()
+            with FileLock(f"{path}.lock") as lock:
+                if not Path(path).exists():  # another process may have been first
+                    _make_database(Path(path))
+                Path(lock.lock_file).unlink(missing_ok=True)  # those that wait for it find the database
         return mlflow.MlflowClient()
+
+
+def _make_database(path: Path) -> None:
+    for left in path.parent.glob(f"{path.name}.*partial"):  # by a killed process
+        left.unlink()
+    aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    mlflow.MlflowClient(f"sqlite:///{aside}").search_experiments()
+    aside.replace(path)
 
 
 def is_here() -> bool:

@@ -2,21 +2,21 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import mlflow
-import yaml
 from mlflow.entities import Run as StoredRun
 
-from pipeline.config import CONFIG
+from pipeline.config import Config
 from pipeline.tracking.checkpoints import Slot, slots
-from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import KIND, PARENT, SECONDS, SEED, STOPPED, STUDY
-from pipeline.tracking.store import current_experiment, search
+from pipeline.tracking.identity import is_alive
+from pipeline.tracking.run import KIND, PARENT, SECONDS, SEED, STOPPED, STUDY, setting_tag
+from pipeline.tracking.store import search
 from pipeline.values import distinct_seeds
+
+SETTINGS = tuple(setting.name for setting in fields(Config))
 
 
 class RunNotFound(Exception):
@@ -24,18 +24,29 @@ class RunNotFound(Exception):
 
 
 class StoredStudy(NamedTuple):
-    """A study's run; `settings` are those of its config.yaml, `digest` is the data's."""
+    """A study's run: its settings, resolved, as text; `hash` is of those that change numbers, `digest` of the data."""
 
     id: str
     name: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, str]
+    hash: str
+    experiment: str
     digest: str
     started: datetime
+    ended: datetime | None
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that were asked for."""
         return distinct_seeds(self.settings["seeds"])
+
+    @property
+    def epochs(self) -> int:
+        return int(self.settings["epochs"])
+
+    @property
+    def fresh(self) -> bool:
+        return self.settings["fresh"] == "true"
 
 
 class StoredSeed(NamedTuple):
@@ -65,8 +76,12 @@ class StoredSeed(NamedTuple):
 
     @property
     def busy(self) -> bool:
-        """Whether a process is at work on it."""
-        return self.status == "RUNNING" and is_alive(self.tags)
+        """Whether a process may be at work on it, whatever its status says: another may have marked a stopped one."""
+        return not self.finished and is_alive(self.tags)
+
+    def has(self, epochs: int) -> bool:
+        """Return whether it is finished with so many epochs, or stopped early at its target."""
+        return self.finished and (self.epochs >= epochs or self.reached_target)
 
     @property
     def checkpoints(self) -> list[Slot]:
@@ -79,20 +94,30 @@ class StoredSeed(NamedTuple):
 
 def read_study(run_id: str) -> StoredStudy:
     """Return a study by the id of its run."""
-    client = mlflow.MlflowClient()
-    run = client.get_run(run_id)
-    with TemporaryDirectory() as folder:
-        settings = yaml.safe_load(Path(client.download_artifacts(run_id, CONFIG, folder)).read_text())
+    return stored_study(mlflow.MlflowClient().get_run(run_id))
+
+
+def stored_study(run: StoredRun) -> StoredStudy:
+    """Return a study from its run: the settings are tags, which are there from the moment when it is created."""
     inputs = run.inputs.dataset_inputs if run.inputs else []
     digest = next((given.dataset.digest for given in inputs), "unknown")
-    return StoredStudy(run_id, run.info.run_name, settings, digest, _started(run))
+    tags = run.data.tags
+    return StoredStudy(
+        id=run.info.run_id,
+        name=run.info.run_name,
+        settings={name: tags[setting_tag(name)] for name in SETTINGS if setting_tag(name) in tags},
+        hash=tags.get(STUDY, ""),
+        experiment=run.info.experiment_id,
+        digest=digest,
+        started=_started(run),
+        ended=_ended(run),
+    )
 
 
 def find_study(run_id: str) -> StoredStudy:
     """Return a study with finished seeds by the id of its run; raise RunNotFound."""
-    client = mlflow.MlflowClient()
     try:
-        run = client.get_run(run_id)
+        run = mlflow.MlflowClient().get_run(run_id)
     except mlflow.MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
@@ -101,45 +126,48 @@ def find_study(run_id: str) -> StoredStudy:
         ) from None
     if run.data.tags.get(KIND) != "study":
         raise RunNotFound(f"study must be the id of a study's run, with the tag {KIND}=study; {run_id} has none")
-    if not any(seed.finished for seed in seeds_of_study(run_id)):
+    study = stored_study(run)
+    if not seeds_of_study(study):
         raise RunNotFound(f"the study {run_id} has no finished seed: run it again, or name another one")
-    return read_study(run_id)
+    return study
 
 
-def seeds_of_study(run_id: str) -> list[StoredSeed]:
-    """Return the newest run of each seed below a study's run, in the order of the seeds."""
-    experiment = mlflow.MlflowClient().get_run(run_id).info.experiment_id
-    return _one_a_seed(_seeds(f"tags.`{PARENT}` = '{run_id}'", experiment))
+def seeds_of_study(study: StoredStudy) -> list[StoredSeed]:
+    """Return the finished runs of a study's seeds with at least its epochs, whoever trained them, a run a seed.
+
+    They follow from settings, seeds and epochs. Where there are several, the newest that began before the study ended
+    stands for the seed, so that runs of later studies change nothing. A fresh study has none that began before it.
+    """
+    runs = [run for run in runs_of_settings(study.hash, experiment=study.experiment) if run.has(study.epochs)]
+    if study.fresh:
+        runs = [run for run in runs if run.started >= study.started]
+    return one_a_seed(runs, study.seeds, study.epochs, before=study.ended)
 
 
-def seeds_of_settings(study_hash: str) -> list[StoredSeed]:
-    """Return the newest run of each seed trained with these settings, finished ones first; raise RunNotFound."""
-    seeds = _one_a_seed(runs_of_settings(study_hash))
-    if not any(seed.finished for seed in seeds):
-        raise RunNotFound(
-            f"experiment {current_experiment()} on {mlflow.get_tracking_uri()} has no finished seed with these "
-            "settings: train one with the same settings, or name a study with -P study=<run id>"
-        )
-    return seeds
+def one_a_seed(
+    runs: Sequence[StoredSeed], seeds: Sequence[int], epochs: int, *, before: datetime | None = None
+) -> list[StoredSeed]:
+    """Return a run for each seed that has one, in the order of the seeds: the preferred one of several."""
+
+    def preference(run: StoredSeed) -> tuple[bool, bool, datetime]:
+        return before is None or run.started <= before, run.epochs == epochs, run.started
+
+    chosen = {run.number: run for run in sorted(runs, key=preference)}
+    return [chosen[seed] for seed in sorted(seeds) if seed in chosen]
 
 
-def runs_of_settings(study_hash: str, seed: int | None = None) -> list[StoredSeed]:
+def runs_of_settings(study_hash: str, seed: int | None = None, experiment: str | None = None) -> list[StoredSeed]:
     """Return all runs of seeds, or of one seed, with these settings, in the order in which they started."""
     one = "" if seed is None else f" and tags.`{SEED}` = '{seed}'"
-    return _seeds(f"tags.`{STUDY}` = '{study_hash}'{one}")
+    return _seeds(f"tags.`{STUDY}` = '{study_hash}'{one}", experiment)
 
 
 def seconds_of_alike(model: str, dataset: str, device: str) -> list[float]:
     """Return the seconds of an epoch of each seed of a model, data set and device, whatever its other settings."""
-    alike = {"model_name": model, "dataset": dataset, "device": device}
-    found = _seeds(" and ".join(f"params.{name} = '{value}'" for name, value in alike.items()))
-    return [seed.seconds for seed in found if seed.seconds is not None]
-
-
-def _one_a_seed(seeds: Sequence[StoredSeed]) -> list[StoredSeed]:
-    newest_finished_last = sorted(seeds, key=lambda seed: seed.finished)  # stable
-    by_number = {seed.number: seed for seed in newest_finished_last}
-    return [by_number[number] for number in sorted(by_number)]
+    alike = {"model_name": model, "dataset": dataset}  # either may be a path, which a filter may not be able to quote
+    found = search(f"tags.`{KIND}` = 'seed' and params.device = '{device}'")
+    its = [run for run in found if all(run.data.tags.get(setting_tag(name)) == alike[name] for name in alike)]
+    return [run.data.metrics[SECONDS] for run in its if SECONDS in run.data.metrics]
 
 
 def _seeds(condition: str, experiment: str | None = None) -> list[StoredSeed]:
@@ -157,7 +185,7 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         artifacts=run.info.artifact_uri,
         tags=run.data.tags,
         started=_started(run),
-        ended=datetime.fromtimestamp(run.info.end_time / 1000, UTC) if run.info.end_time else None,
+        ended=_ended(run),
         seconds=run.data.metrics.get(SECONDS),
     )
 
@@ -169,6 +197,10 @@ def started(run_id: str) -> datetime:
 
 def _started(run: StoredRun) -> datetime:
     return datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+
+
+def _ended(run: StoredRun) -> datetime | None:
+    return datetime.fromtimestamp(run.info.end_time / 1000, UTC) if run.info.end_time else None
 
 
 def _as_given(run: StoredRun, name: str) -> str:

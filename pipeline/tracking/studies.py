@@ -7,13 +7,13 @@ from time import time
 
 import mlflow
 import pandas as pd
-from mlflow.entities import Metric
+from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 
-from pipeline.measure.keys import group_key, layer_keys
+from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
 from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
-from pipeline.tracking.liveness import is_alive
-from pipeline.tracking.runs import PARENT, SEED, Run
+from pipeline.tracking.identity import FENCED, is_gone
+from pipeline.tracking.run import PARENT, SEED, STUDY, Run
 from pipeline.tracking.store import search
 from pipeline.tracking.stored import StoredSeed
 
@@ -23,7 +23,10 @@ Points = dict[tuple[str, int], float]
 
 
 def adopt(study: Run, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
-    """Hang the runs of seeds below a study's run, unless they hang below a newer one; return who had another study."""
+    """Show the runs of seeds below a study's run in MLflow, unless they hang below a newer one.
+
+    Return seed and former study of those that move. Nothing is computed from where they hang.
+    """
     client = study.client
     started = client.get_run(study.id).info.start_time
     moved = []
@@ -44,18 +47,19 @@ def _started(client: mlflow.MlflowClient, run_id: str) -> int:
     return started
 
 
-def close_dead(tag: str, value: str) -> None:
-    """Mark the runs that bear a tag, and whose process is gone, as KILLED: nobody else will."""
-    for run in search(f"tags.`{tag}` = '{value}' and attributes.status = 'RUNNING'"):
-        if not is_alive(run.data.tags):
-            mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
+def close_seed(study_hash: str, seed: int, status: str = "FAILED") -> None:
+    """Mark the unfinished runs of a claimed seed whose process is lost, and keep it from writing if it still lives."""
+    running = f"tags.`{STUDY}` = '{study_hash}' and tags.`{SEED}` = '{seed}' and attributes.status = 'RUNNING'"
+    for run in search(running):
+        fence(run.info.run_id, status)
 
 
-def close_seed(study_id: str, seed: int, status: str = "FAILED") -> None:
-    """Mark the run of a seed whose process was killed: nobody else will."""
-    seeds = f"tags.`{PARENT}` = '{study_id}' and tags.`{SEED}` = '{seed}'"
-    for run in search(f"{seeds} and attributes.status = 'RUNNING'"):
-        mlflow.MlflowClient().set_terminated(run.info.run_id, status)
+def fence(run_id: str, status: str = "KILLED") -> None:
+    """End a run for its process, which may still live: it finds so before it sends, and nothing is resumed in it."""
+    client = mlflow.MlflowClient()
+    if not is_gone(client.get_run(run_id).data.tags):
+        client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in FENCED.items()])
+    client.set_terminated(run_id, status)
 
 
 def log_means(study_id: str, histories: Histories) -> None:
@@ -85,9 +89,17 @@ def _means(histories: Histories) -> Points:
     points = _points(scalars["metric"], scalars)
     points |= _points(layers["layer"].map(layer_keys(histories.group_of)), layers)
     points |= _points(groups["group"].map(group_key), groups)
+    by_third = over_seeds(group_means(_in_thirds(histories), "rwc"))
+    points |= _points(by_third["group"].map(third_key), by_third)
     final = final_values(histories, "test_acc")
     last = max(histories.last_epochs.values())
     return points | {("test_acc_mean", last): float(final.mean()), ("test_acc_std", last): float(final.std())}
+
+
+def _in_thirds(histories: Histories) -> pd.DataFrame:
+    """Return the rows of RWC with the third of the depth, which all networks share, in place of the group."""
+    rows = histories.measurements["rwc"]
+    return rows.assign(group=rows["layer"].map(thirds(list(histories.group_of))))
 
 
 def _points(keys: Iterable[str], means: pd.DataFrame) -> Points:

@@ -16,7 +16,7 @@ from pipeline.board import Board
 from pipeline.config import Config
 from pipeline.resolve import load
 from pipeline.standing import Room, Standing, standing, time_left
-from pipeline.tracking.liveness import signs_of_life
+from pipeline.tracking.identity import signs_of_life
 from pipeline.tracking.store import StoreError
 
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ from pipeline.epoch import EpochReport
 from pipeline.interrupt import Interrupted
 from pipeline.progress import Progress
 from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.runs import Run as OpenRun
+from pipeline.tracking.run import Run as OpenRun
 from pipeline.tracking.seeds import SeedLog
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def test_an_interrupted_seed_goes_on_in_its_own_run(study: Callable, stop_after:
     stop_after(0)
     code, out, _err = study(epochs=5, checkpoint_every=10)
     assert code == 0
-    assert f"seed 3: goes on after epoch 3, in the run {seed.info.run_id}" in out, "saved between two checkpoints"
+    assert f"seed 3: resumes after epoch 3, in the run {seed.info.run_id}" in out, "saved between two checkpoints"
     assert "epoch 3/5" not in out
     (again,) = runs("seed")
     assert again.info.status == "FINISHED"
@@ -101,7 +101,7 @@ def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Ca
     assert remaining(short) == {1, 2}
     code, out, _err = study(epochs=4, seeds="3,5", snapshots="true")
     assert code == 0
-    assert f"seed 3: goes on after epoch 2, from the run {short.info.run_id}" in out
+    assert f"seed 3: resumes after epoch 2, from the run {short.info.run_id}" in out
     assert "seed 5: trained from the start" in out
     _short, extended, _fifth = runs("seed")
     assert (extended.data.params["epochs"], extended.data.tags["layerwise.seed"]) == ("4", "3")
@@ -115,7 +115,7 @@ def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Ca
     assert (Path(runs("study")[-1].info.artifact_uri) / "tables" / "half_way.csv").exists()
     code, out, _err = study(epochs=3, seeds="5")
     assert code == 0
-    assert "seed 5: taken over" in out
+    assert "seed 5: reused" in out
     assert [step for step, _loss in history(runs("study")[-1])] == [1, 2, 3], "as many epochs as were asked for"
 
 
@@ -154,7 +154,7 @@ def test_train_begins_with_what_an_earlier_run_had(study: Callable, stop_after: 
     code, out, _err = study("train", seed=3)
     broken, whole = runs("seed")
     assert code == 0
-    assert f"seed 3: goes on after epoch 1, from the run {broken.info.run_id}" in out
+    assert f"seed 3: resumes after epoch 1, from the run {broken.info.run_id}" in out
     assert (broken.info.status, whole.info.status) == ("KILLED", "FINISHED")
     assert history(whole)[:1] == history(broken)
     assert len(history(whole)) == 2

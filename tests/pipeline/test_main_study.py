@@ -21,6 +21,10 @@ CONVS = ["features.0", "features.3", "features.6", "features.8", "features.10"]
 LAYERS = [*CONVS, "classifier.1", "classifier.4", "classifier.6"]
 RWC = [f"rwc/{position:02}_{layer}" for position, layer in enumerate(LAYERS, start=1)]
 GROUPS = {"early": CONVS[:1], "middle": CONVS[1:3], "later": CONVS[3:]}
+THIRDS = {
+    f"rwc_third/{third}": LAYERS[part]
+    for third, part in zip(("first", "middle", "last"), (slice(0, 3), slice(3, 5), slice(5, 8)), strict=True)
+}
 GROUP_KEYS = {f"rwc_group/{group}" for group in GROUPS}
 SCALARS = {"train_loss", "train_acc", "test_loss", "test_acc", "epoch_seconds"}
 
@@ -82,14 +86,34 @@ def test_the_study_run_keeps_the_person_s_spelling_and_config_yaml_holds_all(fin
     assert (config["model_name"], config["lr"], config["seeds"]) == ("AlexNet", 0.01, "0,7")
 
 
+def test_one_filter_finds_study_and_seeds_by_their_resolved_settings(
+    finished: Finished, options: dict[str, str]
+) -> None:
+    """The study's params keep the person's spelling, so that a filter on params misses it."""
+    expected = {run.info.run_id for run in (finished.study, *finished.seeds)}
+    for setting, value in (
+        ("model_name", "AlexNet"),
+        ("dataset", options["dataset"]),
+        ("lr", "0.01"),
+        ("weight_decay", "0.0001"),
+        ("batch_size", "16"),
+        ("epochs", "2"),
+        ("device", "cpu"),
+    ):
+        found = finished.client.search_runs(["0"], f"tags.layerwise.{setting} = '{value}'")
+        assert {run.info.run_id for run in found} == expected, setting
+    assert finished.study.data.tags["layerwise.seed_list"] == "0,7"
+
+
 def test_seed_runs_hold_every_metric_of_every_epoch_once(finished: Finished) -> None:
     for run in finished.seeds:
-        assert set(run.data.metrics) == SCALARS | set(RWC) | GROUP_KEYS
+        assert set(run.data.metrics) == SCALARS | set(RWC) | GROUP_KEYS | set(THIRDS)
         for key in run.data.metrics:
             assert set(finished.history(run, key)) == {1, 2}
-        for group, layers in GROUPS.items():
+        for group, layers in (GROUPS | THIRDS).items():
             values = [finished.history(run, key) for key, layer in zip(RWC, LAYERS, strict=True) if layer in layers]
-            for epoch, value in finished.history(run, f"rwc_group/{group}").items():
+            key = group if group in THIRDS else f"rwc_group/{group}"
+            for epoch, value in finished.history(run, key).items():
                 assert value == pytest.approx(statistics.fmean(of_layer[epoch] for of_layer in values))
 
 
@@ -163,7 +187,7 @@ def test_the_best_model_loads_both_ways_and_takes_raw_images(
 
 
 def test_the_study_s_metrics_are_the_means_over_the_seeds(finished: Finished) -> None:
-    means = SCALARS | set(RWC) | GROUP_KEYS
+    means = SCALARS | set(RWC) | GROUP_KEYS | set(THIRDS)
     assert set(finished.study.data.metrics) == means | {"test_acc_mean", "test_acc_std"}
     for key in means:
         by_seed = [finished.history(run, key) for run in finished.seeds]

@@ -35,7 +35,7 @@ def test_a_server_that_comes_back_has_every_step_once(start: Callable, server: A
     server.start()
     _out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
-    assert "the tracking server is away" in err
+    assert "the tracking server is unreachable" in err
     assert "the tracking server is back" in err
     (seed,) = seeds(server)
     assert steps(server, seed) == list(range(1, 16))
@@ -52,14 +52,14 @@ def test_a_server_that_stays_away_fails_the_seed_and_the_same_command_sends_what
     out, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "epoch 6/6" in out, "training goes on"
-    assert "seed 5 failed: the tracking server is away; what it lacks is kept in" in err
+    assert "seed 5 failed: the tracking server is unreachable; results are kept in" in err
     assert "Traceback" not in err
     assert len(list((tmp_path / "outbox").iterdir())) == 1
     server.start()
     process = start(**given)
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
-    assert "seed 5: goes on after epoch 6" in out
+    assert "seed 5: resumes after epoch 6" in out
     *_others, seed = seeds(server)
     assert seed.info.status == "FINISHED"
     assert steps(server, seed) == list(range(1, 7))

@@ -6,18 +6,21 @@ import threading
 import mlflow
 import pytest
 
+from pipeline.tracking import claims as claims_module
 from pipeline.tracking.claims import CHOOSING, Claims
-from pipeline.tracking.liveness import HEARTBEAT, PID
-from pipeline.tracking.runs import STUDY, Run, open_run
+from pipeline.tracking.identity import HEARTBEAT, HOST, PID, signs_of_life
+from pipeline.tracking.run import STUDY, Run
+from pipeline.tracking.runs import open_run
 
 pytestmark = pytest.mark.usefixtures("store")
 
 
 def study() -> Run:
-    """A study that runs; not the active run of MLflow, so that there may be several in one process."""
+    """A study that runs, and belongs to this process."""
     with open_run("study", "Net-Set", tags={STUDY: "abc"}) as run:
         pass
     run.client.update_run(run.id, status="RUNNING")
+    run.set_tags(signs_of_life())
     return run
 
 
@@ -69,3 +72,22 @@ def test_an_open_run_says_who_works_on_it() -> None:
         tags = mlflow.get_run(run.id).data.tags
     assert tags[PID] == str(os.getpid())
     assert float(tags[HEARTBEAT]) > 0
+
+
+def test_releasing_a_seed_again_after_a_lost_answer_does_nothing() -> None:
+    claims = Claims(study(), "abc")
+    assert claims.take(3)
+    claims.release(3)
+    claims.release(3)
+    assert claims.take(3)
+
+
+def test_a_process_that_never_ends_choosing_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims_module, "CHOOSING_SECONDS", 0.3)
+    stopped = study()
+    stopped.set_tags({"layerwise.claim.3": CHOOSING})
+    mine = study()
+    assert not Claims(mine, "abc").take(3)
+    assert "layerwise.claim.3" not in mine.tags(), "others need not wait for it in turn"
+    stopped.set_tags({HOST: "elsewhere", HEARTBEAT: "0"})
+    assert Claims(mine, "abc").take(3)

@@ -77,9 +77,11 @@ def test_a_view_has_groups_first_then_accuracy_then_layers(store: str) -> None: 
     packed = mlflow.MlflowClient().get_experiment("0").tags[f"{TAG}{key}"]
     view = json.loads(zlib.decompress(base64.b64decode(packed.removeprefix("deflate;"))))
     sections = [section["name"] for section in view["compareRunSections"]]
-    assert sections == ["RWC of groups", "Accuracy and loss", "RWC of layers"]
+    assert sections == ["RWC of groups", "RWC of the thirds of the depth", "Accuracy and loss", "RWC of layers"]
     keys = {name: [] for name in sections}
     for chart in view["compareRunCharts"]:
         keys[chart["metricSectionId"]].append(chart["selectedMetricKeys"])
     assert keys["RWC of groups"] == [["rwc_group/early"], ["rwc_group/later"]]
+    thirds = [["rwc_third/first"], ["rwc_third/middle"], ["rwc_third/last"]]
+    assert keys["RWC of the thirds of the depth"] == thirds
     assert keys["RWC of layers"] == [["rwc/01_conv"], ["rwc/02_fc"], ["rwc/03_out"]]

@@ -18,9 +18,18 @@ from pipeline.results.statistics import over_seeds
 from pipeline.tracking import studies
 from pipeline.tracking.histories import read_histories
 from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.runs import Run, open_run
+from pipeline.tracking.run import SEED, STUDY, Run, setting_tag
+from pipeline.tracking.runs import open_run
 from pipeline.tracking.seeds import SeedLog
-from pipeline.tracking.stored import find_study, seeds_of_settings, seeds_of_study
+from pipeline.tracking.stored import (
+    RunNotFound,
+    StoredSeed,
+    find_study,
+    one_a_seed,
+    read_study,
+    runs_of_settings,
+    seeds_of_study,
+)
 from pipeline.tracking.studies import log_means
 
 HASH = "abc"
@@ -34,6 +43,11 @@ def report(epoch: int, rwc: Mapping[str, float]) -> EpochReport:
     return EpochReport(epoch=epoch, losses=scores, accuracies=scores, layers={"rwc": rwc}, seconds=1)
 
 
+def finished_seeds() -> list[StoredSeed]:
+    runs = [run for run in runs_of_settings(HASH) if run.finished]
+    return one_a_seed(runs, sorted({run.number for run in runs}), epochs=1)
+
+
 def log_seed(
     seed: int,
     *,
@@ -42,7 +56,7 @@ def log_seed(
     fail: bool = False,
     study: str | None = None,
 ) -> Run:
-    with open_run("seed", f"seed-{seed}", tags={"layerwise.study": HASH}, parent=study) as run:
+    with open_run("seed", f"seed-{seed}", tags={STUDY: HASH, SEED: str(seed)}, parent=study) as run:
         run.log_params({"seed": str(seed), "epochs": str(epochs)})
         log = SeedLog(run, Outbox(run, Path("outbox")), lambda layer: "early" if layer == "b" else "")
         for epoch in range(1, epochs + 1):
@@ -78,7 +92,7 @@ def test_the_requests_of_a_seed_do_not_depend_on_its_metrics(requests: Counter[s
     log_seed(1)
     log_seed(2)
     log_seed(3, epochs=5, rwc={f"layer{number}": 1.0 for number in range(50)})
-    seeds = seeds_of_settings(HASH)
+    seeds = finished_seeds()
     for count in (1, 3):
         requests.clear()
         read_histories(seeds[-count:], 9)
@@ -88,7 +102,7 @@ def test_the_requests_of_a_seed_do_not_depend_on_its_metrics(requests: Counter[s
 def test_tables_are_read_back_to_the_last_bit() -> None:
     values = {"b": 5e-324, "0": 0.1 + 0.2, "True": 1 / 3, "": 1e22 / 7, " a: b": 123456789.12345679, "nan": math.nan}
     log_seed(3, epochs=2, rwc=values)
-    study = read_histories(seeds_of_settings(HASH), 9)
+    study = read_histories(finished_seeds(), 9)
     assert dict(zip(study.layers["layer"][:6], study.layers["value"][:6], strict=True)) == pytest.approx(
         values, rel=0, abs=0, nan_ok=True
     )
@@ -103,7 +117,7 @@ def test_tables_are_read_back_to_the_last_bit() -> None:
 def test_seeds_with_other_texts_are_stacked() -> None:
     log_seed(1, epochs=2, rwc={"b": 1.0, "c": 2.0})
     log_seed(2, rwc={"c": 4.0, "a": 3.0})
-    layers = read_histories(seeds_of_settings(HASH), 9).layers
+    layers = read_histories(finished_seeds(), 9).layers
     assert layers["layer"].tolist() == ["b", "c", "b", "c", "c", "a"]
     assert layers["group"].tolist() == ["early", "", "early", "", "", ""]
     assert isinstance(layers["layer"].dtype, pd.CategoricalDtype)
@@ -119,7 +133,7 @@ def test_the_first_epochs_of_a_longer_seed_have_no_remaining_distance() -> None:
             log.log_layers("remaining_distance", {1: {"a": 0.5}})
             log.add_tables()
             log.outbox.close(0)
-    seeds = seeds_of_settings(HASH)
+    seeds = finished_seeds()
     assert read_histories(seeds, 3).measurements["remaining_distance"]["seed"].tolist() == [1, 2]
     assert read_histories(seeds, 2).measurements["remaining_distance"]["seed"].tolist() == [1]
     assert set(read_histories(seeds, 1).measurements) == {"rwc"}
@@ -132,21 +146,20 @@ def test_the_newest_finished_run_of_a_seed_is_taken() -> None:
         log_seed(3, fail=True)
     with pytest.raises(RuntimeError, match="on purpose"):
         log_seed(5, fail=True)
-    third, fifth = seeds_of_settings(HASH)
+    (third,) = finished_seeds()
     assert (third.number, third.id, third.finished) == (3, newest.id, True)
-    assert (fifth.number, fifth.finished) == (5, False)
 
 
 def test_layers_that_have_numbers_alone_for_names_keep_them() -> None:
     """As those of a network that is one nn.Sequential."""
     log_seed(1, rwc={"0": 1.0, "10": 2.0})
-    histories = read_histories(seeds_of_settings(HASH), 1)
+    histories = read_histories(finished_seeds(), 1)
     assert list(histories.group_of) == ["0", "10"]
 
 
 def test_a_layer_called_nan_and_a_value_that_is_nan_are_told_apart() -> None:
     log_seed(3)
-    layers = read_histories(seeds_of_settings(HASH), 9).layers
+    layers = read_histories(finished_seeds(), 9).layers
     assert layers["layer"].tolist() == ["nan", "b"]
     assert layers["group"].tolist() == ["", "early"]
     assert math.isnan(layers["value"][0])
@@ -208,12 +221,35 @@ def fails_after(batches: int) -> Callable[..., None]:
     return log_batch
 
 
-def test_the_seeds_of_a_study_are_those_below_it() -> None:
-    log_seed(1)
-    with open_run("study", "Net-Set") as run:
-        run.log_texts({"config.yaml": "seeds: 5,3"})
-        for seed in (5, 3):
-            log_seed(seed, study=run.id)
-    found = find_study(run.id)
-    assert (found.name, found.seeds) == ("Net-Set", (5, 3))
-    assert [seed.number for seed in seeds_of_study(run.id)] == [3, 5]
+def study(seeds: str, epochs: int, *, fresh: str = "false", study_hash: str = HASH) -> str:
+    settings = {"seeds": seeds, "epochs": str(epochs), "fresh": fresh}
+    tags = {setting_tag(name): value for name, value in settings.items()} | {STUDY: study_hash}
+    with open_run("study", "Net-Set", tags=tags) as run:
+        return run.id
+
+
+def members(run_id: str) -> list[tuple[int, str]]:
+    return [(seed.number, seed.id) for seed in seeds_of_study(read_study(run_id))]
+
+
+def test_what_a_study_consists_of_follows_from_its_settings_whoever_trained_it() -> None:
+    ids = {seed: log_seed(seed, epochs=2).id for seed in (1, 3, 5)}
+    wide, narrow, long = study("5,3,1", 2), study("3", 1), study("1,3", 3)
+    longer = log_seed(3, epochs=3, study=long).id
+    assert find_study(wide).seeds == (5, 3, 1)
+    assert members(wide) == [(1, ids[1]), (3, ids[3]), (5, ids[5])]
+    assert members(narrow) == [(3, ids[3])], "a run of more epochs has the first ones"
+    assert members(long) == [(3, longer)], "seed 1 has too few"
+    with pytest.raises(RunNotFound, match="no finished seed"):
+        find_study(study("1", 2, study_hash="other settings"))
+
+
+def test_runs_that_come_later_do_not_replace_those_of_a_finished_study() -> None:
+    first = log_seed(3).id
+    early = study("3,5", 1)
+    fresh = study("3", 1, fresh="true")
+    second, fifth = log_seed(3).id, log_seed(5).id
+    late = study("3", 1)
+    assert members(early) == [(3, first), (5, fifth)], "what it lacked counts whenever it comes"
+    assert members(fresh) == [(3, second)]
+    assert members(late) == [(3, second)]

@@ -2,17 +2,22 @@
 
 import shutil
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
+import requests
 from mlflow.exceptions import MlflowException, RestException
 
 from pipeline.disk import DiskFull
-from pipeline.tracking.liveness import PID
-from pipeline.tracking.outbox import Outbox, ServerAway, send_left
-from pipeline.tracking.runs import Run, RunTaken, open_run
+from pipeline.tracking.identity import HOST, PID, RELEASED, STARTED, identity
+from pipeline.tracking.outages import ServerAway
+from pipeline.tracking.outbox import Outbox, send_left
+from pipeline.tracking.run import Run, RunTaken
+from pipeline.tracking.runs import open_run
+from pipeline.tracking.store import StoreError
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -40,10 +45,9 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
 
 
 @pytest.fixture
-def run() -> Run:
+def run() -> Iterator[Run]:
     with open_run("seed", "seed-3") as opened:
-        pass
-    return opened
+        yield opened
 
 
 def history(run: Run) -> list[tuple[int, float]]:
@@ -61,7 +65,7 @@ def test_what_a_server_that_is_away_misses_comes_later_and_once(
         outbox.add_tags({"named": f"step {step}"})
         outbox.send()
     err = capsys.readouterr().err
-    assert err.count("the tracking server is away (connection refused): training goes on") == 1
+    assert err.count("the tracking server is unreachable (connection refused): training continues") == 1
     line.cut = False
     assert history(run) == [(1, 0.1)]
     outbox.close(0)
@@ -79,9 +83,12 @@ def test_away_for_good_is_said_and_what_is_kept_is_sent_by_the_next(run: Run, li
     with pytest.raises(ServerAway, match=rf"kept in outbox/{run.id}: start the server, and the same command"):
         outbox.close(0)
     line.cut = False
-    send_left([run.id], Path("outbox"), 0)
+    send_left(run, Path("outbox"), 0)
+    assert history(run) == [], "its process lives, and sends it itself"
+    run.set_tags(RELEASED)
+    send_left(run, Path("outbox"), 0)
     assert history(run) == [(1, 0.5)]
-    send_left([run.id], Path("outbox"), 0)
+    send_left(run, Path("outbox"), 0)
 
 
 def test_a_kill_after_sending_and_before_forgetting_doubles_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,30 +102,56 @@ def test_a_kill_after_sending_and_before_forgetting_doubles_nothing(run: Run, mo
     assert history(run) == [(1, 0.5)]
 
 
-def test_metrics_that_somebody_else_has_logged_are_dropped(run: Run) -> None:
+def test_what_a_process_left_is_dropped_where_another_has_written_to_the_run_since(run: Run) -> None:
+    """The run is further by then: an old checkpoint must not replace a newer one."""
     outbox = Outbox(run, Path("outbox"))
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
-    outbox.add_metrics({"epoch_seconds": 0.6}, 2)
+    outbox.add_artifact("slot-a.pt", lambda path: path.write_text("old"))
+    another = identity() | {HOST: "elsewhere", STARTED: "1"}
     run.client.log_metric(run.id, "epoch_seconds", 0.55, step=1)
-    send_left([run.id], Path("outbox"), 0)
-    assert sorted(history(run)) == [(1, 0.55), (2, 0.6)]  # MLflow orders them by time
+    run.set_tags(another | RELEASED)
+    send_left(run, Path("outbox"), 0)
+    assert history(run) == [(1, 0.55)]
+    assert run.client.list_artifacts(run.id) == []
+    assert list(Path("outbox").iterdir()) == []
+    run.set_tags(identity())
 
 
-def test_more_metrics_than_a_request_takes_are_split_and_the_last_comes_last(run: Run) -> None:
+def test_parts_of_an_epoch_are_sent_in_order(run: Run) -> None:
     outbox = Outbox(run, Path("outbox"))
-    outbox.add_metrics({f"rwc/{number:04}": 1.0 for number in range(1500)} | {"epoch_seconds": 2.0}, 1)
+    outbox.add_metrics({f"rwc/{number:04}": 1.0 for number in range(1000)}, 1)
+    outbox.add_metrics({"epoch_seconds": 2.0}, 1, part=1)
     outbox.close(0)
-    assert len(run.client.get_run(run.id).data.metrics) == 1501
+    assert len(run.client.get_run(run.id).data.metrics) == 1001
 
 
 def test_what_the_server_refuses_is_an_error_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: Any, **_options: Any) -> None:
         raise RestException({"error_code": "PERMISSION_DENIED", "message": "a reader cannot write"})
 
-    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", refuse)
     outbox = Outbox(run, Path("outbox"))
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
-    with pytest.raises(RestException, match="a reader cannot write"):
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "log_batch", refuse)
+        with pytest.raises(StoreError, match=r"uploading metrics is refused \(.*cannot write\): have its admin"):
+            outbox.send()
+
+
+@pytest.mark.parametrize("status", [403, 413])
+def test_an_artifact_store_that_refuses_ends_the_seed_at_the_first_upload(
+    run: Run, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Behind a proxy with a limit on bodies, say: the same upload would be refused for days."""
+
+    def refuse(*_arguments: Any, **_options: Any) -> None:
+        response = requests.Response()
+        response.status_code = status
+        raise requests.HTTPError(f"{status} for url", response=response)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_artifact", refuse)
+    outbox = Outbox(run, Path("outbox"))
+    outbox.add_artifact("checkpoints/initial.pt", lambda path: path.write_text("x"))
+    with pytest.raises(StoreError, match=rf"uploading checkpoints/initial.pt is refused \({status} for url\)"):
         outbox.send()
 
 
@@ -138,16 +171,45 @@ def test_a_server_whose_connections_are_all_in_use_is_asked_again(run: Run, monk
     assert history(run) == [(1, 0.5)]
 
 
-def test_who_comes_back_to_a_run_that_another_has_taken_over_writes_nothing(run: Run, line: Line) -> None:
+def test_a_process_whose_run_another_has_taken_over_sends_nothing_more(run: Run) -> None:
+    """Whether the server was unreachable meanwhile or not: the process may have been stopped."""
     outbox = Outbox(run, Path("outbox"))
-    line.cut = True
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
     outbox.send()
-    line.cut = False
     run.set_tags({PID: "999999999"})
+    stop_for_a_while(run)
+    outbox.add_metrics({"epoch_seconds": 0.5}, 2)
+    outbox.add_artifact("slot-a.pt", lambda path: path.write_text("x"))
+    outbox.add_tags({"named": "x"})
     with pytest.raises(RunTaken, match="another process has taken over"):
-        outbox.close(0)
-    assert history(run) == []
+        outbox.send()
+    assert history(run) == [(1, 0.5)]
+    assert "named" not in run.tags()
+
+
+def test_a_process_that_is_stopped_between_two_requests_sends_no_second_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(run, Path("outbox"))
+    outbox.add_metrics({"epoch_seconds": 0.5}, 1)
+    outbox.add_artifact("slot-a.pt", lambda path: path.write_text("x"))
+    log_batch = mlflow.MlflowClient.log_batch
+
+    def is_stopped_afterwards(*arguments: Any, **options: Any) -> None:
+        log_batch(*arguments, **options)
+        run.client.set_tag(run.id, PID, "999999999")
+        stop_for_a_while(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "log_batch", is_stopped_afterwards)
+        with pytest.raises(RunTaken):
+            outbox.send()
+    assert run.client.list_artifacts(run.id) == []
+
+
+def stop_for_a_while(run: Run) -> None:
+    """Let the time since the last look at the run pass, as it does for a process that was stopped."""
+    run._checked = 0.0
 
 
 def test_a_full_disk_is_named_with_what_is_missing_and_leaves_no_half_file(

@@ -1,24 +1,28 @@
 """How runs end."""
 
 import signal
+import time
 
 import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
 from pipeline.interrupt import Interrupted
-from pipeline.tracking.liveness import PID
-from pipeline.tracking.runs import KIND, open_run
+from pipeline.tracking.identity import FENCED, HEARTBEAT, HOST, PID, STARTED, identity
+from pipeline.tracking.run import KIND
+from pipeline.tracking.runs import open_run
 
 
 @pytest.mark.usefixtures("store")
-@pytest.mark.parametrize("status", ["RUNNING", "KILLED"])
-def test_a_run_that_another_process_has_taken_over_is_left_as_it_is(status: str) -> None:
+@pytest.mark.parametrize("status", ["RUNNING", "KILLED", "FINISHED"])
+@pytest.mark.parametrize("taken", [{PID: "1"}, {HOST: "elsewhere"}, FENCED])
+def test_a_run_that_another_process_has_taken_over_is_left_as_it_is(status: str, taken: dict[str, str]) -> None:
     client = mlflow.MlflowClient()
     with open_run("seed", "seed-0") as run:
-        client.set_tag(run.id, PID, "1")
+        run.set_tags(taken)
         client.update_run(run.id, status=status)
-    assert client.get_run(run.id).info.status == status
+    info = client.get_run(run.id).info
+    assert (info.status, info.end_time) == (status, None)
 
 
 @pytest.mark.usefixtures("store")
@@ -59,3 +63,57 @@ def test_the_run_of_mlflow_run_is_taken_by_no_run_below_another(monkeypatch: pyt
             assert seed.id != given
     tags = client.get_run(given).data.tags
     assert (tags[KIND], tags["mlflow.runName"]) == ("study", "study")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_run_whose_id_an_interrupt_or_a_lost_answer_has_cost_is_found_and_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, create_run = mlflow.MlflowClient(), mlflow.MlflowClient.create_run
+
+    def create_and_be_interrupted(*arguments: object, **options: object) -> None:
+        create_run(*arguments, **options)
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "create_run", create_and_be_interrupted)
+    with pytest.raises(Interrupted), open_run("prepare", "prepare-x"):
+        pytest.fail("it has not begun")
+    (run,) = client.search_runs(["0"])
+    assert run.info.status == "KILLED"
+
+
+@pytest.mark.usefixtures("store")
+def test_a_run_is_created_once_where_the_first_answer_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, create_run, answers = mlflow.MlflowClient(), mlflow.MlflowClient.create_run, ["lost"]
+
+    def create_and_lose_the_answer(*arguments: object, **options: object) -> object:
+        run = create_run(*arguments, **options)
+        if answers.pop():
+            raise ConnectionError("reset by peer")
+        return run
+
+    monkeypatch.setattr(mlflow.MlflowClient, "create_run", create_and_lose_the_answer)
+    with open_run("seed", "seed-0", patience=60) as run:
+        pass
+    assert [found.info.run_id for found in client.search_runs(["0"])] == [run.id]
+    assert client.get_run(run.id).info.status == "FINISHED"
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("kind", ["study", "seed", "prepare", "compare", "sweep"])
+def test_every_command_closes_what_killed_ones_of_any_kind_have_left(kind: str) -> None:
+    client = mlflow.MlflowClient()
+
+    def left(tags: dict[str, str]) -> str:
+        return str(client.create_run("0", tags={KIND: kind} | tags).info.run_id)
+
+    now = {HEARTBEAT: f"{time.time():.0f}"}
+    dead = left(identity() | now | {STARTED: "1"})
+    silent = left(identity() | {HOST: "elsewhere", HEARTBEAT: "1000"})
+    alive = left(identity() | now)
+    away = left(identity() | now | {HOST: "elsewhere"})
+    others = client.create_run("0").info.run_id  # a run of another project
+    with open_run("prepare", "prepare-x"):
+        pass
+    statuses = {run: client.get_run(run).info.status for run in (dead, silent, alive, away, others)}
+    assert statuses == {dead: "KILLED", silent: "KILLED", alive: "RUNNING", away: "RUNNING", others: "RUNNING"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.tracking.checkpoints import slot_of, slot_tag, slots, snapshot_of
-from pipeline.tracking.liveness import signs_of_life
+from pipeline.tracking.identity import FENCED, signs_of_life
 from pipeline.tracking.starts import choose
 from pipeline.tracking.stored import StoredSeed
 
@@ -70,14 +70,48 @@ def test_a_process_on_another_host_lives_while_its_heart_beats() -> None:
 
 
 def test_a_number_that_was_given_to_another_process_is_not_alive() -> None:
-    before_it_started = ALIVE | {"layerwise.heartbeat": "1000000000"}
-    assert not run("a", status="RUNNING")._replace(tags=before_it_started).busy
+    another = ALIVE | {"layerwise.process_started": "1"}
+    assert not run("a", status="RUNNING")._replace(tags=another).busy
+
+
+def test_a_stopped_process_that_another_command_has_marked_as_killed_still_has_its_seed() -> None:
+    assert run("a", status="KILLED")._replace(tags=ALIVE).busy
+
+
+def test_a_run_whose_process_may_still_live_is_copied_and_not_resumed_in() -> None:
+    """A frozen machine, a closed laptop, the other half of a network: the process may come back and write to it."""
+    silent = BROKEN.tags | ALIVE | {"layerwise.host": "elsewhere", "layerwise.heartbeat": str(time.time() - 3600)}
+    for tags in (silent, BROKEN.tags | ALIVE | FENCED):
+        start = choose(3, 5, [BROKEN._replace(tags=tags)], in_place=True)
+        assert (start.source.id, start.own_run, start.busy) == ("broken", None, False)
+
+
+CODE = {"layerwise.commit": "b", "layerwise.machine": "m, 2 threads"}
+
+
+@pytest.mark.parametrize(
+    ("logged", "cpu", "now", "in_place"),
+    [
+        (2, False, {}, True),
+        (3, True, CODE, True),
+        (3, False, CODE, False),
+        (3, True, CODE | {"layerwise.commit": "c"}, False),
+        (3, True, CODE | {"layerwise.machine": "m, 4 threads"}, False),
+    ],
+    ids=["nothing after the checkpoint", "the same bits", "a GPU", "other code", "other threads"],
+)
+def test_logged_epochs_after_the_checkpoint_stand_where_they_can_be_repeated_alone(
+    logged: int, cpu: bool, now: dict[str, str], in_place: bool
+) -> None:
+    source = BROKEN._replace(tags=BROKEN.tags | CODE | {"layerwise.commit": "a; from epoch 2: b"})
+    start = choose(3, 5, [source], in_place=True)
+    assert (start.where_repeatable(2, logged, now, cpu=cpu).own_run == "broken") is in_place
 
 
 def test_without_a_run_of_its_own_a_broken_one_is_copied() -> None:
     start = choose(3, 5, [BROKEN], in_place=False)
     assert (start.source, start.own_run) == (BROKEN, None)
-    assert str(start) == "seed 3: goes on after epoch 2, from the run broken"
+    assert str(start) == "seed 3: resumes after epoch 2, from the run broken"
 
 
 def test_slots_take_turns_whatever_the_interval() -> None:

@@ -1,0 +1,126 @@
+"""A run: what is logged to it, and whether it is still this process's."""
+
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlparse
+
+import mlflow
+from mlflow.entities import Param, RunTag
+
+from data.manifest import Manifest
+from pipeline.disk import room
+from pipeline.tracking.dataset import dataset_input
+from pipeline.tracking.identity import is_ours
+from pipeline.tracking.outages import patiently
+
+KIND = "layerwise.kind"
+STUDY = "layerwise.study"
+SEEDS = "layerwise.seeds"
+SEED = "layerwise.seed"
+COMPARED = "layerwise.compared"
+STOPPED = "layerwise.stopped"
+OPENED = "layerwise.opened"  # names one attempt to create a run, whose answer may be lost
+PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
+PARENT = "mlflow.parentRunId"
+SECONDS = "epoch_seconds"
+CHECKED_SECONDS = 1.0  # for so long a run that was this process's still is, unless the process was stopped meanwhile
+
+Result = TypeVar("Result")
+
+
+def setting_tag(name: str) -> str:
+    """Return the tag that holds a setting as it was resolved, on studies and seeds alike.
+
+    `layerwise.seeds` says how many of a study's seeds are finished, so the setting has the original README's name.
+    """
+    return "layerwise.seed_list" if name == "seeds" else f"layerwise.{name}"
+
+
+class RunTaken(Exception):
+    """Another process has taken over what this one was working on; the message is one line."""
+
+
+class Run:
+    """An open run. What is logged here is written when the call returns.
+
+    During an outage a call is repeated for `patience` seconds. Raise ServerAway after that, and StoreError where the
+    store refuses.
+    """
+
+    def __init__(self, run_id: str, patience: float = 0) -> None:
+        self.id, self.patience = run_id, patience
+        self.client = mlflow.MlflowClient()
+        self._checked = 0.0
+
+    def _call(self, what: str, call: Callable[..., Result], *arguments: object, **options: object) -> Result:
+        return patiently(partial(call, self.id, *arguments, **options), self.patience, what)
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """Log what is not there: `mlflow run` has logged the -P values, and a param cannot be changed."""
+        known = self._call("reading the run", self.client.get_run).data.params
+        new = [Param(name, value) for name, value in params.items() if name not in known]
+        self._call("logging params", self.client.log_batch, params=new)
+
+    def log_files(self, path: Path, artifact_path: str | None = None) -> None:
+        """Upload a file, or what a folder holds."""
+        log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
+        self._call(f"uploading {path.name}", log, str(path), artifact_path)
+
+    def log_texts(self, texts: Mapping[str, str]) -> None:
+        """Write each text to the artifact that it is named after."""
+        for artifact_path, text in texts.items():
+            self._call(f"uploading {artifact_path}", self.client.log_text, text, artifact_path)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        self._call("setting tags", self.client.log_batch, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def log_dataset(self, manifest: Manifest, context: str) -> None:
+        """Log the data set as an input of the run."""
+        self._call("logging the data set", self.client.log_inputs, datasets=[dataset_input(manifest, context)])
+
+    def history(self, key: str) -> dict[int, float]:
+        """Return the values of a metric by step."""
+        points = self._call(f"reading {key}", self.client.get_metric_history, key)
+        return {point.step: point.value for point in points}
+
+    def tags(self) -> dict[str, str]:
+        tags: dict[str, str] = self._call("reading the run", self.client.get_run).data.tags
+        return tags
+
+    def check_ours(self) -> None:
+        """Raise RunTaken unless the run is still this process's, as far as the store knew a moment ago.
+
+        A process that was stopped (a closed laptop, SIGSTOP, a frozen machine) finds so that another has its work.
+        """
+        if time.time() - self._checked < CHECKED_SECONDS:
+            return
+        if not is_ours(self.client.get_run(self.id).data.tags):
+            raise RunTaken(f"another process has taken over the run {self.id} while this one was stopped or cut off")
+        self._checked = time.time()
+
+    def room_for(self, path: Path, what: str) -> AbstractContextManager[None]:
+        """Return a context that raises DiskFull where artifacts lie here and a file or folder does not fit."""
+        location = urlparse(self.artifact_location(""))
+        there = next((folder for folder in Path(unquote(location.path)).parents if folder.is_dir()), None)
+        if location.scheme not in ("", "file") or there is None:
+            return nullcontext()
+        files = path.rglob("*") if path.is_dir() else [path]
+        return room(there, what, sum(file.stat().st_size for file in files if file.is_file()))
+
+    @cached_property
+    def _artifacts(self) -> str:
+        uri: str = self._call("reading the run", self.client.get_run).info.artifact_uri
+        return uri
+
+    def artifact_location(self, path: str) -> str:
+        return f"{self._artifacts}/{path}"
+
+    def how_to_browse(self) -> str:
+        """Return the command or the address that shows this run in a browser."""
+        uri = mlflow.get_tracking_uri()
+        return uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
