@@ -20,6 +20,13 @@ from pipeline.__main__ import main
 from pipeline.interrupt import SIGNALS
 
 ROOT = Path(__file__).parents[2]
+SMALL = """
+from torch import nn
+
+
+def Small(*, input_channels, num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(1024 * input_channels, 4), nn.Linear(4, num_classes))
+"""
 Call = Callable[..., tuple[int, str, str]]
 Process = subprocess.CompletedProcess[str]
 
@@ -71,6 +78,14 @@ def start(environment: dict[str, str], options: dict[str, str], store: str) -> C
 def options(tiny_npz: Path) -> dict[str, str]:
     """A study that takes seconds: AlexNet on the tiny set; the learning rate as a person may spell it."""
     return {"model_name": "alexnet", "dataset": str(tiny_npz), "batch_size": "16", "epochs": "2", "lr": "1e-2"}
+
+
+@pytest.fixture(scope="session")
+def small_options(options: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The same with a network that is trained and saved in a moment, and that does not stop early."""
+    network = tmp_path_factory.mktemp("network") / "small.py"
+    network.write_text(SMALL)
+    return options | {"model_name": f"{network}:Small", "target_val_acc": "none"}
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,9 @@ Do = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def do(call: Call, options: dict[str, str]) -> Do:
-    """Return a runner of commands that do not stop early, on a network that trains in a moment."""
-    network = Path("small.py").absolute()
-    network.write_text(
-        "from torch import nn\n\n\ndef Small(*, input_channels, num_classes):\n"
-        "    return nn.Sequential(nn.Flatten(), nn.Linear(1024 * input_channels, 4), nn.Linear(4, num_classes))\n"
-    )
-    common = options | {"model_name": f"{network}:Small", "target_val_acc": "none"}
-    del common["epochs"]
+def do(call: Call, small_options: dict[str, str]) -> Do:
+    """Return a runner of commands on a network that trains in a moment."""
+    common = {name: value for name, value in small_options.items() if name != "epochs"}
 
     def run_command(command: str, **settings: object) -> tuple[int, str, str]:
         given = settings if "study" in settings else common | settings
