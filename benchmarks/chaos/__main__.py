@@ -1,4 +1,4 @@
-"""`python -m benchmarks.chaos [kills]`: SIGKILL at random moments, the same command again, and a comparison."""
+"""`python -m benchmarks.chaos [faults] --of kind`: faults at random moments, the same command again, a comparison."""
 
 import os
 import random
@@ -6,22 +6,31 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import click
 
-from benchmarks.chaos.faults import kill_server, kill_study, nothing
+from benchmarks.chaos.files import refuse_files
+from benchmarks.chaos.kills import kill_server, kill_study, nothing
 from benchmarks.chaos.record import compare
 from benchmarks.chaos.study import copy_project
+from benchmarks.chaos.takeovers import meet_in_containers, stop_and_take_over
 
-VICTIMS = {"study": kill_study, "server": kill_server}
+FAULTS = {
+    "study": kill_study,
+    "server": kill_server,
+    "stop": stop_and_take_over,
+    "containers": meet_in_containers,
+    "files": refuse_files,
+}
 KILLS_A_STUDY = 3
 
 
 class Outcome(NamedTuple):
-    """Of one study: at what it or its server was killed, how many points were compared, and what was wrong."""
+    """Of one study: at what the faults came, how many points were compared, and what was wrong."""
 
     killed_at: list[str]
     points: int
@@ -30,25 +39,29 @@ class Outcome(NamedTuple):
     other: int
 
 
-def outcomes(victim: str, kills: int, draw: random.Random) -> Iterator[Outcome]:
+def outcomes(kind: str, kills: int, draw: random.Random) -> Iterator[Outcome]:
     """Yield the outcome of one study after another, until so many kills are done."""
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     with TemporaryDirectory() as name:
-        project, folder = copy_project(Path(name)), Path(name) / "study"
+        project, folder = copy_project(Path(name)), Path(name) / "undisturbed"
         folder.mkdir()
         began = time.monotonic()
         expected = nothing(project, folder)
         seconds = time.monotonic() - began  # within which it is killed; less where a machine became faster since
         print(f"undisturbed: {len(expected)} points, {seconds:.0f} s", flush=True)
-        while kills > 0:
+        for number in count():
             shutil.rmtree(folder)
+            if kills <= 0:
+                return
+            # a folder of its own: MLflow keeps connections, which would show the database that was there before
+            folder = Path(name) / f"study-{number}"
             folder.mkdir()
             began = time.monotonic()
-            killed_at, found, counts = VICTIMS[victim](project, folder, seconds, min(kills, KILLS_A_STUDY), draw)
+            killed_at, found, counts = FAULTS[kind](project, folder, seconds, min(kills, KILLS_A_STUDY), draw)
             difference = compare(expected, found, counts)
-            for kind, keys in difference._asdict().items():
+            for wrong, keys in difference._asdict().items():
                 for key in keys[:10]:
-                    print(f"{kind}: {' / '.join(key)}", flush=True)
+                    print(f"{wrong}: {' / '.join(key)}", flush=True)
             kills -= len(killed_at)
             if not killed_at:
                 seconds = min(seconds, time.monotonic() - began)
@@ -57,22 +70,22 @@ def outcomes(victim: str, kills: int, draw: random.Random) -> Iterator[Outcome]:
 
 @click.command()
 @click.argument("kills", type=int, default=20)
-@click.option("--of", "victim", type=click.Choice(list(VICTIMS)), default="study", help="what is killed")
+@click.option("--of", "kind", type=click.Choice(list(FAULTS)), default="study", help="what happens")
 @click.option("--seed", type=int, default=0, help="of the random moments")
-def main(kills: int, victim: str, seed: int) -> None:
-    """Kill a study, or its tracking server, so many times and print the table."""
+def main(kills: int, kind: str, seed: int) -> None:
+    """Make faults of a kind, this many times, and print the table."""
     done: list[Outcome] = []
-    for outcome in outcomes(victim, kills, random.Random(seed)):
+    for outcome in outcomes(kind, kills, random.Random(seed)):
         print(outcome, flush=True)
         done.append(outcome)
     phases = Counter(where for outcome in done for where in outcome.killed_at)
     total = [sum(outcome[field] for outcome in done) for field in range(1, 5)]
     survived = sum(len(outcome.killed_at) for outcome in done if not any(outcome[2:]))
     at = ", ".join(f"{where}: {count}" for where, count in phases.most_common())
-    print("\n| kills of | kills | survived | while at | studies | points compared | lost | doubled | other |")
+    print("\n| fault | times | survived | while at | studies | points compared | lost | doubled | other |")
     print("|---|---|---|---|---|---|---|---|---|")
     numbers = " | ".join(f"{number:,}" for number in (len(done), *total))
-    print(f"| the {victim} | {sum(phases.values())} | {survived} | {at} | {numbers} |")
+    print(f"| {kind} | {sum(phases.values())} | {survived} | {at} | {numbers} |")
     raise SystemExit(any(total[1:]))
 
 

@@ -1,6 +1,7 @@
 """What a study leaves in MLflow, point by point, and where two studies differ."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,15 @@ SYSTEM = "system/"  # what the machine did meanwhile
 COLUMNS_OF_DURATIONS = {"seconds"}
 TAGS = {
     "layerwise.host",
+    "layerwise.boot",
+    "layerwise.pid_namespace",
     "layerwise.pid",
+    "layerwise.process_started",
     "layerwise.heartbeat",
+    "layerwise.opened",
+    "layerwise.data_dir",
+    "layerwise.server_wait",
+    "layerwise.description",  # a digest of the description
     "layerwise.means",  # a digest of all means, durations among them
     "layerwise.checkpoint.slot-a",  # holds a sha256; a slot holds tables, and they hold durations
     "layerwise.checkpoint.slot-b",
@@ -28,6 +36,7 @@ TAGS = {
 TAGS_THAT_COME_AND_GO = ("mlflow.source.", "layerwise.claim.")
 PARAMS = {"data_dir", "server_wait"}
 IN_MODEL_FILES = ("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt")  # ids, times, package lists
+RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 Points = dict[tuple[str, ...], object]
 
 
@@ -37,8 +46,11 @@ class Difference(NamedTuple):
     other: list[tuple[str, ...]]
 
 
-def record(store: str) -> tuple[Points, Counter[tuple[str, ...]]]:
-    """Return every point of the newest finished study of a store and of its seeds, and how often each stands there."""
+def record(store: str, *, trained_once: bool = False) -> tuple[Points, Counter[tuple[str, ...]]]:
+    """Return every point of the newest finished study of a store and of its seeds, and how often each stands there.
+
+    Where a seed must have been `trained_once`, another run of it is a point too many.
+    """
     client = mlflow.MlflowClient(store)
     finished = "tags.`layerwise.kind` = 'study' and attributes.status = 'FINISHED'"
     study = client.search_runs(["0"], finished, order_by=["attributes.start_time DESC"])[0]
@@ -51,6 +63,10 @@ def record(store: str) -> tuple[Points, Counter[tuple[str, ...]]]:
             counts[(run.info.run_name, *key)] += 1
     left = client.search_runs(["0"], "attributes.status = 'RUNNING'")
     points |= {("runs left RUNNING", run.info.run_id): run.info.run_name for run in left}
+    if trained_once:
+        its = {run.info.run_id for run in seeds}
+        others = client.search_runs(["0"], "tags.`layerwise.kind` = 'seed' and tags.`layerwise.seed` LIKE '%'")
+        points |= {("trained twice", run.info.run_id): 1 for run in others if run.info.run_id not in its}
     return points, counts
 
 
@@ -69,7 +85,7 @@ def _points_of(client: mlflow.MlflowClient, run: Run) -> Iterator[tuple[tuple[st
             yield ("metric", key, f"{point.step:06}"), None if key in DURATIONS else point.value.hex()
     yield from ((("param", name), None if name in PARAMS else value) for name, value in run.data.params.items())
     tags = {name: value for name, value in run.data.tags.items() if not name.startswith(TAGS_THAT_COME_AND_GO)}
-    yield from ((("tag", name), None if name in TAGS else value) for name, value in tags.items())
+    yield from ((("tag", name), None if name in TAGS else RUN_ID.sub("run", value)) for name, value in tags.items())
     yield from ((("data", given.dataset.name), given.dataset.digest) for given in run.inputs.dataset_inputs)
     for path in _artifacts(client, run.info.run_id):
         with TemporaryDirectory() as folder:

@@ -4,8 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.chaos.record import Points
 from benchmarks.report import ROOT
 
 NETWORK = '''"""A network that is trained in a moment."""
@@ -52,12 +55,36 @@ def copy_project(folder: Path) -> Path:
     return project
 
 
-def start(project: Path, store: str, data_dir: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start the study, in a session of its own, with its output in a file."""
-    options = [f"--{name}={value}" for name, value in {**SETTINGS, "data_dir": data_dir}.items()]
+# a process of another place: what names one is set before the project is loaded, and hearts beat and fall silent soon
+ELSEWHERE = """
+import sys
+from collections import Counter
+from pipeline.tracking import identity
+identity.BEAT_SECONDS, identity.SILENT_SECONDS = 0.5, {silent}
+place = identity._place() | {parts}
+identity._place = lambda: place
+from pipeline.__main__ import main
+sys.exit(main())
+"""
+SILENT_SECONDS = 4.0
+LIMIT = 600  # seconds for a study to end
+Left = tuple[list[str], Points, Counter[tuple[str, ...]]]  # at what the faults came, and what `record` returns
+
+
+def start(
+    project: Path, store: str, data_dir: Path, log: Path, *, place: Mapping[str, str] | None = None, **more: object
+) -> subprocess.Popen[bytes]:
+    """Start the study, in a session of its own, with its output in a file.
+
+    `place` names the parts of its identity that are not this machine's; an empty one beats as fast as those.
+    """
+    options = [f"--{name}={value}" for name, value in {**SETTINGS, "data_dir": data_dir, **more}.items()]
+    program = ["-m", "pipeline"]
+    if place is not None:
+        program = ["-c", ELSEWHERE.format(parts=dict(place), silent=SILENT_SECONDS)]
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "study", *options],
+            [sys.executable, *program, "study", *options],
             cwd=project,
             env={**os.environ, "MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true"},
             stdout=output,
@@ -75,3 +102,8 @@ def phase(log: str) -> str:
     if f"seed 7  epoch {last}/{last}" in lines[-1]:
         return "last model, aggregation"
     return "training, logging, uploads" if any("epoch" in line for line in lines) else "a seed's beginning"
+
+
+def log_of(folder: Path) -> str:
+    """Return what the last study in a folder has printed."""
+    return (folder / "log").read_text(errors="replace")

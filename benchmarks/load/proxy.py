@@ -1,7 +1,7 @@
-"""A proxy between a seed and a real server, which passes every request on and keeps it."""
+"""A proxy between a seed and a real server, which passes requests on and keeps them, or refuses some."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,9 +22,19 @@ class Request(NamedTuple):
     answer: bytes
 
 
+DROPPED = 0  # in place of a status: the connection is closed without an answer
+
+
+def pass_all(_method: str, _path: str) -> int | None:
+    return None
+
+
 @contextmanager
-def recording(port: int) -> Iterator[tuple[str, list[Request]]]:
-    """Yield the address of a proxy to a local port, and the requests that it has passed on so far, in order."""
+def recording(port: int, refuse: Callable[[str, str], int | None] = pass_all) -> Iterator[tuple[str, list[Request]]]:
+    """Yield the address of a proxy to a local port, and the requests that it has passed on so far, in order.
+
+    `refuse` returns the status with which a request, method and path, is refused, DROPPED, or None to pass it on.
+    """
     requests: list[Request] = []
 
     class Passer(BaseHTTPRequestHandler):
@@ -33,6 +43,11 @@ def recording(port: int) -> Iterator[tuple[str, list[Request]]]:
 
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if (status := refuse(self.command, self.path)) is not None:
+                self.close_connection = True
+                if status != DROPPED:
+                    self.send_error(status)
+                return
             headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
             server = HTTPConnection("127.0.0.1", port, timeout=600)
             server.request(self.command, self.path, body or None, headers)

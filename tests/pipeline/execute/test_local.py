@@ -91,6 +91,21 @@ def test_a_seed_whose_process_is_killed_is_failed_and_costs_the_others_nothing(s
     assert (study.info.status, study.data.tags["layerwise.seeds"]) == ("FAILED", "1 of 2")
 
 
+@pytest.mark.usefixtures("store")
+def test_a_process_that_cannot_even_start_is_reported(
+    call: Callable, small_options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies while it imports the project: there is nobody in it to print which seed that was."""
+    monkeypatch.setenv("PYTHONPATH", str(Path("broken").absolute()))
+    Path("broken").mkdir()
+    Path("broken/sitecustomize.py").write_text("import os\nos._exit(3)\n")
+    given = small_options | {"seeds": "0,7", "jobs": "2"}
+    code, _out, err = call("study", *(f"--{name}={value}" for name, value in given.items()))
+    assert code == 1
+    for seed in (0, 7):
+        assert f"seed {seed} failed: its process ended with exit code 3 (what it printed says why)" in err
+
+
 @pytest.mark.slow
 def test_an_interrupt_ends_all_processes_and_kills_the_runs(start: Callable) -> None:
     process = start(**TWO, jobs=2, epochs=500)

@@ -253,3 +253,34 @@ def test_runs_that_come_later_do_not_replace_those_of_a_finished_study() -> None
     assert members(early) == [(3, first), (5, fifth)], "what it lacked counts whenever it comes"
     assert members(fresh) == [(3, second)]
     assert members(late) == [(3, second)]
+
+
+MANY = {f"layer{number}": float(number) for number in range(1200)}
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 2], ids=["no request", "the layers alone", "the layers in two requests"])
+def test_a_kill_between_the_requests_of_very_many_layers_loses_and_doubles_nothing(arrived: int) -> None:
+    with open_run("seed", "seed-1", tags={STUDY: HASH, SEED: "1"}) as run:
+        run.log_params({"seed": "1", "epochs": "2"})
+        log = SeedLog(run, Outbox(run, Path("outbox")), lambda _layer: "all")
+        log.log_epoch(report(1, MANY))
+        with pytest.MonkeyPatch.context() as patch:  # the process dies in epoch 2, and its disk with it
+            patch.setattr(mlflow.MlflowClient, "log_batch", fails_after(arrived))
+            with pytest.raises(ZeroDivisionError):
+                log.log_epoch(report(2, MANY))
+        again = SeedLog(run, Outbox(run, Path("another disk")), lambda _layer: "all")
+        again.resume(None, list(MANY))
+        for epoch in (1, 2, 3):
+            again.log_epoch(report(epoch, MANY))
+    client = mlflow.MlflowClient()
+    keys = ["rwc/0001_layer0", "rwc/1000_layer999", "rwc/1200_layer1199", "rwc_group/all", "rwc_third/last"]
+    for key in [*keys, "test_acc", "train_loss", "epoch_seconds"]:
+        assert [point.step for point in client.get_metric_history(run.id, key)] == [1, 2, 3], key
+    assert len(client.get_run(run.id).data.metrics) == 1200 + 1 + 3 + 5
+
+
+def test_thirds_of_the_depth_are_means_that_all_networks_share() -> None:
+    run = log_seed(1, rwc={f"{number}": float(number) for number in range(1, 8)} | {"nan": math.nan})
+    metrics = mlflow.MlflowClient().get_run(run.id).data.metrics
+    thirds = {key: value for key, value in metrics.items() if key.startswith("rwc_third/")}
+    assert thirds == {"rwc_third/first": 2.0, "rwc_third/middle": 4.5, "rwc_third/last": 6.5}

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
+from torch import nn
 
 from benchmarks.server import free_port, wait_until_it_answers
+from pipeline.epoch import EpochReport
+from pipeline.learn.best import Best
 from pipeline.tracking.models import safe
 
 Call = Callable[..., tuple[int, str, str]]
@@ -56,17 +59,44 @@ def test_the_best_seed_is_registered_once_with_the_alias(call: Call, options: di
     assert (int(newest.version), len(client.search_model_versions("name = 'AlexNet-tiny'"))) == (2, 2)
 
 
-def test_a_seed_that_ran_longer_is_described_by_the_model_that_it_has(call: Call, options: dict[str, str]) -> None:
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    assert call("train", *arguments, "--seed=0", "--epochs=3", "--target_val_acc=none")[0] == 0
-    study(call, options, seeds="0", epochs="1", target_val_acc="none")
+def newest_is_best(self: Best, report: EpochReport, model: nn.Module) -> None:
+    self.epoch, self.accuracy, self.weights = report.epoch, report.deciding_accuracy, dict(model.state_dict())
+
+
+def test_the_best_model_of_a_short_study_is_of_an_epoch_that_it_has(
+    call: Call, small_options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seed that ran longer has kept the weights of its own best epoch, here the last one, and no others."""
+    arguments = [f"--{name}={value}" for name, value in small_options.items()]
+    monkeypatch.setattr(Best, "update", newest_is_best)
+    assert call("train", *arguments, "--seed=0", "--epochs=3")[0] == 0
+    out = study(call, small_options, seeds="0", epochs="2")
+    assert "model:   none to register. Left out, as their best models are from after epoch 2: seed 0." in out
     client = mlflow.MlflowClient()
-    (version,) = client.search_model_versions("name = 'AlexNet-tiny'")
-    history = client.get_metric_history(version.run_id, "test_acc")
-    best = max(history, key=lambda point: point.value)
-    assert version.tags["test_acc"] == f"{best.value:.2f}"
+    assert client.search_registered_models() == []
     (run,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
-    assert f"test_acc {best.value:.2f} % at epoch {best.step}" in run.data.tags["mlflow.note.content"]
+    assert "No seed has a model of these epochs" in run.data.tags["mlflow.note.content"]
+    out = study(call, small_options, seeds="0,7", epochs="2")
+    (version,) = client.search_model_versions("name = 'Small-tiny'")
+    assert version.tags["seed"] == "7"
+    assert "Left out, as their best models are from after epoch 2: seed 0." in out
+    study(call, small_options, seeds="0", epochs="3")
+    assert {version.tags["seed"] for version in client.search_model_versions("name = 'Small-tiny'")} == {"0", "7"}
+
+
+def test_the_alias_stays_with_a_better_version(call: Call, small_options: dict[str, str]) -> None:
+    study(call, small_options, seeds="0", epochs="4")
+    out = study(call, small_options, seeds="0", epochs="4", lr="1e-9")
+    client = mlflow.MlflowClient()
+    by_version = {version.version: version for version in client.search_model_versions("name = 'Small-tiny'")}
+    accuracy = {number: float(version.tags["test_acc"]) for number, version in by_version.items()}
+    first, second = sorted(accuracy, key=int)
+    assert accuracy[first] > accuracy[second]
+    assert client.get_model_version_by_alias("Small-tiny", "best").version == first
+    assert f"model:   models:/Small-tiny, version {second}; models:/Small-tiny@best stays version {first}" in out
+    client.delete_logged_model(by_version[first].source.removeprefix("models:/"))
+    study(call, small_options, seeds="0", epochs="4", lr="1e-9")
+    assert client.get_model_version_by_alias("Small-tiny", "best").version == second, "the better one is gone"
 
 
 def test_who_may_not_register_is_told_and_the_study_stands(

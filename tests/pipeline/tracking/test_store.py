@@ -1,6 +1,8 @@
 """The store that runs are opened in: made whole or not at all, and named where it cannot be used."""
 
+import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
@@ -27,6 +29,22 @@ def test_a_database_is_made_aside_and_what_a_kill_left_of_it_goes(database: Path
         run.log_texts({"file.txt": "x"})
     assert (Path(run.artifact_location("file.txt"))).read_text() == "x"
     assert [found.info.run_id for found in search("attributes.status = 'FINISHED'")] == [run.id]
+
+
+def test_a_database_is_made_once_by_many_and_without_hard_links(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT, and some network disks, have none."""
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EPERM, "operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with ThreadPoolExecutor(4) as pool:
+        clients = list(pool.map(lambda _number: open_store(), range(4)))
+    runs = [client.create_run("0").info.run_id for client in clients]
+    assert {run.info.run_id for run in open_store().search_runs(["0"])} == set(runs)
+    assert [path.name for path in database.parent.glob("new*")] == ["new.db"]
 
 
 @pytest.mark.usefixtures("database")

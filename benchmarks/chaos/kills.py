@@ -1,27 +1,24 @@
-"""What happens to a study at random moments, and the same command again until it has ended well."""
+"""A study, or its tracking server, is killed at random moments, and the same command given again until it ends well."""
 
 import os
 import random
 import signal
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 from benchmarks.chaos.record import Points, record
-from benchmarks.chaos.study import phase, start
+from benchmarks.chaos.study import LIMIT, Left, log_of, phase, start
 from benchmarks.server import Server
 
-LIMIT = 600
 AWAY_SECONDS = 4.0  # a killed server is started again within so long, and takes seconds to start
-Left = tuple[list[str], Points, Counter[tuple[str, ...]]]
 
 
 def nothing(project: Path, folder: Path) -> Points:
     """Let a study end, and return its points."""
     store = f"sqlite:///{folder}/mlflow.db"
     process = start(project, store, folder / "data", folder / "log")
-    assert process.wait(LIMIT) == 0, _log(folder)
+    assert process.wait(LIMIT) == 0, log_of(folder)
     return record(store)[0]
 
 
@@ -35,10 +32,10 @@ def kill_study(project: Path, folder: Path, seconds: float, kills: int, draw: ra
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            assert len(killed_at) < kills, _log(folder)
-            killed_at.append(phase(_log(folder)))
+            assert len(killed_at) < kills, log_of(folder)
+            killed_at.append(phase(log_of(folder)))
         else:
-            assert code == 0, _log(folder)
+            assert code == 0, log_of(folder)
             return killed_at, *record(store)
 
 
@@ -56,15 +53,11 @@ def kill_server(project: Path, folder: Path, seconds: float, kills: int, draw: r
                     code = process.wait(draw.uniform(0.2, 1) * seconds if len(killed_at) < kills else LIMIT)
                     break
                 except subprocess.TimeoutExpired:
-                    assert len(killed_at) < kills, _log(folder)
-                    killed_at.append(phase(_log(folder)))
+                    assert len(killed_at) < kills, log_of(folder)
+                    killed_at.append(phase(log_of(folder)))
                     server.end(signal.SIGKILL)
                     time.sleep(draw.uniform(0, AWAY_SECONDS))
                     server.start()
             if code == 0:
                 return killed_at, *record(server.address)
-            assert len(killed_at) > before, _log(folder)
-
-
-def _log(folder: Path) -> str:
-    return (folder / "log").read_text(errors="replace")
+            assert len(killed_at) > before, log_of(folder)
