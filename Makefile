@@ -36,9 +36,9 @@ docs: .venv-docs/ready  ## these pages as a site, in site/; a broken link or a w
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 	@echo "Open site/index.html (its search needs a server: python3 -m http.server --bind 127.0.0.1 --directory site)"
 
-chaos: setup  ## kills a real study, then its server, at random moments and compares what is left; make chaos KILLS=50
-	python -m benchmarks.chaos $(or $(KILLS),20) --of study
-	python -m benchmarks.chaos $(or $(KILLS),20) --of server
+chaos: setup  ## faults at random moments of real studies, and what is left compared; make chaos KILLS=50 KINDS="study stop"
+	for kind in $(or $(KINDS),study server stop containers files); do \
+	  python -m benchmarks.chaos $(or $(KILLS),20) --of $$kind; done
 
 bench: setup  ## what training costs, into docs/performance.md; make bench PARTS="c d" DATA=folder
 	python -m benchmarks $(PARTS) --data_dir $(or $(DATA),none)
