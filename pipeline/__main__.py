@@ -23,9 +23,8 @@ try:
     from pipeline.study import study
     from pipeline.sweep import sweep
     from pipeline.terminal import coloured, hushable
-    from pipeline.tracking.outages import ServerAway
+    from pipeline.tracking.outages import ServerAway, StoreError
     from pipeline.tracking.run import RunTaken
-    from pipeline.tracking.store import StoreError
     from pipeline.tracking.stored import RunNotFound
     from pipeline.train import SeedBusy, train
     from pipeline.values import ConfigError

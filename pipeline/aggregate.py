@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +22,7 @@ from pipeline.results.report import Facts, write_report
 from pipeline.results.statistics import Histories, final_values
 from pipeline.results.tables import write_tables
 from pipeline.tracking.histories import read_histories
+from pipeline.tracking.outages import patiently
 from pipeline.tracking.run import PROVENANCE, SEEDS, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.store import address, current_experiment
@@ -130,11 +132,15 @@ def aggregate(given: dict[str, str], study: str | None) -> None:
     if study is not None:
         if ignored := sorted(set(given) - WITH_STUDY):
             raise ConfigError(f"study has settings of its own: leave out {', '.join(ignored)}; got {study!r}")
-        aggregate_seeds(Run(find_study(study).id), register=config.register)
+        _aggregate(Run(find_study(study).id), config)
         return
     prepared = bring(config)
     with open_study(_trained(config, prepared, given), prepared) as run:
-        aggregate_seeds(run, register=config.register)
+        _aggregate(run, config)
+
+
+def _aggregate(run: Run, config: Config) -> None:
+    patiently(partial(aggregate_seeds, run, register=config.register), config.server_wait, "the aggregation")
 
 
 def _trained(config: Config, prepared: Prepared, given: Collection[str]) -> Config:

@@ -14,7 +14,7 @@ from tqdm.contrib import DummyTqdmFile
 
 from pipeline.standing import STATES, Room, Standing, time_left
 from pipeline.terminal import shows_bars, table
-from pipeline.tracking.store import StoreError
+from pipeline.tracking.outages import StoreError
 
 SECONDS = 2.0  # between two looks at the store
 SHARE = 20  # at most one part in so many of the time is spent looking: a thousand seeds are work for a server

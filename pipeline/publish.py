@@ -9,8 +9,8 @@ from pipeline.results.statistics import Histories, final_values
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.models import ALIAS, BestModel, best_models, register, registered_as, safe
+from pipeline.tracking.outages import StoreError
 from pipeline.tracking.run import Run
-from pipeline.tracking.store import StoreError
 from pipeline.tracking.stored import StoredSeed, StoredStudy
 
 SETTINGS = ("lr", "momentum", "weight_decay", "batch_size", "precision", "device")

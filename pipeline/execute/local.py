@@ -29,10 +29,9 @@ from pipeline.prepare import bring
 from pipeline.progress import Progress
 from pipeline.resolve import on_this_machine
 from pipeline.standing import Room
-from pipeline.tracking.outages import ServerAway, patiently
+from pipeline.tracking.outages import ServerAway, StoreError, patiently
 from pipeline.tracking.run import RunTaken
 from pipeline.tracking.starts import Start
-from pipeline.tracking.store import StoreError
 from pipeline.tracking.studies import close_seed
 
 ONE_LINE = (DeviceLost, Diverged, DataError, DiskFull, ModelError, RunTaken, ServerAway, StoreError)

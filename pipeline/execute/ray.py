@@ -25,7 +25,8 @@ from pipeline.interrupt import Interrupted, raise_on_signals
 from pipeline.provenance import COMMIT, ROOT, commit
 from pipeline.resolve import data_folder, on_this_machine
 from pipeline.standing import Room
-from pipeline.tracking.store import first_line, is_here, variables
+from pipeline.tracking.outages import first_line
+from pipeline.tracking.store import is_here, variables
 from pipeline.values import ConfigError
 
 RETRIES = 10  # of a seed whose worker or node is lost: Ray's own 3 are few for days on nodes that come and go

@@ -13,8 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from data import DataError
 from models import ModelError
 from pipeline.execute.places import Needs
-from pipeline.tracking.outages import patiently
-from pipeline.tracking.store import StoreError, first_line
+from pipeline.tracking.outages import StoreError, first_line, patiently
 from pipeline.tracking.studies import close_seed
 from pipeline.values import ConfigError
 

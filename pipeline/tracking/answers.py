@@ -11,7 +11,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from pipeline.checks import Finding
-from pipeline.tracking.store import REMEDIES, first_line
+from pipeline.tracking.outages import REMEDIES, first_line
 
 ANSWER_SECONDS = 3.0  # for a connection, and as long again for an answer
 

@@ -7,14 +7,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
-from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from torch import nn
 
 from data.manifest import file_sha256
-from pipeline.disk import is_full, room
-from pipeline.tracking.outages import is_outage
-from pipeline.tracking.store import StoreError, first_line
+from pipeline.disk import room
+from pipeline.tracking.artifacts import download
+from pipeline.tracking.outages import first_line
 
 CHECKPOINTS = "checkpoints"
 INITIAL = "initial.pt"
@@ -89,9 +88,8 @@ def load_file(artifacts: str, file: str, sha256: str | None = None) -> State:
 
     The download goes to the folder for temporary files, TMPDIR.
     """
-    repository = get_artifact_repository(artifacts)
     with TemporaryDirectory() as folder, room(Path(folder), f"{file}, in the folder for temporary files (TMPDIR),"):
-        path = _download(repository, f"{CHECKPOINTS}/{file}", folder)
+        path = download(artifacts, f"{CHECKPOINTS}/{file}", folder)
         if sha256 and file_sha256(path) != sha256:
             raise Damaged("its sha256 is not the one of its tag")
         try:
@@ -101,18 +99,6 @@ def load_file(artifacts: str, file: str, sha256: str | None = None) -> State:
                 raise
             raise Damaged(f"torch cannot read it ({first_line(error)})") from error
         return state
-
-
-def _download(repository: ArtifactRepository, path: str, folder: str) -> Path:
-    try:
-        return Path(repository.download_artifacts(path, folder))  # type: ignore[no-untyped-call]  # mlflow's
-    except Exception as error:
-        if is_outage(error) or is_full(error):
-            raise
-        raise StoreError(
-            f"{path} cannot be downloaded from {repository.artifact_uri} ({first_line(error)}): check access to the "
-            "artifact store, and the same command resumes; fresh=true trains from the start instead"
-        ) from error
 
 
 def read_snapshots(artifacts: str, *, last: int, say: Callable[[str], None]) -> Iterator[tuple[int, str, State]]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
@@ -11,6 +10,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from pipeline.results.remaining import REMAINING
 from pipeline.results.statistics import LEVELS, Histories
+from pipeline.tracking.artifacts import download
 from pipeline.tracking.stored import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
 
@@ -40,14 +40,11 @@ def _levels(seed: StoredSeed) -> pd.DataFrame:
     if LEVEL_TABLE not in {item.path for item in artifacts.list_artifacts()}:
         return pd.DataFrame(columns=LEVELS)
     with TemporaryDirectory() as folder:
-        path = artifacts.download_artifacts(LEVEL_TABLE, folder)  # type: ignore[no-untyped-call]
+        path = download(seed.artifacts, LEVEL_TABLE, folder)
         missing = {column: [""] for column in LEVELS[3:]}
         return pd.read_csv(path, keep_default_na=False, na_values=missing, dtype={"layer": "str", "group": "str"})
 
 
 def _table(seed: StoredSeed, name: str) -> pd.DataFrame:
-    # not through the client, which asks for the whole run, with all of its metrics, before a download
-    artifacts = get_artifact_repository(seed.artifacts)
     with TemporaryDirectory() as folder:
-        path = artifacts.download_artifacts(name, folder)  # type: ignore[no-untyped-call]  # mlflow gives it no types
-        return read_table(Path(path), seed.number)
+        return read_table(download(seed.artifacts, name, folder), seed.number)

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import Dim
 
-from pipeline.tracking.outages import is_refusal
+from pipeline.tracking.outages import StoreError, first_line, is_refusal
 from pipeline.tracking.run import Run
-from pipeline.tracking.store import StoreError, first_line
 
 MODEL = ALIAS = "best"
 SERVED = Path(__file__).with_name("served.py")

@@ -12,8 +12,6 @@ import requests
 import urllib3
 from mlflow.exceptions import MlflowException, RestException
 
-from pipeline.tracking.store import REMEDIES, StoreError, first_line
-
 LOCKED = "database is locked"  # SQLite, at once, where two connections that have read both want to write
 LOCKED_SECONDS = 10.0
 PAUSE_SECONDS = 2.0  # between two attempts, on average
@@ -40,7 +38,26 @@ REFUSALS = (PermissionError, ssl.SSLCertVerificationError)
 OWN_ERRORS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, TypeError)
 THROTTLED = ("Throttling", "ThrottlingException", "RequestTimeout", "SlowDown", "RequestThrottled")  # some as a 400
 
+_CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows"
+_PERMISSION = (
+    "have its administrator give your user the permission EDIT on the experiment, or set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD to a user who has it"
+)
+REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status of what stands before it
+    "UNAUTHENTICATED": _CREDENTIALS,
+    401: _CREDENTIALS,
+    "PERMISSION_DENIED": _PERMISSION,
+    403: f"{_PERMISSION}; for a bucket, check its credentials",
+    413: "raise the largest body that the proxy before the server accepts (nginx: client_max_body_size 0)",
+    "other": "the log of the server or store says why; the same command resumes once it accepts",
+}
+
+
 Result = TypeVar("Result")
+
+
+class StoreError(Exception):
+    """The tracking store does not answer, or refuses; the message is one line and names the remedy."""
 
 
 class ServerAway(Exception):
@@ -66,25 +83,30 @@ def refused(error: BaseException, what: str) -> StoreError:
 
 
 def patiently(call: Callable[[], Result], patience: float, what: str = "the request") -> Result:
-    """Return what a call returns. Repeat it during an outage, for `patience` seconds, and while SQLite is locked.
+    """Return what a call returns, repeated during an outage; raise ServerAway, and StoreError if `what` is refused."""
+    try:
+        return repeat(call, patience)
+    except Exception as error:
+        if is_refusal(error) and not isinstance(error, StoreError):
+            raise refused(error, what) from error
+        if is_outage(error):
+            raise ServerAway(
+                f"the tracking server is unreachable ({first_line(error)}): start it, and the same command resumes"
+            ) from error
+        raise
 
-    Raise ServerAway after that, and StoreError where `what` is refused; other errors pass.
-    """
+
+def repeat(call: Callable[[], Result], patience: float) -> Result:
+    """Return what a call returns; repeat it during an outage, for `patience` seconds, and while SQLite is locked."""
     began = time.monotonic()
     while True:
         try:
             return call()
         except Exception as error:
-            if is_refusal(error) and not isinstance(error, StoreError):
-                raise refused(error, what) from error
-            if not is_outage(error):
-                raise
             limit = max(patience, LOCKED_SECONDS) if LOCKED in str(error) else patience
-            if time.monotonic() - began >= limit:
-                raise ServerAway(
-                    f"the tracking server is unreachable ({first_line(error)}): start it, and the same command resumes"
-                ) from error
-        time.sleep(min(PAUSE_SECONDS, max(limit, 0.1)) * random.uniform(0.1, 1))
+            if not is_outage(error) or time.monotonic() - began >= limit:
+                raise
+        time.sleep(min(PAUSE_SECONDS, limit) * random.uniform(0.1, 1))
 
 
 def http_status(error: BaseException) -> int | None:
@@ -159,3 +181,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _number(value: object) -> int | None:
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says, in one line that is short enough to read."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -12,9 +12,8 @@ from mlflow.entities import Metric, RunTag
 
 from pipeline.disk import room
 from pipeline.tracking.identity import RELEASED, identity, is_gone, same_process, signs_of_life
-from pipeline.tracking.outages import ServerAway, is_outage, is_refusal, refused
+from pipeline.tracking.outages import ServerAway, first_line, is_outage, is_refusal, refused
 from pipeline.tracking.run import Run
-from pipeline.tracking.store import first_line
 
 FOLDER = "outbox"
 BATCH = 1000  # metrics in a request

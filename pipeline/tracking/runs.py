@@ -17,9 +17,9 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from pipeline.interrupt import Interrupted
 from pipeline.tracking.identity import RELEASED, heartbeat, is_alive, is_ours, signs_of_life
-from pipeline.tracking.outages import patiently
+from pipeline.tracking.outages import first_line, patiently
 from pipeline.tracking.run import KIND, OPENED, PARENT, Run
-from pipeline.tracking.store import current_experiment, first_line, open_store, reaching_store, search
+from pipeline.tracking.store import current_experiment, open_store, reaching_store, search
 
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # MLflow's own variable
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import mlflow
 from mlflow.entities import Run as StoredRun
 
+from pipeline.tracking.outages import StoreError, first_line
 from pipeline.tracking.run import KIND, PARENT
-from pipeline.tracking.store import StoreError, current_experiment, first_line, open_store, search
+from pipeline.tracking.store import current_experiment, open_store, search
 from pipeline.tracking.stored import RunNotFound, StoredStudy, find_study, seeds_of_study, stored_study
 
 ALL = "all"

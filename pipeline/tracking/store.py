@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -12,26 +13,11 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
+from pipeline.tracking.outages import REMEDIES, StoreError, first_line, repeat
+
 PAGE = 1000
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process is; a name that the id makes needless
-_CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows"
-_PERMISSION = (
-    "have its administrator give your user the permission EDIT on the experiment, or set MLFLOW_TRACKING_USERNAME and "
-    "MLFLOW_TRACKING_PASSWORD to a user who has it"
-)
-REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status of what stands before it
-    "UNAUTHENTICATED": _CREDENTIALS,
-    401: _CREDENTIALS,
-    "PERMISSION_DENIED": _PERMISSION,
-    403: f"{_PERMISSION}; for a bucket, check its credentials",
-    413: "raise the largest body that the proxy before the server accepts (nginx: client_max_body_size 0)",
-    "other": "the log of the server or store says why; the same command resumes once it accepts",
-}
-
-
-class StoreError(Exception):
-    """The tracking store does not answer, or refuses; the message is one line and names the remedy."""
 
 
 def current_experiment() -> str:
@@ -99,6 +85,10 @@ def variables() -> dict[str, str]:
 @reaching_store()
 def search(condition: str, experiment: str | None = None) -> list[StoredRun]:
     """Return all runs for which a condition holds, of the current experiment or another, by the time of their start."""
+    return repeat(partial(_search, condition, experiment), patience=0)
+
+
+def _search(condition: str, experiment: str | None) -> list[StoredRun]:
     client = open_store()
     found: list[StoredRun] = []
     token = None
@@ -114,9 +104,3 @@ def search(condition: str, experiment: str | None = None) -> list[StoredRun]:
         token = page.token
         if not token:
             return found
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says, in one line that is short enough to read."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

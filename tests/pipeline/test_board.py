@@ -17,7 +17,7 @@ from pipeline.config import Config
 from pipeline.resolve import load
 from pipeline.standing import Room, Standing, standing, time_left
 from pipeline.tracking.identity import signs_of_life
-from pipeline.tracking.store import StoreError
+from pipeline.tracking.outages import StoreError
 
 ROOT = Path(__file__).parents[2]
 HASH = "abc"

@@ -12,8 +12,7 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
 from pipeline.tracking import outages
-from pipeline.tracking.outages import ServerAway, is_outage, is_refusal, patiently
-from pipeline.tracking.store import StoreError
+from pipeline.tracking.outages import ServerAway, StoreError, is_outage, is_refusal, patiently
 
 
 def http(status: int) -> requests.HTTPError:

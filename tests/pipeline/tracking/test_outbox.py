@@ -13,11 +13,10 @@ from mlflow.exceptions import MlflowException, RestException
 
 from pipeline.disk import DiskFull
 from pipeline.tracking.identity import HOST, PID, RELEASED, STARTED, identity
-from pipeline.tracking.outages import ServerAway
+from pipeline.tracking.outages import ServerAway, StoreError
 from pipeline.tracking.outbox import Outbox, send_left
 from pipeline.tracking.run import Run, RunTaken
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.store import StoreError
 
 pytestmark = pytest.mark.usefixtures("store")
 
