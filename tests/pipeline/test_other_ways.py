@@ -60,17 +60,9 @@ def test_a_git_address(run: Callable, options: dict[str, str], store: str, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_an_environment_made_by_uv(environment: dict[str, str], options: dict[str, str], store: str) -> None:
+def test_an_environment_made_by_uv(run: Callable, options: dict[str, str], store: str) -> None:
     values = [f"-P{name}={value}" for name, value in (options | {"epochs": "1", "seeds": "0"}).items()]
-    process = subprocess.run(
-        ["mlflow", "run", ".", "--env-manager=uv", *values],
-        cwd=ROOT,
-        env=environment | {"MLFLOW_TRACKING_URI": store},
-        capture_output=True,
-        text=True,
-        timeout=1400,
-        check=False,
-    )
+    process = run("mlflow", "run", ".", "--env-manager=uv", *values, timeout=1400, MLFLOW_TRACKING_URI=store)
     assert process.returncode == 0, process.stderr
     runs = mlflow.MlflowClient(store).search_runs(["0"])
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]

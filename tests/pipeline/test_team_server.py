@@ -96,7 +96,9 @@ def passwords(team: Team) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def study(environment: dict[str, str], options: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+def study(
+    popen: Callable[..., subprocess.Popen[str]], environment: dict[str, str], options: dict[str, str], tmp_path: Path
+) -> Callable[..., subprocess.Popen[str]]:
     def start(variables: dict[str, str]) -> subprocess.Popen[str]:
         given = options | {
             "seeds": "0,7",
@@ -105,13 +107,12 @@ def study(environment: dict[str, str], options: dict[str, str], tmp_path: Path) 
             "threads": "1",
             "data_dir": str(tmp_path),
         }
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "study", *(f"--{name}={value}" for name, value in given.items())],
+        return popen(
+            *(sys.executable, "-m", "pipeline", "study", *(f"--{name}={value}" for name, value in given.items())),
             cwd=ROOT,
             env=environment | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
 
     return start

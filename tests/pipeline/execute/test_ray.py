@@ -61,18 +61,18 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> list[str]
 
 
 @pytest.fixture
-def start(store: str, environment: dict[str, str], sweep: list[str]) -> Callable[..., subprocess.Popen[str]]:
+def start(
+    popen: Callable[..., subprocess.Popen[str]], store: str, environment: dict[str, str], sweep: list[str]
+) -> Callable[..., subprocess.Popen[str]]:
     """Return a starter of the sweep with this test's store."""
 
     def start_sweep(*options: str, **variables: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "sweep", *sweep, *options],
+        return popen(
+            *(sys.executable, "-m", "pipeline", "sweep", *sweep, *options),
             cwd=ROOT,
             env=environment | {"MLFLOW_TRACKING_URI": store} | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
         )
 
     return start_sweep
