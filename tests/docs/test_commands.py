@@ -300,11 +300,19 @@ def test_a_command_without_a_rule_is_named_with_the_remedy() -> None:
         rule_of(ROOT / "README.md", "make coffee")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_compile_and_files_that_readers_write_are_used(page: Path) -> None:
-    for title, text in blocks(page, "python"):
-        compile(text, title or page.name, "exec")
-        assert not title or any(title in command for command in commands_of(page)), f"{title} is written and not used"
+PYTHON = [(page, title, text) for page in PAGES for title, text in blocks(page, "python")]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"), [(page, text) for page, _title, text in PYTHON], ids=lambda of: getattr(of, "name", "code")
+)
+def test_python_blocks_compile(page: Path, text: str) -> None:
+    compile(text, page.name, "exec")
+
+
+@pytest.mark.parametrize(("page", "title"), [(page, title) for page, title, _text in PYTHON if title])
+def test_files_that_readers_write_are_used(page: Path, title: str) -> None:
+    assert any(title in command for command in commands_of(page)), f"{title} is written and not used"
 
 
 def runs_something(page: Path) -> bool:

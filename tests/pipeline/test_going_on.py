@@ -80,6 +80,7 @@ def test_an_interrupted_seed_goes_on_in_its_own_run(study: Callable, stop_after:
     assert study(epochs=5, fresh="true")[0] == 0
     fresh = runs("seed")[-1]
     assert fresh.info.run_id != seed.info.run_id
+    assert {"test_acc", "rwc/01_features.0"} <= set(fresh.data.metrics) == set(again.data.metrics)
     for key in set(fresh.data.metrics) - {"epoch_seconds"}:
         assert history(fresh, key) == history(again, key), key
 
