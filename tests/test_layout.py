@@ -144,13 +144,18 @@ def test_every_package_that_is_imported_is_pinned() -> None:
     assert {distributions.get(name, name) for name in used - standard} == pinned
 
 
-def test_the_readme_s_tree_names_every_file() -> None:
+def registers(path: Path) -> bool:
+    """Return whether a file registers a model or a data set."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return "register" in {name.id for name in calls if isinstance(name, ast.Name)}
+
+
+def test_the_readme_s_tree_names_every_file_that_is_no_model_and_no_data_set() -> None:
     readme = (ROOT / "README.md").read_text()
     tree = readme.split("```text\n")[1].split("```")[0]
-    for folder in ("models", "data", "pipeline"):
-        for path in (ROOT / folder).rglob("*.py"):
-            if path.name != "__init__.py":
-                assert re.search(rf"\b{re.escape(path.name)}\b", tree), f"the README's tree lacks {path.name}"
+    for _module, path in modules():
+        if path.name != "__init__.py" and not registers(path):
+            assert re.search(rf"\b{re.escape(path.name)}\b", tree), f"the README's tree lacks {path.name}"
     there = {path.name for _module, path in modules()}
     for name in re.findall(r"\b\w+\.py\b", tree):
         assert name in there, f"the README's tree names {name}, which is not there"
@@ -165,9 +170,15 @@ def test_the_readme_has_every_setting_with_its_default() -> None:
         ), setting.name
 
 
-def test_the_readme_names_every_model_and_data_set() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert all(name in readme for name in (*ARCHITECTURES, *DATASETS))
+@pytest.mark.parametrize(("setting", "kind"), [("model_name", "models"), ("dataset", "datasets")])
+def test_the_settings_of_models_and_data_sets_lead_to_the_list_of_all(setting: str, kind: str) -> None:
+    """A list by hand would lack the next one."""
+    page, params = (ROOT / "README.md").read_text(), (ROOT / "params.yaml").read_text()
+    (row,) = re.findall(rf"^\| `{setting}` \| `[^|]*` \|(.*)\|$", page, flags=re.MULTILINE)
+    (comment,) = re.findall(rf"^{setting}: .* # (.*)$", params, flags=re.MULTILINE)
+    for text in (row, comment):
+        assert f"`python -m pipeline list {kind}`" in text
+        assert not [name for name in (*ARCHITECTURES, *DATASETS) if re.search(rf"\b{re.escape(name)}\b", text)]
 
 
 def test_what_pages_link_to_is_there_and_every_figure_is_shown() -> None:
