@@ -25,6 +25,9 @@ ensure_running()  # multiprocessing's own process, which serves all tests: it is
 STARTED_HERE = f"LAYERWISE_TESTS_{os.getpid()}"  # every process that a test starts inherits this variable
 os.environ[STARTED_HERE] = ""
 Running = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_DFL:  # nohup is left in force
+        signal.signal(_number, signal.default_int_handler)  # as Ctrl-C does, it lets fixtures end what they started
 
 
 def kill_all_with(variable: str) -> None:

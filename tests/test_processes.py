@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HANDLING = "import signal; print(*map(signal.getsignal, (signal.SIGHUP, signal.SIGINT)))"
-LEAVING = """
+HEAD = """
 import subprocess, sys
 from pathlib import Path
 from test_processes import runs
@@ -29,6 +29,8 @@ def note(*pids):
     with Path("pids").open("a") as file:
         print(*pids, file=file)
 
+"""
+LEAVING = """
 def test_that_takes_too_long(popen):
     parent = popen(sys.executable, "-c", PARENT, stdout=subprocess.PIPE)
     note(parent.stdout.readline())
@@ -43,6 +45,13 @@ def test_that_comes_after_it():
 
 def test_that_starts_a_process_by_itself():
     note(subprocess.Popen([sys.executable, "-c", ENDLESS], start_new_session=True).pid)
+"""
+WAITING = """
+def test_that_waits(popen):
+    parent = popen(sys.executable, "-c", PARENT, stdout=subprocess.PIPE)
+    note(parent.stdout.readline(), popen(sys.executable, "-c", ENDLESS).pid)
+    print("waiting", flush=True)
+    popen(sys.executable, "-c", ENDLESS).wait()
 """
 
 
@@ -70,16 +79,38 @@ def test_a_process_has_the_default_handling_of_signals_that_pytest_ignores(popen
     assert {signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)} == {signal.SIG_IGN}
 
 
-def test_no_process_outlives_a_test_that_times_out_nor_a_file_of_tests(popen: Callable, tmp_path: Path) -> None:
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "test_leaving.py").write_text(LEAVING)
-    tests = popen(
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_leaving.py"),
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
-        stdout=subprocess.PIPE,
-    )
-    printed = tests.communicate(timeout=100)[0]
+@pytest.fixture
+def start_tests(popen: Callable, tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
+    """Return a starter of tests, in an own process, that note which processes they start."""
+
+    def start(tests: str) -> subprocess.Popen[str]:
+        shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+        (tmp_path / "test_them.py").write_text(HEAD + tests)
+        return popen(
+            *(sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "test_them.py"),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+            stdout=subprocess.PIPE,
+        )
+
+    return start
+
+
+def test_no_process_outlives_a_test_that_times_out_nor_a_file_of_tests(start_tests: Callable, tmp_path: Path) -> None:
+    printed = start_tests(LEAVING).communicate(timeout=100)[0]
     assert "1 failed, 2 passed" in printed, printed
     pids = (tmp_path / "pids").read_text().split()
     assert (len(pids), list(filter(runs, pids))) == (3, [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["Ctrl-C", "SIGTERM", "hang-up"])
+def test_no_process_outlives_pytest_where_that_is_ended(
+    start_tests: Callable, tmp_path: Path, number: signal.Signals
+) -> None:
+    tests = start_tests(WAITING)
+    while "waiting" not in (line := tests.stdout.readline()):
+        assert line
+    tests.send_signal(number)
+    assert "KeyboardInterrupt" in tests.communicate(timeout=100)[0]
+    pids = (tmp_path / "pids").read_text().split()
+    assert (len(pids), list(filter(runs, pids))) == (2, [])
