@@ -1,11 +1,19 @@
-"""What many tests share: a tracking store of their own, a tiny data set, the synthetic histories of a study."""
+"""What many tests share: processes that end with the test, a tiny data set, the synthetic histories of a study."""
 
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -13,6 +21,80 @@ os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"  # they depend on t
 from pipeline.results.statistics import LAYERS, SCALARS, Histories
 
 ROOT = Path(__file__).parent.parent
+ensure_running()  # multiprocessing's own process, which serves all tests: it is the one without the variable
+STARTED_HERE = f"LAYERWISE_TESTS_{os.getpid()}"  # every process that a test starts inherits this variable
+os.environ[STARTED_HERE] = ""
+Running = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_DFL:  # nohup is left in force
+        signal.signal(_number, signal.default_int_handler)  # as Ctrl-C does, it lets fixtures end what they started
+
+
+def kill_all_with(variable: str) -> None:
+    """Kill every process that has inherited a variable, whatever its parent and its session, until none is left."""
+    while found := [process for process in psutil.process_iter() if variable in variables_of(process)]:
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        time.sleep(0.01)  # one that has ended has no variables
+
+
+def variables_of(process: psutil.Process) -> Mapping[str, str]:
+    """Return the variables that a process was started with; none where it has ended or is another user's."""
+    try:
+        return process.environ()
+    except (psutil.Error, OSError):
+        return {}
+
+
+@contextmanager
+def signals_as_from_a_terminal() -> Iterator[None]:
+    """Let the processes that are started meanwhile begin with the default handling of signals.
+
+    nohup ignores SIGHUP, and a shell ignores SIGINT for what a script runs in the background: ignored signals are
+    inherited, those that have a handler are not.
+    """
+    ignored = [number for number in (signal.SIGHUP, signal.SIGINT) if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session")
+def running() -> Running:
+    """Return a runner of a process for as long as a block runs; at its end all that the process started is killed."""
+
+    @contextmanager
+    def run(*command: str | Path, env: Mapping[str, str] = os.environ, **options: Any) -> Iterator[subprocess.Popen]:
+        variable = f"{STARTED_HERE}_{uuid4().hex}"
+        options |= {"env": {**env, STARTED_HERE: "", variable: ""}, "text": True, "start_new_session": True}
+        with signals_as_from_a_terminal():
+            process = subprocess.Popen(command, **options)
+        with process:
+            try:
+                yield process
+            finally:
+                kill_all_with(variable)
+
+    return run
+
+
+@pytest.fixture
+def popen(running: Running) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Return a starter of processes which are killed at the end of the test, with all that they started."""
+    with ExitStack() as stack:
+        yield lambda *command, **options: stack.enter_context(running(*command, **options))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_started_ends_with_its_module() -> Iterator[None]:
+    """Kill what else is left: of servers and clusters, and of commands that took too long."""
+    yield
+    kill_all_with(STARTED_HERE)
 
 
 @pytest.fixture(scope="session")

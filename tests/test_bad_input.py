@@ -1,11 +1,17 @@
-"""Whatever comes from outside is right, or is refused in one line: nothing else is raised, and no code is run."""
+"""Whatever comes from outside is right, or is refused in one line: nothing else is raised, and no code is run.
 
+Every property has an example that is not damaged, which must be read: a parser that refuses everything fails.
+"""
+
+import gzip
 import os
 import pickle
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
+from hashlib import md5, sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,8 +21,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from torchvision.datasets import CIFAR10, CIFAR100
 
 from data import DATASETS, DataError
 from data.manifest import MANIFEST, Manifest, damaged_file, read_manifest
@@ -55,13 +62,17 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Trap:
-    """Pickled bytes that make a file when they are unpickled."""
+    """Pickled bytes that make a file in the working folder when they are unpickled."""
 
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
+    MARK = Path("sprung")
 
     def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
-        return Path.touch, (self.mark,)
+        return Path.touch, (self.MARK,)
+
+
+def test_the_trap_works() -> None:
+    pickle.loads(pickle.dumps(Trap()))
+    assert Trap.MARK.exists()
 
 
 def refused(call: Callable[[], Any]) -> Any:
@@ -100,6 +111,8 @@ def npz(**arrays: Any) -> bytes:
 IMAGES = np.arange(4 * 8 * 8, dtype=np.uint8).reshape(4, 8, 8)
 LABELS = np.array([0, 1, 0, 1], dtype=np.uint8)
 WHOLE = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS}
+WHOLE_NPZ = npz(**WHOLE)
+WHOLE_PARAMS = (ROOT / "params.yaml").read_bytes()
 TEXTS = st.one_of(
     st.text(max_size=30),
     st.integers().map(str),
@@ -117,32 +130,41 @@ YAML_VALUES = st.recursive(
 
 @many
 @given(st.sampled_from(sorted(Config.__dataclass_fields__)), TEXTS)
+@example("epochs", "7")
 def test_values_of_options(name: str, value: str) -> None:
     config = refused(lambda: load({name: value}))
+    if (name, value) == ("epochs", "7"):
+        assert config.epochs == 7
     assert config is None or isinstance(config.files()["config.yaml"], str)
 
 
 @many
-@given(content=damaged((ROOT / "params.yaml").read_bytes()))
+@given(content=damaged(WHOLE_PARAMS))
+@example(content=WHOLE_PARAMS)
 def test_damaged_params(params: Path, content: bytes) -> None:
     params.write_bytes(content)
-    refused(lambda: load({}))
+    config = refused(lambda: load({}))
+    assert config or content != WHOLE_PARAMS
 
 
 @many
 @given(st.dictionaries(st.sampled_from([*Config.__dataclass_fields__, "table_1", "other"]), YAML_VALUES, max_size=4))
+@example({})
 def test_params_of_other_types(params: Path, changed: dict[str, Any]) -> None:
-    whole = yaml.safe_load((ROOT / "params.yaml").read_text())
+    whole = yaml.safe_load(WHOLE_PARAMS)
     params.write_text(yaml.safe_dump(whole | changed, allow_unicode=True))
-    refused(lambda: load({}))
+    config = refused(lambda: load({}))
+    assert config or changed
 
 
 @many
-@given(content=damaged(npz(**WHOLE)))
+@given(content=damaged(WHOLE_NPZ))
+@example(content=WHOLE_NPZ)
 def test_damaged_npz(folder: Path, content: bytes) -> None:
     path = folder / "set.npz"
     path.write_bytes(content)
     images = refused(lambda: read_npz(path))
+    assert images or content != WHOLE_NPZ
     assert images is None or all(array.dtype == np.uint8 for array in images)
 
 
@@ -152,58 +174,99 @@ KINDS = st.sampled_from(["uint8", "int64", "float32", "bool", "U3", "complex64",
 
 @many
 @given(st.sampled_from(sorted(WHOLE)), SHAPES, KINDS)
+@example("x_test", IMAGES.shape, "uint8")
 def test_npz_of_other_shapes_and_types(folder: Path, name: str, shape: tuple[int, ...], kind: str) -> None:
     path = folder / "other.npz"
     path.write_bytes(npz(**WHOLE | {name: np.zeros(shape, dtype=kind)}))
-    refused(lambda: prepare(npz_dataset(path), folder, say=lambda _line: None))
+    prepared = refused(lambda: prepare(npz_dataset(path), folder, say=lambda _line: None))
+    assert prepared or (shape, kind) != (WHOLE[name].shape, "uint8")
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
 def test_pickles_in_an_npz_stay_pickled(folder: Path, name: str) -> None:
-    mark = folder / f"sprung-{name}"
     path = folder / "trap.npz"
-    path.write_bytes(npz(**WHOLE | {name: np.array([Trap(mark)], dtype=object)}))
+    path.write_bytes(npz(**WHOLE | {name: np.array([Trap()], dtype=object)}))
     assert refused(lambda: read_npz(path)) is None
-    assert not mark.exists()
+    assert not Trap.MARK.exists()
 
 
 def test_an_array_that_claims_to_be_huge(folder: Path) -> None:
-    for shape in ((10**10, 8, 8), (4, 8, 10**11), (10**6, 200, 200)):
-        header = BytesIO()
-        np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    for shape in (IMAGES.shape, (10**10, 8, 8), (4, 8, 10**11), (10**6, 200, 200)):
+        claimed = BytesIO()
+        np.lib.format.write_array_header_1_0(claimed, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        claimed.write(IMAGES.tobytes())
         with zipfile.ZipFile(folder / "huge.npz", "w") as archive:
             for name, array in WHOLE.items():
                 whole = BytesIO()
                 np.save(whole, array)
-                archive.writestr(f"{name}.npy", header.getvalue() if name == "x_train" else whole.getvalue())
-        assert refused(lambda: read_npz(folder / "huge.npz")) is None
+                archive.writestr(f"{name}.npy", claimed.getvalue() if name == "x_train" else whole.getvalue())
+        assert (refused(lambda: read_npz(folder / "huge.npz")) is None) == (shape != IMAGES.shape)
 
 
 def idx(array: Any) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">i4").tobytes() + array.tobytes()
 
 
+WHOLE_IDX = {name: idx(IMAGES if "images" in name else LABELS) for name in FILES}
+
+
 @many
-@given(file=st.sampled_from(FILES), data=st.data())
-def test_damaged_idx_files(folder: Path, file: str, data: st.DataObject) -> None:
+@given(st.sampled_from(FILES).flatmap(lambda name: st.tuples(st.just(name), damaged(WHOLE_IDX[name]))))
+@example((FILES[0], WHOLE_IDX[FILES[0]]))
+def test_damaged_idx_files(folder: Path, file: tuple[str, bytes]) -> None:
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        (raw / name).write_bytes(idx(IMAGES if "images" in name else LABELS))
-    (raw / file).write_bytes(data.draw(damaged((raw / file).read_bytes())))
-    refused(lambda: prepare(DATASETS["MNIST"], folder, say=lambda _line: None))
+    files = WHOLE_IDX | dict([file])
+    for name, content in files.items():
+        (raw / name).write_bytes(content)
+    prepared = refused(lambda: prepare(DATASETS["MNIST"], folder, say=lambda _line: None))
+    assert prepared or files != WHOLE_IDX
+
+
+def sum_of(content: bytes) -> str:
+    return md5(content, usedforsecurity=False).hexdigest()
+
+
+def whole_archive(original: type[CIFAR10]) -> tuple[bytes, dict[str, Any]]:
+    """Return an archive of one image a batch, and torchvision's tables as they would be if it were the original."""
+    batch = pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": [0], "fine_labels": [0]})
+    meta = pickle.dumps({original.meta["key"]: ["a"]})
+    batches = {part: [name for name, _sum in getattr(original, part)] for part in ("train_list", "test_list")}
+    files = dict.fromkeys(batches["train_list"] + batches["test_list"], batch) | {original.meta["filename"]: meta}
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"{original.base_folder}/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, BytesIO(content))
+    archive = gzip.compress(packed.getvalue(), mtime=0)
+    tables = {part: [[name, sum_of(batch)] for name in names] for part, names in batches.items()}
+    return archive, tables | {"meta": original.meta | {"md5": sum_of(meta)}, "tgz_md5": sum_of(archive)}
+
+
+ORIGINALS = {"CIFAR-10": CIFAR10, "CIFAR-100": CIFAR100}
+ARCHIVES = {name: whole_archive(original) for name, original in ORIGINALS.items()}
+TRAPS = pickle.dumps(Trap()) * 3
 
 
 @many
-@given(st.data())
-def test_damaged_cifar_archives(tmp_path: Path, data: st.DataObject) -> None:
-    mark = tmp_path / "sprung"
-    content = data.draw(damaged(pickle.dumps(Trap(mark)) * 3))
-    for name in ("cifar-10-python.tar.gz", "cifar-100-python.tar.gz"):
-        (tmp_path / name).write_bytes(content)
-    for name in ("CIFAR-10", "CIFAR-100"):
-        assert refused(lambda name=name: DATASETS[name].read(tmp_path)) is None
-    assert not mark.exists()
+@given(
+    st.sampled_from(sorted(ARCHIVES)).flatmap(
+        lambda name: st.tuples(st.just(name), damaged(ARCHIVES[name][0]) | damaged(TRAPS))
+    )
+)
+@example(("CIFAR-10", ARCHIVES["CIFAR-10"][0]))
+@example(("CIFAR-100", ARCHIVES["CIFAR-100"][0]))
+def test_damaged_cifar_archives(tmp_path: Path, archive: tuple[str, bytes]) -> None:
+    name, content = archive
+    original, (whole, tables) = ORIGINALS[name], ARCHIVES[name]
+    (tmp_path / original.filename).write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        for table, value in tables.items():
+            patch.setattr(original, table, value)
+        images = refused(lambda: DATASETS[name].read(tmp_path))
+    assert (images is not None) == (content == whole)
+    assert not Trap.MARK.exists()
 
 
 WHOLE_MANIFEST = Manifest(
@@ -220,16 +283,23 @@ WHOLE_MANIFEST = Manifest(
 )
 
 
+WHOLE_JSON = WHOLE_MANIFEST.to_json().encode()
+
+
 @many
-@given(content=damaged(WHOLE_MANIFEST.to_json().encode()))
+@given(content=damaged(WHOLE_JSON))
+@example(content=WHOLE_JSON)
 def test_damaged_manifests(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
-    if damaged_file(tmp_path) != MANIFEST:  # a change between the values
+    damage = damaged_file(tmp_path)
+    assert damage == "x_train.npy" or content != WHOLE_JSON, "the file of the tensor is missing"
+    if damage != MANIFEST:  # a change between the values
         assert read_manifest(tmp_path) == WHOLE_MANIFEST
 
 
 @many
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60))
+@example("a plain name")
 def test_names_of_files(tmp_path: Path, name: str) -> None:
     """They become names of runs, folders and artifacts."""
     path = tmp_path / f"{name}.npz"
@@ -238,6 +308,7 @@ def test_names_of_files(tmp_path: Path, name: str) -> None:
     except OSError:  # longer than a file system allows
         return
     prepared = refused(lambda: prepare(npz_dataset(path), tmp_path / "cache", say=lambda _line: None))
+    assert prepared or name != "a plain name"
     assert prepared is None or prepared.manifest.name == path.stem
 
 
@@ -248,52 +319,65 @@ def test_files_whose_names_differ_by_case_alone_keep_their_names(tmp_path: Path)
         assert prepare(npz_dataset(path), tmp_path / "cache", say=lambda _line: None).manifest.name == name
 
 
-@many
-@given(st.data())
-def test_damaged_checkpoints(tmp_path: Path, data: st.DataObject) -> None:
-    """Even where the tag has the checksum of what is there."""
-    import hashlib
+def saved(state: dict[str, Any]) -> bytes:
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
-    buffer, mark, said = BytesIO(), tmp_path / "sprung", list[str]()
-    torch.save({"epoch": 1, "weights": torch.ones(3)}, buffer)
-    content = data.draw(damaged(buffer.getvalue()) | st.just(pickle.dumps(Trap(mark))))
+
+WHOLE_CHECKPOINT = saved({"epoch": 1, "weights": torch.ones(3)})
+
+
+@many
+@given(content=damaged(WHOLE_CHECKPOINT) | st.just(pickle.dumps(Trap())))
+@example(content=WHOLE_CHECKPOINT)
+def test_damaged_checkpoints(tmp_path: Path, content: bytes) -> None:
+    """Even where the tag has the checksum of what is there."""
+    said: list[str] = []
     (tmp_path / "checkpoints").mkdir(exist_ok=True)
     (tmp_path / "checkpoints" / "slot-a.pt").write_bytes(content)
-    tags = slot_tag("slot-a.pt", 1, hashlib.sha256(content).hexdigest())
+    tags = slot_tag("slot-a.pt", 1, sha256(content).hexdigest())
     state = newest_whole(str(tmp_path), tags, last=1, say=said.append)
+    assert state or content != WHOLE_CHECKPOINT
     assert (state is None) == bool(said)
     assert all("\n" not in line for line in said)
-    assert not mark.exists()
+    assert not Trap.MARK.exists()
+
+
+WHOLE_TAG = slot_tag("slot-a.pt", 3, "a" * 64)["layerwise.checkpoint.slot-a"]
 
 
 @many
-@given(st.text(max_size=80))
+@given(st.text(max_size=80) | damaged(WHOLE_TAG.encode()).map(lambda content: content.decode(errors="replace")))
+@example(WHOLE_TAG)
 def test_tags_of_any_text_name_no_slot_or_a_whole_one(text: str) -> None:
-    for slot in slots({"layerwise.checkpoint.slot-a": text, "layerwise.checkpoint.slot-b": text}):
+    found = slots({"layerwise.checkpoint.slot-a": text, "layerwise.checkpoint.slot-b": text})
+    assert len(found) == 2 or text != WHOLE_TAG
+    for slot in found:
         assert slot.epoch >= 0
         assert len(slot.sha256) == 64
 
 
-def trap_set(folder: Path, mark: Path) -> None:
-    (folder / "bad.npz").write_bytes(npz(**WHOLE | {"x_train": np.array([Trap(mark)], dtype=object)}))
+def trap_set(folder: Path) -> None:
+    (folder / "bad.npz").write_bytes(npz(**WHOLE | {"x_train": np.array([Trap()], dtype=object)}))
 
 
-def cut_set(folder: Path, _mark: Path) -> None:
-    (folder / "bad.npz").write_bytes(npz(**WHOLE)[:-40])
+def cut_set(folder: Path) -> None:
+    (folder / "bad.npz").write_bytes(WHOLE_NPZ[:-40])
 
 
-def trap_batch(folder: Path, mark: Path) -> None:
-    (folder / "cifar-10-python.tar.gz").write_bytes(pickle.dumps(Trap(mark)))
+def trap_batch(folder: Path) -> None:
+    (folder / "cifar-10-python.tar.gz").write_bytes(pickle.dumps(Trap()))
 
 
-def short_idx(folder: Path, _mark: Path) -> None:
+def short_idx(folder: Path) -> None:
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in FILES:
-        (raw / name).write_bytes(idx(IMAGES if "images" in name else LABELS)[:-1])
+    for name, content in WHOLE_IDX.items():
+        (raw / name).write_bytes(content[:-1])
 
 
-def other_params(folder: Path, _mark: Path) -> None:
+def other_params(folder: Path) -> None:
     (folder / "params.yaml").write_text("seeds: !!python/object/apply:os.system ['touch sprung']\n")
 
 
@@ -309,9 +393,9 @@ PROCESSES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("make", "option"), PROCESSES.values(), ids=PROCESSES)
-def test_a_process_ends_with_2_and_one_line(params: Path, make: Callable[[Path, Path], None], option: str) -> None:
+def test_a_process_ends_with_2_and_one_line(params: Path, make: Callable[[Path], None], option: str) -> None:
     folder = params.parent
-    make(folder, folder / "sprung")
+    make(folder)
     process = subprocess.run(
         [sys.executable, "-m", "pipeline", "study", option, "--data_dir=."],
         env=os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"},
@@ -323,5 +407,5 @@ def test_a_process_ends_with_2_and_one_line(params: Path, make: Callable[[Path, 
     assert process.returncode == 2, process.stderr
     assert process.stderr.startswith("error: ")
     assert process.stderr.count("\n") == 1
-    assert not (folder / "sprung").exists()
+    assert not Trap.MARK.exists()
     assert mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["0"]) == []

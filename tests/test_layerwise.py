@@ -62,6 +62,7 @@ def test_everything_that_is_offered_is_there() -> None:
     assert set(MEASUREMENTS) < set(found["epochs"][0])
     assert list(found["metrics"]) == ["rwc/01_0", "rwc/02_4", "step_angle/01_0", "step_angle/02_4"]
     assert found["invariant"] == ["0"]
+    assert list(found["remaining"]) == ["0", "4"]
     assert all(0 < left < 1 for left in found["remaining"].values())
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -32,10 +31,16 @@ FLOORS = (
 ALONE = ("models", "data", "pipeline.measure", "pipeline.results")
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    for folder in ("models", "data", "pipeline"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+def modules(*packages: str) -> list[tuple[str, Path]]:
+    """Return the modules of the packages, by full names; a package that is not there is an error."""
+    found = []
+    for package in packages or ("models", "data", "pipeline"):
+        path = ROOT.joinpath(*package.split("."))
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        assert files, f"{package} has no modules"
+        assert all(file.is_file() for file in files), f"{package} is not there"
+        found += [(".".join(file.relative_to(ROOT).with_suffix("").parts), file) for file in files]
+    return [(name.removesuffix(".__init__"), file) for name, file in found]
 
 
 def imports(path: Path) -> set[str]:
@@ -63,22 +68,25 @@ def floor(name: str) -> int:
 
 
 def test_imports_run_down_the_floors() -> None:
-    for module, path in modules():
-        if module == "pipeline":
-            continue
+    for module, path in modules(*" ".join(FLOORS).split()):
         for name in imports(path):
             if inside(name, "pipeline") or inside(name, "models") or inside(name, "data"):
                 assert floor(name) <= floor(module), f"{module} imports {name}, which stands above it"
 
 
+def test_every_module_stands_on_a_floor() -> None:
+    assert {module for module, _path in modules()} - {"pipeline"} == {
+        module for module, _path in modules(*" ".join(FLOORS).split())
+    }
+
+
 @pytest.mark.parametrize("package", ALONE)
 def test_the_lowest_packages_know_nobody_else(package: str) -> None:
-    for module, path in modules():
-        if inside(module, package):
-            for name in imports(path):
-                ours = inside(name, "pipeline") or inside(name, "models") or inside(name, "data")
-                assert not ours or inside(name, package), f"{module} imports {name}"
-                assert not inside(name, "click"), f"{module} imports click"
+    for module, path in modules(package):
+        for name in imports(path):
+            ours = inside(name, "pipeline") or inside(name, "models") or inside(name, "data")
+            assert not ours or inside(name, package), f"{module} imports {name}"
+            assert not inside(name, "click"), f"{module} imports click"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +100,8 @@ def test_the_lowest_packages_know_nobody_else(package: str) -> None:
 )
 def test_what_the_lowest_packages_are_built_on(package: str, allowed: set[str]) -> None:
     ours = {"models", "data", "pipeline"} | set(sys.stdlib_module_names)
-    used = {name.partition(".")[0] for module, path in modules() if inside(module, package) for name in imports(path)}
+    used = {name.partition(".")[0] for _module, path in modules(package) for name in imports(path)}
+    assert used & allowed
     assert used - ours <= allowed
 
 
@@ -108,9 +117,9 @@ def test_no_circles() -> None:
 
 
 def test_only_tracking_knows_mlflow() -> None:
-    for module, path in modules():
-        if not inside(module, "pipeline.tracking"):
-            assert not [name for name in imports(path) if inside(name, "mlflow")], f"{module} imports mlflow"
+    users = [module for module, path in modules() if any(inside(name, "mlflow") for name in imports(path))]
+    assert users
+    assert [module for module in users if not inside(module, "pipeline.tracking")] == []
 
 
 def conda_pins() -> list[str]:
@@ -135,13 +144,18 @@ def test_every_package_that_is_imported_is_pinned() -> None:
     assert {distributions.get(name, name) for name in used - standard} == pinned
 
 
-def test_the_readme_s_tree_names_every_file() -> None:
+def registers(path: Path) -> bool:
+    """Return whether a file registers a model or a data set."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return "register" in {name.id for name in calls if isinstance(name, ast.Name)}
+
+
+def test_the_readme_s_tree_names_every_file_that_is_no_model_and_no_data_set() -> None:
     readme = (ROOT / "README.md").read_text()
     tree = readme.split("```text\n")[1].split("```")[0]
-    for folder in ("models", "data", "pipeline"):
-        for path in (ROOT / folder).rglob("*.py"):
-            if path.name != "__init__.py":
-                assert re.search(rf"\b{re.escape(path.name)}\b", tree), f"the README's tree lacks {path.name}"
+    for _module, path in modules():
+        if path.name != "__init__.py" and not registers(path):
+            assert re.search(rf"\b{re.escape(path.name)}\b", tree), f"the README's tree lacks {path.name}"
     there = {path.name for _module, path in modules()}
     for name in re.findall(r"\b\w+\.py\b", tree):
         assert name in there, f"the README's tree names {name}, which is not there"
@@ -156,9 +170,15 @@ def test_the_readme_has_every_setting_with_its_default() -> None:
         ), setting.name
 
 
-def test_the_readme_names_every_model_and_data_set() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert all(name in readme for name in (*ARCHITECTURES, *DATASETS))
+@pytest.mark.parametrize(("setting", "kind"), [("model_name", "models"), ("dataset", "datasets")])
+def test_the_settings_of_models_and_data_sets_lead_to_the_list_of_all(setting: str, kind: str) -> None:
+    """A list by hand would lack the next one."""
+    page, params = (ROOT / "README.md").read_text(), (ROOT / "params.yaml").read_text()
+    (row,) = re.findall(rf"^\| `{setting}` \| `[^|]*` \|(.*)\|$", page, flags=re.MULTILINE)
+    (comment,) = re.findall(rf"^{setting}: .* # (.*)$", params, flags=re.MULTILINE)
+    for text in (row, comment):
+        assert f"`python -m pipeline list {kind}`" in text
+        assert not [name for name in (*ARCHITECTURES, *DATASETS) if re.search(rf"\b{re.escape(name)}\b", text)]
 
 
 def test_what_pages_link_to_is_there_and_every_figure_is_shown() -> None:

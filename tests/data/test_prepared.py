@@ -277,27 +277,25 @@ print(prepared.manifest.digest, int(prepared.x_train.long().sum()))
 """
 
 
-def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet) -> None:
+def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet, popen: Any) -> None:
     def slowly(data_dir: Path) -> Images:
         (tmp_path / "read-here").touch()
         time.sleep(0.5)
         return tiny.read(data_dir)
 
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER_PROCESS, str(tmp_path)],
+    other = popen(
+        *(sys.executable, "-c", OTHER_PROCESS, tmp_path),
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        while not (tmp_path / "ready").exists() and other.poll() is None:
-            time.sleep(0.02)
-        assert other.stdin
-        other.stdin.write("go\n")
-        other.stdin.flush()
-        prepared = prepare(dataclasses.replace(tiny, read=slowly), tmp_path, quiet)
-        output, _ = other.communicate(timeout=600)
+    )
+    while not (tmp_path / "ready").exists() and other.poll() is None:
+        time.sleep(0.02)
+    other.stdin.write("go\n")
+    other.stdin.flush()
+    prepared = prepare(dataclasses.replace(tiny, read=slowly), tmp_path, quiet)
+    output, _ = other.communicate(timeout=600)
     assert other.returncode == 0
     assert output == f"{prepared.manifest.digest} {int(prepared.x_train.long().sum())}\n"
     assert len(list(tmp_path.glob("read-*"))) == 1

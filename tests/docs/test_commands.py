@@ -43,8 +43,8 @@ SETTINGS = set(Config.__dataclass_fields__)
 class Place:
     """A copy of the repository in which the commands of a page are run, one after another, and servers stay up."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "clone"
+    def __init__(self, folder: Path, popen: Callable[..., subprocess.Popen[str]]) -> None:
+        self.folder, self.popen = folder / "clone", popen
         shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
         packages = folder / "packages"  # in which layerwise lies as `pip install .` would bring it
         packages.mkdir()
@@ -57,7 +57,6 @@ class Place:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         self.ports: dict[str, str] = {}
-        self.servers: list[subprocess.Popen[bytes]] = []
 
     def run(self, command: str) -> None:
         for written, port in self.ports.items():
@@ -92,21 +91,9 @@ class Place:
         command = f"{command.replace(f'--port {written}', '')} --port {self.ports[written]}"
         log = self.folder / f"log-{written}"
         with log.open("w") as file:
-            server = subprocess.Popen(
-                ["bash", "-c", f"exec {command}"],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=file,
-                stderr=file,
-                start_new_session=True,
-            )
-        self.servers.append(server)
+            given = {"cwd": self.folder, "env": self.environment, "stdout": file, "stderr": file}
+            server = self.popen("bash", "-c", f"exec {command}", **given)
         wait_until_it_answers(f"http://127.0.0.1:{self.ports[written]}", server, log)
-
-    def end(self) -> None:
-        for server in self.servers:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(timeout=100)
 
 
 def as_it_is(place: Place, command: str) -> None:
@@ -313,11 +300,19 @@ def test_a_command_without_a_rule_is_named_with_the_remedy() -> None:
         rule_of(ROOT / "README.md", "make coffee")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_blocks_compile_and_files_that_readers_write_are_used(page: Path) -> None:
-    for title, text in blocks(page, "python"):
-        compile(text, title or page.name, "exec")
-        assert not title or any(title in command for command in commands_of(page)), f"{title} is written and not used"
+PYTHON = [(page, title, text) for page in PAGES for title, text in blocks(page, "python")]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"), [(page, text) for page, _title, text in PYTHON], ids=lambda of: getattr(of, "name", "code")
+)
+def test_python_blocks_compile(page: Path, text: str) -> None:
+    compile(text, page.name, "exec")
+
+
+@pytest.mark.parametrize(("page", "title"), [(page, title) for page, title, _text in PYTHON if title])
+def test_files_that_readers_write_are_used(page: Path, title: str) -> None:
+    assert any(title in command for command in commands_of(page)), f"{title} is written and not used"
 
 
 def runs_something(page: Path) -> bool:
@@ -328,11 +323,8 @@ def runs_something(page: Path) -> bool:
 @pytest.mark.parametrize(
     "page", [page for page in (*PAGES, *EXAMPLES) if runs_something(page)], ids=lambda page: page.name
 )
-def test_the_commands_of_a_page_work_one_after_another(page: Path, tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_the_commands_of_a_page_work_one_after_another(page: Path, tmp_path: Path, popen: Callable) -> None:
+    place = Place(tmp_path, popen)
     write_files(page, place.folder)
-    try:
-        for command in commands_of(page):
-            rule_of(page, command).how(place, command)
-    finally:
-        place.end()
+    for command in commands_of(page):
+        rule_of(page, command).how(place, command)

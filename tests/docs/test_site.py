@@ -85,11 +85,14 @@ def outside(address: str) -> bool:
 @pytest.mark.slow
 def test_it_asks_for_nothing_outside_itself(pages: dict[Path, Page], output_and_site: tuple[str, Path]) -> None:
     for path, page in pages.items():
+        assert page.fetched, f"{path.name} has no style sheet"
         assert not [address for address in page.fetched if outside(address)], path.name
         assert "mermaid" not in page.classes, f"the theme would fetch mermaid for {path.name}"
         styles = re.findall(r"<style.*?</style>", path.read_text(), flags=re.S)
         assert not [style for style in styles if outside_in_css(style)]
-    for sheet in output_and_site[1].rglob("*.css"):
+    sheets = list(output_and_site[1].rglob("*.css"))
+    assert sheets
+    for sheet in sheets:
         assert not outside_in_css(sheet.read_text()), sheet.name
 
 
@@ -115,6 +118,7 @@ def leading_nowhere(pages: dict[Path, Page], site: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_every_link_and_anchor_leads_somewhere(pages: dict[Path, Page], output_and_site: tuple[str, Path]) -> None:
+    assert all(page.links and page.anchors for page in pages.values())
     assert list(leading_nowhere(pages, output_and_site[1].resolve())) == []
 
 

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_weight, resnet18, vgg19_bn
 
-from models import ARCHITECTURES
+from models import ARCHITECTURES, Architecture
 from models.pretrained import WeightsError, copy_equal, imagenet_weights
 
 WITH = [name for name, architecture in ARCHITECTURES.items() if architecture.imagenet]
-WITHOUT = [name for name, architecture in ARCHITECTURES.items() if not architecture.imagenet]
 
 
 def vgg19_weights() -> Mapping[str, Tensor]:
@@ -66,10 +65,9 @@ def test_the_source_keeps_its_own_copy() -> None:
     assert theirs["layer1.0.conv1.weight"].any()
 
 
-@pytest.mark.parametrize("name", WITHOUT)
-def test_an_architecture_without_weights_says_so(name: str) -> None:
-    with pytest.raises(WeightsError, match=f"{name} has no ImageNet weights.*pretrained to false"):
-        imagenet_weights(ARCHITECTURES[name])
+def test_an_architecture_without_weights_says_so() -> None:
+    with pytest.raises(WeightsError, match=r"Net has no ImageNet weights.*pretrained to false"):
+        imagenet_weights(Architecture(name="Net", factory=nn.Identity, groups={}))
 
 
 @pytest.mark.parametrize("name", WITH)

@@ -11,6 +11,10 @@ def test_it_has_the_papers_number_of_parameters(parameters_of: Callable[[str], i
     assert parameters_of("ResNet18") == 11_173_962
 
 
+def test_it_may_start_from_imagenet_weights() -> None:
+    assert ARCHITECTURES["ResNet18"].imagenet == "ResNet18_Weights.IMAGENET1K_V1"
+
+
 def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
     groups = grouped("ResNet18")
     assert groups.pop("") == ["conv1", "fc"]

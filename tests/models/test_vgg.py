@@ -17,6 +17,10 @@ def test_it_has_the_papers_number_of_parameters(parameters_of: Callable[[str], i
     assert parameters_of("VGG19") == 20_040_522
 
 
+def test_it_may_start_from_imagenet_weights() -> None:
+    assert ARCHITECTURES["VGG19"].imagenet == "VGG19_BN_Weights.IMAGENET1K_V1"
+
+
 def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
     with torch.device("meta"):
         network = ARCHITECTURES["VGG19"].build(input_channels=3, num_classes=10)

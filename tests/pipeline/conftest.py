@@ -44,31 +44,32 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def run(environment: dict[str, str]) -> Callable[..., Process]:
+def run(environment: dict[str, str], running: Callable) -> Callable[..., Process]:
     """Return a runner of commands in the project's folder, or in another one."""
 
-    def run_command(*command: str, cwd: Path = ROOT, **variables: str) -> Process:
-        return subprocess.run(
-            command, cwd=cwd, env=environment | variables, capture_output=True, text=True, timeout=600, check=False
-        )
+    def run_command(*command: str, cwd: Path = ROOT, timeout: float = 600, **variables: str) -> Process:
+        given = {"cwd": cwd, "env": environment | variables, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with running(*command, **given) as process:
+            printed = process.communicate(timeout=timeout)
+        return subprocess.CompletedProcess(command, process.returncode, *printed)
 
     return run_command
 
 
 @pytest.fixture
-def start(environment: dict[str, str], options: dict[str, str], store: str) -> Callable[..., subprocess.Popen[str]]:
-    """Return a starter of real studies that do not stop early, each in a session of its own as from a terminal."""
+def start(
+    popen: Callable[..., subprocess.Popen[str]], environment: dict[str, str], options: dict[str, str], store: str
+) -> Callable[..., subprocess.Popen[str]]:
+    """Return a starter of real studies that do not stop early."""
 
     def start_study(*, tracking: str = store, **settings: object) -> subprocess.Popen[str]:
         given = [f"--{name}={value}" for name, value in (options | settings).items()]
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"],
+        return popen(
+            *(sys.executable, "-m", "pipeline", "study", *given, "--target_val_acc=none"),
             cwd=ROOT,
             env=environment | {"MLFLOW_TRACKING_URI": tracking},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
         )
 
     return start_study

@@ -63,16 +63,20 @@ def test_runs_and_tags(both: Both) -> None:
 
 
 def test_the_metrics_of_seeds_and_studies_are_equal_to_the_last_bit(both: Both) -> None:
-    assert both.histories(both.main) == both.histories(both.by_hand)
-    for one, other in zip(both.seeds(both.main), both.seeds(both.by_hand), strict=True):
+    pairs = [(both.main, both.by_hand), *zip(both.seeds(both.main), both.seeds(both.by_hand), strict=True)]
+    assert len(pairs) == 3
+    for one, other in pairs:
         assert one.info.run_id != other.info.run_id
         assert both.histories(one) == both.histories(other)
+        assert {"test_acc", "rwc/01_features.0", "rwc_group/early"} <= set(both.histories(one))
 
 
 def test_the_artifacts_have_the_same_names(both: Both) -> None:
     assert both.files(both.main) == both.files(both.by_hand)
+    assert "figures/rwc_layers.png" in both.files(both.main)
     for one, other in zip(both.seeds(both.main), both.seeds(both.by_hand), strict=True):
         assert both.files(one) == both.files(other)
+        assert "checkpoints/initial.pt" in both.files(one)
 
 
 def test_aggregating_again_makes_the_figures_anew_and_logs_nothing_twice(

@@ -165,7 +165,7 @@ WRONG = {
     "device=tpu": "auto, cpu, cuda",
     "pretrained=yes": "true or false",
     "compile=yes": "true or false, or auto",
-    "pretrained=true": "only ResNet18, VGG19",
+    "pretrained=true": f"only {', '.join(name for name, known in ARCHITECTURES.items() if known.imagenet)} and",
     "devices=0": "whole number of 1 or more",
     "checkpoint_every=0": "whole number of 1 or more",
     "data_dir=": "not empty",
@@ -280,7 +280,6 @@ def test_params_yaml_has_a_comment_a_line_and_every_setting() -> None:
     lines = [line for line in settings if line and not line.startswith("#")]
     assert [line.partition(":")[0] for line in lines] == [field.name for field in dataclasses.fields(Config)]
     assert all("  # " in line for line in lines)
-    assert all(name in lines[0] for name in ARCHITECTURES)
 
 
 @pytest.mark.parametrize(

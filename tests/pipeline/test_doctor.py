@@ -206,14 +206,20 @@ def test_the_limit_of_a_container(tmp_path: Path, files: dict[str, str], limit: 
     assert container_limit(tmp_path) == limit
 
 
-def test_no_compiler(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
+@pytest.mark.parametrize(
+    ("program", "header", "found"),
+    [("no-such-compiler", "Python.h", False), (sys.executable, "other.h", False), (sys.executable, "Python.h", True)],
+    ids=["no compiler", "no Python.h", "both"],
+)
+def test_compiling_needs_a_compiler_and_python_h(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, header: str, found: bool
+) -> None:
+    monkeypatch.setenv("CXX", program)
+    monkeypatch.setattr("sysconfig.get_path", {"include": str(tmp_path)}.__getitem__)
+    (tmp_path / header).touch()
     assert compiler(config).level == "ok", "the CPU does without"
-    assert compiler(replace(config, device="cuda")).level == "note"
-    monkeypatch.setenv("CXX", sys.executable)
-    assert "finds a C++ compiler" in compiler(replace(config, device="cuda")).text or not list(
-        Path(sys.base_prefix).rglob("Python.h")
-    )
+    on_cuda = compiler(replace(config, device="cuda"))
+    assert (on_cuda.level, "finds a C++ compiler and Python.h" in on_cuda.text) == ("ok" if found else "note", found)
 
 
 @pytest.mark.usefixtures("store")

@@ -80,11 +80,10 @@ def test_both_spellings_of_an_option(call: Call) -> None:
         assert "batch_size must be" in call("study", option)[2]
 
 
-def test_help_names_every_command_and_model(call: Call) -> None:
+def test_help_names_every_command(call: Call) -> None:
     code, out, _err = call("--help")
     assert code == 0
     assert all(command in out for command in ("study", "prepare", "train", "aggregate"))
-    assert "AlexNet, ResNet18, VGG19, Xception" in " ".join(call("study", "--help")[1].split())
 
 
 def test_a_failed_seed_spares_the_others(call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

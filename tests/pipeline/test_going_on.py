@@ -80,6 +80,7 @@ def test_an_interrupted_seed_goes_on_in_its_own_run(study: Callable, stop_after:
     assert study(epochs=5, fresh="true")[0] == 0
     fresh = runs("seed")[-1]
     assert fresh.info.run_id != seed.info.run_id
+    assert {"test_acc", "rwc/01_features.0"} <= set(fresh.data.metrics) == set(again.data.metrics)
     for key in set(fresh.data.metrics) - {"epoch_seconds"}:
         assert history(fresh, key) == history(again, key), key
 
@@ -197,14 +198,15 @@ def test_two_who_start_the_same_study_at_once_share_its_seeds(start: Callable) -
 
 
 @pytest.mark.slow
-def test_killing_mlflow_run_leaves_no_trainer(environment: dict[str, str], options: dict[str, str], store: str) -> None:
+def test_killing_mlflow_run_leaves_no_trainer(
+    popen: Callable[..., subprocess.Popen[str]], environment: dict[str, str], options: dict[str, str], store: str
+) -> None:
     given = [f"-P{name}={value}" for name, value in (options | {"epochs": "500", "target_val_acc": "none"}).items()]
-    front = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local", *given],
+    front = popen(
+        *(sys.executable, "-m", "mlflow", "run", str(ROOT), "--env-manager", "local", *given),
         env=environment | {"MLFLOW_TRACKING_URI": store},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     )
     while "epoch 1/500" not in (line := front.stdout.readline()):
         assert line, "it ended too early"
@@ -213,8 +215,6 @@ def test_killing_mlflow_run_leaves_no_trainer(environment: dict[str, str], optio
     _gone, alive = psutil.wait_procs(trainers, timeout=100)
     assert alive == []
     assert {run.info.status for run in runs("seed") + runs("study")} == {"KILLED"}
-    front.stdout.close()
-    front.wait()
 
 
 def test_a_killed_study_leaves_what_an_undisturbed_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What `list` prints: everything that is registered, counted and found, in aligned columns."""
+"""What `list` prints, counted and found, in aligned columns; help and messages name everything registered as well."""
 
 import re
 from collections.abc import Callable
@@ -88,6 +88,20 @@ def test_every_data_set_and_where_it_is(call: Call, tmp_path: Path, monkeypatch:
     assert table["MNIST"] == ["as they are", "no", "mnist.npz"]
     assert table["CIFAR-10"] == ["crop, padding 4, flip", "no", "torchvision's download"]
     assert f"Datafolder:{folder}." in "".join(out.split())  # however it is wrapped
+
+
+def test_help_names_every_model_and_data_set(call: Call) -> None:
+    code, out, _err = call("study", "--help")
+    assert code == 0
+    options = " ".join(out.split())
+    assert f"{', '.join(ARCHITECTURES)}, torchvision:<name>, or path/to/file.py:factory" in options
+    assert f"{', '.join(DATASETS)}, or the path of an .npz file" in options
+
+
+@pytest.mark.parametrize(("setting", "names"), [("model_name", ARCHITECTURES), ("dataset", DATASETS)])
+def test_an_unknown_name_is_answered_with_all_names(call: Call, setting: str, names: dict[str, object]) -> None:
+    err = call("study", f"--{setting}=nothing-like-it")[2]
+    assert err.startswith(f"error: {setting} must be one of {', '.join(names)}, ")
 
 
 def test_every_measurement_has_a_meaning(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,22 +19,19 @@ Shown = tuple[int, str, str]
 
 
 @pytest.fixture
-def on_terminal(environment: dict[str, str], store: str, open_terminal: Callable) -> Callable[..., Shown]:
+def on_terminal(
+    running: Callable, environment: dict[str, str], store: str, open_terminal: Callable
+) -> Callable[..., Shown]:
     """Return a runner of commands whose stderr is a terminal: it gives exit, stdout, and what is shown."""
 
     def run(*arguments: str) -> Shown:
         terminal = open_terminal()
-        process = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env=environment | {"MLFLOW_TRACKING_URI": store},
-            stdout=subprocess.PIPE,
-            stderr=terminal.end,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        return process.returncode, process.stdout, terminal.close()
+        given = {"cwd": ROOT, "env": environment | {"MLFLOW_TRACKING_URI": store}}
+        with running(
+            *(sys.executable, "-m", *arguments), stdout=subprocess.PIPE, stderr=terminal.end, **given
+        ) as process:
+            out, _err = process.communicate(timeout=600)
+        return process.returncode, out, terminal.close()
 
     return run
 

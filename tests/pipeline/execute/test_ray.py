@@ -61,18 +61,18 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> list[str]
 
 
 @pytest.fixture
-def start(store: str, environment: dict[str, str], sweep: list[str]) -> Callable[..., subprocess.Popen[str]]:
+def start(
+    popen: Callable[..., subprocess.Popen[str]], store: str, environment: dict[str, str], sweep: list[str]
+) -> Callable[..., subprocess.Popen[str]]:
     """Return a starter of the sweep with this test's store."""
 
     def start_sweep(*options: str, **variables: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "sweep", *sweep, *options],
+        return popen(
+            *(sys.executable, "-m", "pipeline", "sweep", *sweep, *options),
             cwd=ROOT,
             env=environment | {"MLFLOW_TRACKING_URI": store} | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
         )
 
     return start_sweep
@@ -102,6 +102,7 @@ def histories() -> dict[tuple[str, ...], list[tuple[int, float]]]:
         for key in set(run.data.metrics) - {"epoch_seconds"}:
             points = client.get_metric_history(run.info.run_id, key)
             found[*of, key] = sorted((point.step, point.value) for point in points)
+    assert found, "nothing is equal to nothing"
     return found
 
 

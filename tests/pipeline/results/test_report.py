@@ -76,6 +76,7 @@ def test_levels_are_shown_beside_what_was_measured(report: Callable[..., str]) -
 
 def test_it_asks_for_nothing_outside_itself(report: Callable[..., str]) -> None:
     text = report()
+    assert 'src="data:image/png;base64,' in text
     assert not re.search(r"""(src|href)=["'](?!data:)|url\(|@import|<script|<link""", text)
 
 

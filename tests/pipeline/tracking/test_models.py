@@ -1,7 +1,6 @@
 """Models in MLflow: names that the registry takes, versions once a model, and an answer over HTTP."""
 
 import json
-import os
 import subprocess
 import sys
 import urllib.request
@@ -123,7 +122,7 @@ def test_nothing_is_registered_unasked(call: Call, options: dict[str, str]) -> N
 
 @pytest.mark.slow
 def test_models_serve_answers_a_request_with_a_real_image(
-    call: Call, environment: dict[str, str], store: str, tmp_path: Path
+    call: Call, popen: Callable, environment: dict[str, str], store: str, tmp_path: Path
 ) -> None:
     given = {
         "model_name": "AlexNet",
@@ -139,16 +138,10 @@ def test_models_serve_answers_a_request_with_a_real_image(
     image = np.load(images)[:1]
     port = free_port()
     command = ["models", "serve", "-m", "models:/AlexNet-Digits@best", "--env-manager", "local", "--port", str(port)]
+    variables = environment | {"MLFLOW_TRACKING_URI": store}
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *command],
-            env=environment | {"MLFLOW_TRACKING_URI": store}, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    try:
-        answer = _ask(port, {"inputs": image.tolist()}, server, tmp_path / "log")
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(timeout=60)
+        server = popen(sys.executable, "-m", "mlflow", *command, env=variables, stdout=log, stderr=log)
+    answer = _ask(port, {"inputs": image.tolist()}, server, tmp_path / "log")
     (probabilities,) = answer["predictions"]
     assert list(probabilities) == [str(digit) for digit in range(10)]
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
@@ -156,7 +149,7 @@ def test_models_serve_answers_a_request_with_a_real_image(
     assert list(probabilities.values()) == pytest.approx(expected.tolist(), rel=1e-4)
 
 
-def _ask(port: int, content: object, server: subprocess.Popen[bytes], log: Path) -> dict[str, list[dict[str, float]]]:
+def _ask(port: int, content: object, server: subprocess.Popen[str], log: Path) -> dict[str, list[dict[str, float]]]:
     wait_until_it_answers(f"http://127.0.0.1:{port}", server, log)
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations", json.dumps(content).encode(), {"Content-Type": "application/json"}
