@@ -78,16 +78,19 @@ def _created(opened: str) -> str | None:
 
 @contextmanager
 def _system_metrics(run_id: str, *, wanted: bool, resumed: bool) -> Iterator[None]:
-    """Log processor, memory and GPU, unless MLflow's own variable says not to."""
-    if not wanted or os.environ.get(SYSTEM_METRICS, "").lower() not in ("true", "1"):
-        yield
-        return
-    monitor: Any = SystemMetricsMonitor(run_id, resume_logging=resumed)  # type: ignore[no-untyped-call]
-    monitor.start()
+    """Log processor, memory and GPU, unless MLflow's own variable says not to, or they cannot be had."""
+    monitor: Any = None
+    if wanted and os.environ.get(SYSTEM_METRICS, "").lower() in ("true", "1"):
+        try:
+            monitor = SystemMetricsMonitor(run_id, resume_logging=resumed)  # type: ignore[no-untyped-call]
+            monitor.start()
+        except Exception as error:  # a seed can be trained without them
+            print(f"no system metrics: {first_line(error)}", file=sys.stderr)
     try:
         yield
     finally:
-        monitor.finish()
+        if monitor:
+            monitor.finish()
 
 
 def close_dead_runs() -> None:
