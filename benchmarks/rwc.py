@@ -67,7 +67,7 @@ def _sample(sampler: StepSampler) -> None:
     """Measure one step, without taking it."""
     sampler._step_begins()
     sampler._step_ends()
-    sampler.epoch_end(dict.fromkeys(sampler._weights, 0.0))
+    sampler.epoch_end(dict.fromkeys(sampler._before, 0.0))
 
 
 def _training_step(bench: Bench, model: nn.Module) -> Callable[[], None]:

@@ -10,6 +10,7 @@ from data.loader import Loader, load
 from data.prepared import Prepared, prepare
 from models import ARCHITECTURES
 from pipeline.config import Config
+from pipeline.learn.streams import stream_seed
 from pipeline.resolve import load as load_config
 
 BATCH = 128
@@ -20,7 +21,7 @@ class Bench(NamedTuple):
     prepared: Prepared
 
     def loaders(self, batch_size: int = BATCH) -> dict[str, Loader]:
-        generator = Generator(self.config.device).manual_seed(0)
+        generator = Generator(self.config.device).manual_seed(stream_seed("batches", 0))
         return load(self.prepared, batch_size=batch_size, val_split=0, generator=generator)
 
     def network(self, name: str, *, memory_format: torch.memory_format = torch.channels_last) -> nn.Module:

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from data.augment import crop_and_flip
+from data.moments import Moments, moments_of
 from data.placement import Batch, Stream, fits
 from data.prepared import Prepared
 from data.registry import DataError
@@ -18,7 +19,8 @@ class Loader:
     """Yields images, float32, N x channels x 32 x 32 in channels-last memory, and labels, int64, N, on a device.
 
     With a generator, which lives on that device, the order is shuffled and, where the data set asks for it, the images
-    are augmented. The same draws give the same batches whether the images lie on the device or are streamed to it.
+    are augmented; all are normalised by `moments`. The same draws give the same batches whether the images lie on the
+    device or are streamed to it.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class Loader:
         labels: Tensor,
         prepared: Prepared,
         *,
+        moments: Moments,
         batch_size: int,
         device: torch.device,
         resident: bool,
@@ -35,11 +38,11 @@ class Loader:
         self.images, self.labels = (images.to(device), labels.to(device)) if resident else (images, labels)
         self.batch_size, self.device, self.generator = batch_size, device, generator
         self.stream = None if resident else Stream(device)
-        self.padding, self.flip = prepared.padding, prepared.flip
+        self.padding, self.flip, self.moments = prepared.padding, prepared.flip, moments
         # as wide as an image: broadcasting three numbers, pixel by pixel, is many times slower on a CPU
         height, width, _channels = images.shape[1:]
-        self.mean = (torch.tensor(prepared.manifest.mean, device=device) * 255).repeat(height * width)
-        self.std = (torch.tensor(prepared.manifest.std, device=device) * 255).repeat(height * width)
+        self.mean = (torch.tensor(moments.mean, device=device) * 255).repeat(height * width)
+        self.std = (torch.tensor(moments.std, device=device) * 255).repeat(height * width)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -87,16 +90,18 @@ def load(prepared: Prepared, *, batch_size: int, val_split: float, generator: Ge
     """Return the loaders `train`, `val` (where `val_split`, a share of the training images, is not 0) and `test`.
 
     The held-out images, the order and the augmentation are drawn from the generator, on whose device the batches are.
+    All parts are normalised by the moments of the images in `train`, and every loader carries these.
     """
     device = generator.device
-    train, parts = (prepared.x_train, prepared.y_train), {}
+    train, parts, trained_on = (prepared.x_train, prepared.y_train), {}, prepared.manifest.moments
     if val_split:
         order = torch.randperm(len(prepared.x_train), generator=generator, device=device).cpu()
         held_out = held_out_images(val_split, len(order))
         parts["val"] = (prepared.x_train[order[:held_out]], prepared.y_train[order[:held_out]])
         train = (prepared.x_train[order[held_out:]], prepared.y_train[order[held_out:]])
+        trained_on = moments_of(train[0].numpy())
     parts["test"] = (prepared.x_test, prepared.y_test)
     resident = fits((tensor for part in (train, *parts.values()) for tensor in part), device)
-    loader = partial(Loader, prepared=prepared, device=device, resident=resident)
+    loader = partial(Loader, prepared=prepared, moments=trained_on, device=device, resident=resident)
     evaluated = {name: loader(*part, batch_size=EVALUATION_BATCH) for name, part in parts.items()}
     return evaluated | {"train": loader(*train, batch_size=batch_size, generator=generator)}

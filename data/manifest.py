@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from data.moments import Moments
+
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """`mean` and `std` are of the training images, per channel, scaled to 0..1; `sha256` has a sum a tensor file."""
+    """`mean` and `std` are the moments of all training images; `sha256` has a sum a tensor file."""
 
     name: str
     source: str
@@ -23,6 +25,11 @@ class Manifest:
     mean: list[float]
     std: list[float]
     sha256: dict[str, str]
+
+    @property
+    def moments(self) -> Moments:
+        """Mean and deviation of all training images; those of a seed's network are its loaders'."""
+        return Moments(self.mean, self.std)
 
     @property
     def digest(self) -> str:

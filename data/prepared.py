@@ -14,6 +14,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from data.manifest import MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
+from data.moments import moments_of
 from data.registry import Array, DataError, DataSet, Images, plain
 from data.sources import locate
 
@@ -64,15 +65,15 @@ def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None
     for name, array in resized._asdict().items():
         np.save(aside / f"{name}.npy", array)
     classes = list(dataset.classes) or [str(label) for label in range(int(images.y_train.max()) + 1)]
-    mean, std = _moments(resized.x_train)
+    mean, std = moments_of(resized.x_train)
     manifest = Manifest(
         name=dataset.name,
         classes=classes,
         shape=list(resized.x_train.shape[1:]),
         train_counts=np.bincount(images.y_train, minlength=len(classes)).tolist(),
         test_counts=np.bincount(images.y_test, minlength=len(classes)).tolist(),
-        mean=mean,
-        std=std,
+        mean=list(mean),
+        std=list(std),
         sha256={name: file_sha256(aside / f"{name}.npy") for name in Images._fields},
         **origin,
     )
@@ -105,18 +106,6 @@ def _resize(images: Array) -> Array:
         channels_first, [SIZE, SIZE], interpolation=transforms.InterpolationMode.BILINEAR, antialias=True
     )
     return np.ascontiguousarray(resized.permute(0, 2, 3, 1).numpy())
-
-
-def _moments(images: Array) -> tuple[list[float], list[float]]:
-    values = np.arange(256) / 255
-    mean, std = [], []
-    for channel in range(images.shape[3]):
-        share = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., channel].size
-        centre = float(share @ values)
-        spread = float(np.sqrt(share @ (values - centre) ** 2))
-        mean.append(centre)
-        std.append(spread or 1.0)  # a constant channel is left at zero
-    return mean, std
 
 
 def _open(dataset: DataSet, folder: Path) -> Prepared:

@@ -17,6 +17,7 @@ from benchmarks.load.crowd import Crowd
 from benchmarks.load.cycle import EPOCHS, uploads
 from benchmarks.load.place import Place, make_runs, send
 from benchmarks.setup import optimizer
+from data.moments import Moments
 from models import ARCHITECTURES
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
@@ -88,7 +89,7 @@ def _write(name: str, folder: Path, run_id: str) -> None:
             slots = {SLOTS[epoch % 2]: learner.state(epoch)} if epoch > EPOCHS - len(SLOTS) else {}
             log.log_epoch(report, slots)
         images = np.zeros((EXAMPLES, *SHAPE), np.uint8)
-        classifier = Classifier(network, mean=[0.5] * SHAPE[2], std=[0.25] * SHAPE[2])
+        classifier = Classifier(network, Moments([0.5] * SHAPE[2], [0.25] * SHAPE[2]))
         log_model(run, classifier, images, classes=CLASSES, epoch=EPOCHS)
 
 

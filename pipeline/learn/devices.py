@@ -4,7 +4,6 @@ import os
 import socket
 import sys
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from pipeline.learn.streams import stream_seed
 
 TIMEOUT = timedelta(minutes=30)  # longer than the first process may write between two epochs, or kernels are compiled
 
@@ -92,8 +93,7 @@ class SeveralDevices:
     def begin(self, epoch: int) -> None:
         """Have every device draw a dropout of its own. The first one's generators are in the checkpoints."""
         if self.rank:
-            drawn_from = sha256(f"{self.seed} {self.rank} {epoch}".encode()).digest()
-            torch.manual_seed(int.from_bytes(drawn_from[:8]))
+            torch.manual_seed(stream_seed("device", self.seed, self.rank, epoch))
 
     def share(self, images: Tensor, labels: Tensor) -> Share:
         """Return this device's part; of a batch too small for two images each, which BatchNorm needs, all of it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from data.loader import Loader
+from data.moments import Moments
 from data.prepared import Prepared
 from pipeline.config import Config
 from pipeline.disk import DiskFull
@@ -93,7 +94,7 @@ def train_in(
         end = layer_weights(learner.model)
         remaining = partial(remaining_by_epoch, run.artifact_location(""), learner.start, end, last=config.epochs)
         log.log_layers("remaining_distance", patiently(remaining, config.server_wait, "a snapshot"))
-    _log_best(config, prepared, run, learner.best)
+    _log_best(config, prepared, loaders["train"].moments, run, learner.best)
 
 
 def _train(
@@ -151,11 +152,11 @@ def _is_due(config: Config, epoch: int, best: Best) -> bool:
     return best.reaches(config.target_val_acc) or epoch % config.checkpoint_every == 0 or epoch == config.epochs
 
 
-def _log_best(config: Config, prepared: Prepared, run: Run, best: Best) -> None:
+def _log_best(config: Config, prepared: Prepared, moments: Moments, run: Run, best: Best) -> None:
     manifest = prepared.manifest
     network = config.architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
     network.load_state_dict(best.weights)
-    classifier = Classifier(network, mean=manifest.mean, std=manifest.std)
+    classifier = Classifier(network, moments)
     images = prepared.x_test[torch.arange(EXAMPLES) % len(prepared.x_test)]  # there may be one alone
     log = partial(log_model, run, classifier, images.numpy(), classes=manifest.classes, epoch=best.epoch)
     patiently(log, config.server_wait, "the best model")

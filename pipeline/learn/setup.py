@@ -10,16 +10,21 @@ from pipeline.config import Config
 from pipeline.hardware import make_repeatable
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
+from pipeline.learn.streams import stream_seed
 from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.tracker import copy_of, layer_weights
 
 
 def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loader], Learner]:
-    """Return the loaders, and the learner as it is before the first epoch."""
+    """Return the loaders, and the learner as it is before the first epoch.
+
+    Initial weights are those of `torch.manual_seed(seed)`; what is held out, order and augmentation are drawn from a
+    stream of their own.
+    """
     make_repeatable(config.device, config.threads)
     torch.manual_seed(seed)
     device = torch.device(config.device)
-    generator = torch.Generator(device).manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(stream_seed("batches", seed))
     loaders = load(prepared, batch_size=config.batch_size, val_split=config.val_split, generator=generator)
     model = build(config, prepared).to(device).to(memory_format=torch.channels_last)
     if config.compile:

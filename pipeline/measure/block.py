@@ -1,9 +1,10 @@
 """A part of a layer's weights, small enough to stay in the processor's cache while it is measured."""
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property, reduce
 
-from torch import Tensor, channels_last
+import torch
+from torch import Tensor
 
 # 1 MB of float32; larger ones fall out of the cache, for smaller ones the calls cost more than the arithmetic
 CPU_ELEMENTS = 1 << 18
@@ -14,17 +15,17 @@ EXACT_ELEMENTS = 1 << 12
 
 
 class Block:
-    """The same elements before an epoch, after it and at the start, 1-D. What several sums need is computed once."""
+    """The same elements before an epoch, after it and at the start, 1-D. What several sums need is computed once.
 
-    def __init__(self, *memory: Tensor) -> None:
-        self._memory = memory
-        exact = len(memory[0]) <= EXACT_ELEMENTS
-        self.before, self.after, self.start = (part.double() for part in memory) if exact else memory
+    They are measured in `dtype`, or as they are; in float64 where there are few.
+    """
 
-    def keep(self) -> None:
-        """Write what is after over what was before, in the memory of the weights."""
-        before, after, _start = self._memory
-        before.copy_(after)
+    def __init__(self, before: Tensor, after: Tensor, start: Tensor, dtype: torch.dtype | None = None) -> None:
+        if len(after) <= EXACT_ELEMENTS:
+            before, after, start = before.double(), after.double(), start.double()
+        elif dtype:
+            before, after, start = before.to(dtype), after.to(dtype), start.to(dtype)
+        self.before, self.after, self.start = before, after, start
 
     @cached_property
     def size(self) -> Tensor:
@@ -47,16 +48,19 @@ class Block:
         return self.after - self.start
 
 
-def blocks(before: Tensor, after: Tensor, start: Tensor) -> Iterator[Block]:
-    """Cut tensors of the same shape and strides into blocks, which are views where the memory is dense."""
-    length = CPU_ELEMENTS if after.device.type == "cpu" else DEVICE_ELEMENTS
-    flat = [_flat(weight) for weight in (before, after, start)]
-    for first in range(0, len(flat[0]), length):
-        yield Block(*(weight[first : first + length] for weight in flat))
+def blocks(*weights: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Cut 1-D tensors of one length and device alike; the parts are views."""
+    elements = len(weights[0])
+    length = CPU_ELEMENTS if weights[0].device.type == "cpu" else DEVICE_ELEMENTS
+    if 0 < elements <= length:
+        yield weights
+        return
+    for first in range(0, elements, length):
+        yield tuple(weight[first : first + length] for weight in weights)
 
 
-def _flat(weight: Tensor) -> Tensor:
-    """Return the elements in the order of the memory, so that nothing is moved."""
-    if weight.ndim == 4 and weight.is_contiguous(memory_format=channels_last):
-        weight = weight.permute(0, 2, 3, 1)
-    return weight.reshape(-1)
+@cache
+def precise_dtype(*dtypes: torch.dtype) -> torch.dtype | None:
+    """Return a dtype that holds numbers of all these, and sums of them, or none where each does: float16 overflows."""
+    precise = reduce(torch.promote_types, dtypes, torch.float32)
+    return None if {precise} == {*dtypes} else precise

@@ -9,12 +9,18 @@ import math
 import torch
 from torch import Tensor
 
+from .block import precise_dtype
 from .registry import measurement, whole
 
 
 def largest_singular_value(weight: Tensor) -> Tensor:
-    """Return the spectral norm, 0-d float64, of a weight: out x in, or out x in x kernel."""
-    matrix = weight.flatten(1)
+    """Return the spectral norm, 0-d float64, of a weight: out x in, or out x in x kernel; 0 for one without elements.
+
+    Weights of half precision are computed with in float32.
+    """
+    if not weight.numel():
+        return weight.new_zeros((), dtype=torch.float64)
+    matrix = weight.flatten(1).to(precise_dtype(weight.dtype) or weight.dtype)
     scale = matrix.abs().max()
     matrix = matrix / scale.clamp(min=torch.finfo(matrix.dtype).tiny)
     gram = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .equilibrium import straightness
+from .memory import room_for
 from .sweep import sweep
 from .tracker import LayerTracker, copy_of, layer_weights
 
@@ -57,13 +58,14 @@ class StepSampler:
     ) -> None:
         """Watch an optimizer that takes so many steps an epoch, the first `whole` of them (all) on whole batches.
 
-        Make it once the model is where it trains. KeyError for an optimizer without `momentum`: it is for SGD.
+        As for `LayerTracker`, weights may have any layout in memory. KeyError for an optimizer without `momentum`: it
+        is for SGD.
         """
         self.every, self.steps = every, steps
         self._left_out = steps - (whole or steps)  # all count where none is whole
         self.momentum: float = optimizer.param_groups[0]["momentum"]
-        self._weights = layer_weights(model)
-        self._before = copy_of(self._weights)
+        self._model = model
+        self._before = copy_of(layer_weights(model))
         self._left = steps
         self._samples: list[Tensor] = []
         optimizer.register_step_pre_hook(lambda *_: self._step_begins())
@@ -83,16 +85,18 @@ class StepSampler:
             for far, size in zip(displacement.values(), rms_sizes.tolist(), strict=True)
         ]
         measured = {"step_angle": rms_angles.tolist(), "step_ratio": ratios[-1].tolist(), "straightness": straight}
-        return {name: dict(zip(self._weights, values, strict=True)) for name, values in measured.items()}
+        return {name: dict(zip(self._before, values, strict=True)) for name, values in measured.items()}
 
     def _step_begins(self) -> None:
         self._left -= 1
         if self._is_sampled():
-            torch._foreach_copy_(list(self._before.values()), list(self._weights.values()))
+            weights = layer_weights(self._model)  # a network that was moved meanwhile has them elsewhere
+            self._before = {layer: room_for(weight, self._before[layer]) for layer, weight in weights.items()}
+            torch._foreach_copy_(list(self._before.values()), list(weights.values()))
 
     def _step_ends(self) -> None:
         if self._is_sampled():
-            self._samples.append(sweep(self._before, self._weights, self.MEASURED))
+            self._samples.append(sweep(self._before, layer_weights(self._model), self.MEASURED))
 
     def _is_sampled(self) -> bool:
         after = self._left - self._left_out

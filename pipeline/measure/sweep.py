@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .block import blocks
+from .block import Block, blocks, precise_dtype
+from .memory import memory_order, room_for, to_read, to_write
 from .registry import MEASUREMENTS, SUMS, WHOLES, parts_of
 
 Weights = dict[str, Tensor]
@@ -30,26 +31,28 @@ def sweep(
     summed, wholes = ([name for name in names if name in registry] for registry in (SUMS, WHOLES))
     columns = []
     for layer, weight in after.items():
-        found = [WHOLES[name](before[layer], weight) for name in wholes]  # first, for `keep` overwrites before
-        columns.append(torch.stack([*found, *_totals(before, layer, weight, start or before, summed, keep=keep)]))
+        old, first = (each[layer].to(weight.device) for each in (before, start or before))
+        found = [WHOLES[name](old, weight) for name in wholes]  # first, for what is kept overwrites before
+        kept = room_for(weight, old) if keep else None
+        totals = _totals(old, weight, first, kept, summed)
+        columns.append(torch.cat([torch.stack(found), totals]) if found else totals)
+        if kept is not None:
+            before[layer] = kept
     table = torch.stack(columns, dim=1) if columns else torch.zeros(len(names), 0, dtype=torch.float64)
     parts = dict(zip(wholes + summed, table, strict=True))
     return torch.stack([MEASUREMENTS[name](*(parts[each] for each in parts_of(name))) for name in measurements])
 
 
-def _totals(before: Weights, layer: str, weight: Tensor, start: Weights, names: list[str], *, keep: bool) -> Tensor:
-    old = _laid_out_like(weight, before[layer])
-    if keep:
-        before[layer] = old
+def _totals(old: Tensor, weight: Tensor, first: Tensor, kept: Tensor | None, names: list[str]) -> Tensor:
+    """Return the sums of a layer; copy its weight to `kept`, which may be the memory of `old`."""
+    order, dtype = memory_order(weight), precise_dtype(old.dtype, weight.dtype, first.dtype)
+    read = [to_read(each, order) for each in (old, weight, first)]
+    written = [] if kept is None else [to_write(kept, order)]
     totals = torch.zeros(len(names), dtype=torch.float64, device=weight.device)
-    for block in blocks(old, weight, _laid_out_like(weight, start[layer])):
+    for before, after, start, *copies in blocks(*read, *written):
+        block = Block(before, after, start, dtype)
         if names:
             totals += torch.stack([SUMS[name](block) for name in names])
-        if keep:
-            block.keep()
+        for copy in copies:
+            copy.copy_(after)
     return totals
-
-
-def _laid_out_like(weight: Tensor, other: Tensor) -> Tensor:
-    """Return a tensor, or a copy with the strides of the weight."""
-    return other if other.stride() == weight.stride() else torch.empty_like(weight).copy_(other)

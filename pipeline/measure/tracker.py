@@ -25,10 +25,11 @@ def copy_of(weights: Weights) -> Weights:
 class LayerTracker:
     """Holds the weights of a network as they were at the last call, and the initial ones: a copy each.
 
-    Make it once the network is where it trains, after `model.to(device)`; of one that is wrapped (torch.compile,
-    DistributedDataParallel), give it the network inside, whose layers have their names. Where training goes on from a
-    checkpoint, make it after loading; `start` holds the weights before the first epoch then. ValueError for a
-    measurement that there is not.
+    Weights may have any layout in memory (channels-last, transposed, expanded). A network may be moved, or take another
+    dtype, at any time; it is cheapest to make the tracker after `model.to(device)`. Of one that is wrapped
+    (torch.compile, DistributedDataParallel), give it the network inside, whose layers have their names. Where training
+    goes on from a checkpoint, make it after loading; `start` holds the weights before the first epoch then. ValueError
+    for a measurement that there is not.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ import data.loader as loader_module
 from data import DataError
 from data.loader import Loader, load
 from data.manifest import Manifest
+from data.moments import Moments, moments_of
 from data.prepared import Prepared
 
 MEAN, STD = [0.25, 0.5, 0.75], [0.5, 0.25, 0.125]
@@ -60,11 +61,14 @@ def epoch(loader: Loader) -> tuple[Tensor, Tensor]:
     return torch.cat(images), torch.cat(labels)
 
 
-def normalised(images: Tensor) -> Tensor:
-    """Return N x channels x 4 x 4, by the definition."""
+def normalised(images: Tensor, trained_on: Tensor | None = None) -> Tensor:
+    """Return N x channels x 4 x 4, by the definition: by the manifest, or by the images that are trained on."""
     channels = images.shape[3]
-    scaled = (images.double() / 255 - torch.tensor(MEAN[:channels])) / torch.tensor(STD[:channels])
-    return scaled.movedim(3, 1).float()
+    mean, std = torch.tensor(MEAN[:channels]), torch.tensor(STD[:channels])
+    if trained_on is not None:
+        pixels = trained_on.double().flatten(0, 2) / 255
+        mean, std = pixels.mean(0), pixels.std(0, correction=0)
+    return ((images.double() / 255 - mean) / std).movedim(3, 1).float()
 
 
 def test_one_seed_gives_equal_batches_and_another_does_not(prepared: MakePrepared) -> None:
@@ -135,13 +139,36 @@ def test_what_is_held_out_follows_from_the_seed(prepared: MakePrepared) -> None:
     assert held[0] == held[1] != held[2]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_normalised_by_those_that_are_trained_on(prepared: MakePrepared, channels: int) -> None:
+    given = prepared(channels=channels)
+    given.x_train[::2] //= 4  # held out or not is not the same
+    parts = loaders(given, val_split=0.25)
+    images, labels = epoch(parts["train"])
+    assert images.mean((0, 2, 3)).tolist() == pytest.approx([0] * channels, abs=1e-6)
+    assert images.std((0, 2, 3), correction=0).tolist() == pytest.approx([1] * channels, rel=1e-5)
+    trained_on = given.x_train[labels]
+    for part, pixels in (("train", given.x_train), ("val", given.x_train), ("test", given.x_test)):
+        images, labels = epoch(parts[part])
+        torch.testing.assert_close(images, normalised(pixels, trained_on)[labels])
+        assert parts[part].moments == moments_of(trained_on.numpy())
+
+
+def test_without_a_share_images_are_normalised_by_the_manifest(prepared: MakePrepared) -> None:
+    given = prepared()
+    assert {name: loader.moments for name, loader in loaders(given).items()} == dict.fromkeys(
+        ("train", "test"), Moments(MEAN, STD)
+    )
+
+
 @pytest.mark.parametrize("part", ["val", "test"])
 def test_evaluation_is_neither_shuffled_nor_augmented(prepared: MakePrepared, part: str) -> None:
     given = prepared(padding=2, flip=True)
-    loader = loaders(given, val_split=0.5)[part]
+    parts = loaders(given, val_split=0.5)
+    loader, trained_on = parts[part], given.x_train[epoch(parts["train"])[1]]
     pixels = given.x_test if part == "test" else given.x_train
     images, labels = epoch(loader)
-    torch.testing.assert_close(images, normalised(pixels)[labels])
+    torch.testing.assert_close(images, normalised(pixels, trained_on)[labels])
     again = epoch(loader)
     assert torch.equal(images, again[0])
     assert torch.equal(labels, again[1])

@@ -44,6 +44,17 @@ def test_layers_before_batchnorm_are_scale_invariant(name: str) -> None:
     assert all(parameter.grad is None and parameter.dtype == torch.float32 for parameter in model.parameters())
 
 
+@pytest.mark.parametrize("seed", [0, 1, 42])
+def test_the_random_images_are_not_the_initial_weights(seed: int) -> None:
+    seen = []
+    model = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(IMAGE), 8, dtype=torch.float64))
+    model[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
+    torch.manual_seed(seed)
+    nn.init.normal_(model[1].weight)
+    scale_invariant_layers(model, IMAGE)
+    assert not torch.equal(seen[0], model[1].weight)
+
+
 @pytest.mark.parametrize("name", ["AlexNet", "ResNet18"])
 def test_scaling_a_scale_invariant_layer_and_no_other_leaves_the_output(name: str) -> None:
     torch.manual_seed(0)
