@@ -63,7 +63,7 @@ def test_a_run_that_a_living_process_trains_is_left_to_it() -> None:
 
 
 def test_a_process_on_another_host_lives_while_its_heart_beats() -> None:
-    elsewhere = ALIVE | {"layerwise.host": "elsewhere"}
+    elsewhere = signs_of_life() | {"layerwise.host": "elsewhere"}
     assert run("a", status="RUNNING")._replace(tags=elsewhere).busy
     silent = elsewhere | {"layerwise.heartbeat": str(time.time() - 3600)}
     assert not run("a", status="RUNNING")._replace(tags=silent).busy
