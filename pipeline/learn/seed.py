@@ -138,9 +138,10 @@ def _resume(config: Config, start: Start, state: State | None, learner: Learner,
     if start.own_run:
         log.resume(state, list(learner.start))
     elif state:
-        snapshots = partial(start.snapshots, state["epoch"])
-        kept = patiently(snapshots, config.server_wait, f"a snapshot of seed {start.seed}")
-        log.copy(kept, state, slot_of(state["epoch"], config.checkpoint_every))
+        last, what = state["epoch"], f"a file of seed {start.seed}"
+        kept = patiently(partial(start.snapshots, last), config.server_wait, what)
+        before = patiently(partial(start.load_before, last), config.server_wait, what)
+        log.copy(kept, before, state, slot_of(last, config.checkpoint_every))
 
 
 def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:

@@ -35,8 +35,8 @@ class SeedLog:
         markers = {_marker(part) for part in self._requests(dict.fromkeys(layers, 0.0), {SECONDS: 0.0})}
         self._logged = {marker: self.run.history(marker) for marker in markers}
 
-    def copy(self, snapshots: Mapping[str, State], state: State, slot: str) -> None:
-        """Log the epochs that another run had, as they were, with its checkpoint and its snapshots."""
+    def copy(self, snapshots: Mapping[str, State], before: State | None, state: State, slot: str) -> None:
+        """Log the epochs that another run had, as they were, with its checkpoint, the one before, and its snapshots."""
         self._restore(state)
         scalars = self.tables[EPOCH_TABLE].rows()
         rwc = [row for row in self.tables[LAYER_TABLE].rows() if row["metric"] == "rwc"]
@@ -44,7 +44,8 @@ class SeedLog:
             values = {row["metric"]: float(row["value"]) for row in scalars if int(row["epoch"]) == epoch}
             changes = {row["layer"]: float(row["value"]) for row in rwc if int(row["epoch"]) == epoch}
             self._add_metrics(changes, values, epoch)
-        self.save({**snapshots, slot: state})
+        (other,) = set(SLOTS) - {slot}
+        self.save({**snapshots, **({other: before} if before else {}), slot: state})
 
     def log_epoch(self, report: EpochReport, files: Mapping[str, State] | None = None) -> None:
         """Log the metrics of an epoch, in one call; with files of tensors to save, the tables so far as well."""

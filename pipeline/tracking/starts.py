@@ -37,12 +37,17 @@ class Start(NamedTuple):
 
         Raise what `newest_whole` raises where one cannot be downloaded.
         """
-        if self.source is None:
-            return None
-        state = newest_whole(self.source.artifacts, self.source.tags, last=self.epochs, say=say)
-        if state is None and self.source.checkpoints:
+        state = self._load(self.epochs, say)
+        if state is None and self.source and self.source.checkpoints:
             say(f"seed {self.seed}: no checkpoint is whole: trained from the start")
         return state
+
+    def load_before(self, epoch: int, say: Callable[[str], None] = print) -> State | None:
+        """Return the whole checkpoint before the one of an epoch, the one to fall back to."""
+        return self._load(epoch - 1, say)
+
+    def _load(self, last: int, say: Callable[[str], None]) -> State | None:
+        return newest_whole(self.source.artifacts, self.source.tags, last=last, say=say) if self.source else None
 
     def where_repeatable(self, saved: int, logged: int, now: Mapping[str, str], *, cpu: bool) -> "Start":
         """Return it, or, with a new run, where its own run has logged epochs after the saved one that may not repeat.

@@ -3,12 +3,14 @@
 import errno
 import signal
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
 import requests
+import torch
 from mlflow.entities import Run
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
@@ -203,3 +205,33 @@ def test_train_leaves_a_seed_to_the_study_that_has_claimed_it(study: Call, inter
     assert (code, "seed 3: left to another process, which has claimed it" in err) == (2, True)
     assert {run.info.status for run in seeds()} == {"KILLED", "FAILED"}
     assert study("train", seed=4)[0] == 0
+
+
+def test_the_seed_of_a_silent_process_is_taken_over_with_both_of_its_checkpoints_in_a_new_run(
+    study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process may still live: it must find that its run is no longer its own, and nothing may depend on it."""
+    client, run_id = mlflow.MlflowClient(), interrupted.info.run_id
+    silent = signs_of_life() | {"layerwise.host": "elsewhere", "layerwise.heartbeat": "1000000000"}
+    for tag, value in silent.items():
+        client.set_tag(run_id, tag, value)
+    client.update_run(run_id, status="RUNNING")
+
+    def interrupt(_self: Progress, _epoch: EpochReport) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "report", interrupt)
+        assert study()[0] == 128 + signal.SIGTERM
+    first, second = seeds()
+    assert (first.info.status, first.data.tags["layerwise.pid"]) == ("KILLED", "fenced")
+    assert {
+        name: torch.load(BytesIO(content))["epoch"] for name, content in slots(second).items() if "slot" in name
+    } == {
+        "slot-a.pt": 3,
+        "slot-b.pt": 4,
+    }
+    assert study()[0] == 0
+    history = client.get_metric_history(second.info.run_id, "test_loss")
+    assert [point.step for point in history] == [1, 2, 3, 4, 5, 6]
+    assert [run.info.status for run in seeds()] == ["KILLED", "FINISHED"]
