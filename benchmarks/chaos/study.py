@@ -58,7 +58,6 @@ def copy_project(folder: Path) -> Path:
 # a process of another place: what names one is set before the project is loaded, and hearts beat and fall silent soon
 ELSEWHERE = """
 import sys
-from collections import Counter
 from pipeline.tracking import identity
 identity.BEAT_SECONDS, identity.SILENT_SECONDS = 0.5, {silent}
 place = identity._place() | {parts}
