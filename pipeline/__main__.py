@@ -25,6 +25,7 @@ try:
     from pipeline.terminal import coloured, hushable
     from pipeline.tracking.outages import ServerAway, StoreError
     from pipeline.tracking.run import RunTaken
+    from pipeline.tracking.runs import close_inherited
     from pipeline.tracking.stored import RunNotFound
     from pipeline.train import SeedBusy, train
     from pipeline.values import ConfigError
@@ -93,6 +94,7 @@ def main() -> int:
         return _fail(str(error), 1)
     except Interrupted as error:
         ignore_signals()
+        close_inherited("KILLED")
         return _fail(f"interrupted by {error}", 128 + error.number)
 
 

@@ -1,6 +1,7 @@
 """Entry point `compare`: several studies side by side, in a run of its own."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,7 @@ from pipeline.results.comparison_page import write_comparison
 from pipeline.results.paper import ACCURACIES, SETTINGS
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
+from pipeline.tracking.outages import patiently
 from pipeline.tracking.run import COMPARED, Run
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.selection import select_studies
@@ -30,7 +32,7 @@ def compare(studies: str) -> None:
     stored = select_studies(studies)
     with open_run("compare", f"compare-{len(stored)}-studies", tags={COMPARED: ",".join(s.id for s in stored)}) as run:
         run.log_params({"studies": studies})
-        compare_studies(run, stored)
+        patiently(partial(compare_studies, run, stored), patience=0, what="the comparison")
 
 
 def compare_studies(run: Run, stored: Sequence[StoredStudy]) -> None:

@@ -95,7 +95,7 @@ def _seeds(stored: StoredStudy, histories: Histories) -> str:
 
 def _best(study: Run, best: BestModel | None, seed_of: Mapping[str, int], name: str, version: str | None) -> str:
     if best is None:
-        return "No seed has a model of these epochs: its checkpoints have the weights."
+        return "No seed has a model of these epochs."
     where = f"; registered: `mlflow.pyfunc.load_model('models:/{name}/{version}')`" if version else ""
     seed = f"[seed {seed_of[best.run_id]}]({Page(study).of(best.run_id)})"
     return f"Best model: {seed}, {best.metric} {best.accuracy:.2f} % at epoch {best.epoch}{where}."

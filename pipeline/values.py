@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 Parser = Callable[[Any], Any]
+LONGEST = 6000  # characters of a param in MLflow
 
 
 class ConfigError(Exception):
@@ -110,4 +111,6 @@ def distinct_seeds(value: Any) -> tuple[int, ...]:
         raise ConfigError(example) from None
     if not seeds or len(set(seeds)) < len(seeds):
         raise ConfigError(example)
+    if len(",".join(map(str, seeds))) > LONGEST:
+        raise ConfigError(f"must have at most {LONGEST:,} characters in all, as MLflow keeps no longer values")
     return seeds

@@ -126,7 +126,10 @@ class Processes:
         process.join()
         if not process.exitcode or process.exitcode == 128 + signal.SIGTERM:
             return
-        patiently(partial(close_seed, self.queue.study_hash, seed), self.config.server_wait)
+        try:
+            patiently(partial(close_seed, self.queue.study_hash, seed), self.config.server_wait)
+        except ServerAway as error:  # the next command closes it; others are being trained
+            click.echo(f"seed {seed}: {error}", err=True)
         if process.exitcode < 0:
             ended = f"was ended by {signal.Signals(-process.exitcode).name} (out of memory?)"
         else:

@@ -9,8 +9,8 @@ import click
 
 from pipeline.config import Config
 from pipeline.tracking.claims import Claims
-from pipeline.tracking.identity import is_fenced, is_gone
-from pipeline.tracking.outages import patiently
+from pipeline.tracking.identity import beats, is_fenced, is_gone
+from pipeline.tracking.outages import ServerAway, patiently
 from pipeline.tracking.outbox import FOLDER, send_left
 from pipeline.tracking.run import Run
 from pipeline.tracking.starts import Start, choose
@@ -43,15 +43,18 @@ class Queue:
                     continue
                 waiting.remove(seed)
                 if start.done and start.source:
-                    adopt(self.study, [start.source])
+                    patiently(partial(adopt, self.study, [start.source]), self.config.server_wait)
                 else:
                     yield start
             if waiting:
                 pause(POLL_SECONDS)
 
     def release(self, seed: int) -> None:
-        """Give up the claim on a seed that this study is done with."""
-        patiently(partial(self.claims.release, seed), self.config.server_wait)
+        """Give up the claim on a seed that this study is done with; the claim also ends with this process."""
+        try:
+            patiently(partial(self.claims.release, seed), self.config.server_wait)
+        except ServerAway as error:  # others are being trained
+            click.echo(f"seed {seed} stays claimed: {error}", err=True)
 
     def _say_all(self) -> dict[int, str]:
         runs = self._runs()
@@ -73,11 +76,11 @@ class Queue:
         A run whose process has been silent for long, or is `lost`, is fenced: the process may still come back.
         """
         for run in self._runs(seed):
-            if run.finished or is_fenced(run.tags):
+            if run.finished or is_fenced(run.tags) or (run.busy and not lost):
                 continue
-            if is_gone(run.tags):
-                send_left(Run(run.id), Path(self.config.data_dir) / FOLDER, self.config.server_wait)
-            elif lost or not run.busy:
+            opened = Run(run.id, self.config.server_wait)
+            if is_gone(run.tags) or lost or not beats(opened.tags):
+                send_left(opened, Path(self.config.data_dir) / FOLDER, self.config.server_wait)
                 fence(run.id)
         return self._choose(seed, self._runs(seed))
 

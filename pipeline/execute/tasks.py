@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from data import DataError
 from models import ModelError
 from pipeline.execute.places import Needs
-from pipeline.tracking.outages import StoreError, first_line, patiently
+from pipeline.tracking.outages import ServerAway, StoreError, first_line, patiently
 from pipeline.tracking.studies import close_seed
 from pipeline.values import ConfigError
 
@@ -44,7 +44,8 @@ def report(ref: "ObjectRef[str]", seed: int, study_hash: str, patience: float) -
     try:
         said = ray.get(ref)
     except RayError as error:
-        patiently(partial(close_seed, study_hash, seed), patience)
+        with suppress(ServerAway):  # the next command closes it
+            patiently(partial(close_seed, study_hash, seed), patience)
         cause = getattr(error, "cause", None) or error
         said = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
     if said:
@@ -61,5 +62,5 @@ def cancel(running: Mapping["ObjectRef[str]", int], study_hash: str) -> None:
     for ref in open_still:
         with suppress(RayError):
             ray.cancel(ref, force=True)
-        with suppress(StoreError):
-            close_seed(study_hash, running[ref], "KILLED")
+        with suppress(StoreError, ServerAway):
+            patiently(partial(close_seed, study_hash, running[ref], "KILLED"), patience=0)

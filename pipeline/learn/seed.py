@@ -10,7 +10,6 @@ from data.loader import Loader
 from data.moments import Moments
 from data.prepared import Prepared
 from pipeline.config import Config
-from pipeline.disk import DiskFull
 from pipeline.interrupt import Interrupted
 from pipeline.learn.best import Best
 from pipeline.learn.checkpoint import Learner
@@ -27,7 +26,7 @@ from pipeline.provenance import commit, history, machine, versions
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State, room_of_snapshots, slot_of, snapshot_of
 from pipeline.tracking.models import EXAMPLES, log_model
-from pipeline.tracking.outages import patiently
+from pipeline.tracking.outages import first_line, patiently
 from pipeline.tracking.outbox import FOLDER, Outbox
 from pipeline.tracking.run import PROVENANCE, SECONDS, SEED, STOPPED, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
@@ -124,8 +123,8 @@ def _train(
     except Interrupted:
         try:
             log.save(unsaved)
-        except DiskFull as error:
-            print(f"the last epoch is not saved: {error}", file=sys.stderr)
+        except Exception as error:  # the process was asked to end, whatever the store says
+            print(f"the last epoch is not saved: {first_line(error)}", file=sys.stderr)
         raise
     if learner.best.reaches(config.target_val_acc):
         log.outbox.add_tags({STOPPED: "target_val_acc"})

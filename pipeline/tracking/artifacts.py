@@ -1,11 +1,15 @@
 """Files of a run, downloaded."""
 
+import errno
+import os
 from pathlib import Path
 
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from pipeline.disk import is_full
 from pipeline.tracking.outages import StoreError, first_line, is_outage
+
+NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 def download(artifacts: str, path: str, folder: str) -> Path:
@@ -17,6 +21,8 @@ def download(artifacts: str, path: str, folder: str) -> Path:
     try:
         return Path(repository.download_artifacts(path, folder))  # type: ignore[no-untyped-call]  # mlflow's
     except Exception as error:
+        if NO_SPACE in str(error):  # all that MLflow's threads for downloads keep of it
+            raise OSError(errno.ENOSPC, NO_SPACE) from error
         if is_outage(error) or is_full(error):
             raise
         raise StoreError(

@@ -53,10 +53,10 @@ class Claims:
 
     def _others(self, seed: int) -> list[tuple[str, str]]:
         """Return run and ticket of every other process that wants a seed, or has it."""
-        running = search(f"tags.`{STUDY}` = '{self.study_hash}' and attributes.status = 'RUNNING'")
+        wanting = search(f"tags.`{STUDY}` = '{self.study_hash}' and tags.`{_key(seed)}` LIKE '%'")
         return [
             (run.info.run_id, run.data.tags[_key(seed)])
-            for run in running
+            for run in wanting  # whatever their status: another command may have marked a stopped process as KILLED
             if _key(seed) in run.data.tags and run.info.run_id != self.owner.id and is_alive(run.data.tags)
         ]
 

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -68,6 +68,16 @@ def is_alive(tags: Mapping[str, str]) -> bool:
         return time.time() - float(tags[HEARTBEAT]) < SILENT_SECONDS
     except (KeyError, ValueError):
         return False
+
+
+def beats(read: Callable[[], Mapping[str, str]]) -> bool:
+    """Return whether the heartbeat in the tags that `read` returns changes while it is watched, for two beats.
+
+    A process that the server could not hear for long lives, whatever the clocks of the two machines say.
+    """
+    before = read().get(HEARTBEAT)
+    time.sleep(2.5 * BEAT_SECONDS)
+    return read().get(HEARTBEAT) != before
 
 
 def process_start(pid: int) -> str:

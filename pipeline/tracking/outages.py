@@ -18,7 +18,9 @@ PAUSE_SECONDS = 2.0  # between two attempts, on average
 BUSY = "QueuePool limit"  # all connections of a server's worker to its database are in use: it answers with a 400
 TRANSIENT = (408, 425, 429)  # the 4xx that say: later
 BROKEN_DATABASE = ("no such table", "no such column", "readonly database", "unable to open database")
-STATUS_IN_TEXT = re.compile(r"failed with error code (\d{3}) != ")  # MLflow's words for an answer that is not JSON
+# an answer that is not JSON in MLflow's words, and an error of its threads for downloads, which keep the text alone
+STATUS_IN_TEXT = re.compile(r"failed with error code (\d{3}) != |\b(\d{3}) (?:Client|Server) Error\b")
+REFUSALS_IN_TEXT = ("AccessDenied", "ExpiredToken", "NoSuchKey", "Unable to locate credentials")
 NETWORK_ERRNOS = (
     errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT, errno.ESTALE,
 )  # fmt: skip
@@ -121,7 +123,7 @@ def http_status(error: BaseException) -> int | None:
         return sent if sent and sent >= 400 else _status_of_code(error)
     if isinstance(error, MlflowException):
         told = STATUS_IN_TEXT.search(str(error))
-        status = int(told[1]) if told else _status_of_code(error)
+        status = int(told[1] or told[2]) if told else _status_of_code(error)
         return None if status == 500 and not told else status  # 500 is what MLflow gives an error without a code
     if response is not None:
         return _number(getattr(response, "status_code", None))
@@ -140,7 +142,8 @@ def _verdict(error: BaseException) -> bool | None:
     said = "\n".join(map(str, chain))
     if LOCKED in said or BUSY in said:
         return True
-    if any(text in said for text in BROKEN_DATABASE) or any(isinstance(each, REFUSALS) for each in chain):
+    texts = (*BROKEN_DATABASE, *REFUSALS_IN_TEXT)
+    if any(text in said for text in texts) or any(isinstance(each, REFUSALS) for each in chain):
         return False
     for each in chain:
         if status := http_status(each):

@@ -11,7 +11,7 @@ from pathlib import Path
 from mlflow.entities import Metric, RunTag
 
 from pipeline.disk import room
-from pipeline.tracking.identity import RELEASED, identity, is_gone, same_process, signs_of_life
+from pipeline.tracking.identity import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
 from pipeline.tracking.outages import ServerAway, first_line, is_outage, is_refusal, refused
 from pipeline.tracking.run import Run
 
@@ -35,7 +35,7 @@ class Outbox:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         if not self._owner.exists():
             with _whole(self._owner) as path:
-                path.write_text(json.dumps(identity()))
+                path.write_text(json.dumps([identity()]))
 
     @property
     def _owner(self) -> Path:
@@ -140,19 +140,23 @@ class Outbox:
 
 
 def send_left(run: Run, folder: Path, patience: float) -> None:
-    """Send what a process that no longer exists has left in the outbox of its run, if anything; raise ServerAway.
+    """Send what a process that is gone, or silent, has left in the outbox of its run, if anything; raise ServerAway.
 
-    Where another process has written to the run since, the run is further than what was left, which is removed.
+    Where another process has written to the run since, the run is further than what was left, which is removed. The
+    processes that have only tried to send it do not count: all of them are on record.
     """
-    if not (folder / run.id).is_dir() or not is_gone(tags := run.tags()):
+    if not (folder / run.id).is_dir():
         return
-    outbox = Outbox(run, folder)
-    if not same_process(tags, json.loads(outbox._owner.read_text())):
+    tags, outbox = run.tags(), Outbox(run, folder)
+    owners = json.loads(outbox._owner.read_text())
+    if not any(same_process(tags, owner) for owner in owners):
         shutil.rmtree(outbox.folder)
         return
+    with _whole(outbox._owner) as path:
+        path.write_text(json.dumps([*owners, identity()]))
     run.set_tags(signs_of_life())
     outbox.close(patience)
-    run.set_tags(RELEASED)
+    run.set_tags(RELEASED if is_gone(tags) else FENCED)
 
 
 @contextmanager

@@ -18,9 +18,10 @@ from mlflow.tracking.context.registry import resolve_tags
 from pipeline.interrupt import Interrupted
 from pipeline.tracking.identity import RELEASED, heartbeat, is_alive, is_ours, signs_of_life
 from pipeline.tracking.outages import first_line, patiently
-from pipeline.tracking.run import KIND, OPENED, PARENT, Run
+from pipeline.tracking.run import KIND, OPENED, PARENT, Run, RunTaken
 from pipeline.tracking.store import current_experiment, open_store, reaching_store, search
 
+INHERITED = "MLFLOW_RUN_ID"  # set by `mlflow run`
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # MLflow's own variable
 
 
@@ -43,11 +44,13 @@ def open_run(
     client = open_store()
     if parent is None:
         close_dead_runs()
-        run_id = run_id or os.environ.pop("MLFLOW_RUN_ID", None)
+        run_id = run_id or os.environ.get(INHERITED)
     resumed, status = run_id is not None, "FAILED"
     try:
         with reaching_store():
             run_id = patiently(partial(_begin, client, run_id, name, all_tags, count()), patience, f"the run {name}")
+        if parent is None:
+            os.environ.pop(INHERITED, None)
         with heartbeat(run_id), _system_metrics(run_id, wanted=kind == "seed", resumed=resumed):
             yield Run(run_id, patience)
         status = "FINISHED"
@@ -119,3 +122,12 @@ def _end(client: mlflow.MlflowClient, run_id: str | None, opened: str, status: s
     if run_id and is_ours(client.get_run(run_id).data.tags):
         client.set_terminated(run_id, status)
         client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in RELEASED.items()])
+    elif run_id and status == "FINISHED":
+        raise RunTaken(f"another process has taken over the run {run_id}")
+
+
+def close_inherited(status: str) -> None:
+    """End the run that `mlflow run` has opened for this process, if no command has opened it."""
+    if run_id := os.environ.pop(INHERITED, None):
+        with suppress(Exception):  # the process ends, and says why
+            mlflow.MlflowClient().set_terminated(run_id, status)

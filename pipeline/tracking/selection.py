@@ -49,8 +49,8 @@ def _largest(studies: Sequence[tuple[StoredStudy, int]], say: Callable[[str], No
         chosen, count = largest[study.hash]
         if (seeds, study.epochs) != (count, chosen.epochs):
             say(
-                f"{study.name} (run {study.id}) is left out: its {seeds} seeds x {study.epochs} epochs are fewer than "
-                f"{count} x {chosen.epochs} of equal settings (run {chosen.id})"
+                f"{study.name} (run {study.id}) is left out: it has {seeds} seeds x {study.epochs} epochs, and the run "
+                f"{chosen.id} of equal settings has {count} x {chosen.epochs}"
             )
     return [study for study, _seeds in largest.values()]
 

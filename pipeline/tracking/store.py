@@ -62,7 +62,13 @@ def _make_database(path: Path) -> None:
         left.unlink()
     aside = path.with_name(f"{path.name}.{os.getpid()}.partial")
     mlflow.MlflowClient(f"sqlite:///{aside}").search_experiments()
-    aside.replace(path)
+    try:
+        os.link(aside, path)  # which replaces nothing that another program has made meanwhile
+    except FileExistsError:
+        pass
+    except OSError:  # no hard links, as on FAT
+        aside.replace(path)
+    aside.unlink(missing_ok=True)
 
 
 def is_here() -> bool:

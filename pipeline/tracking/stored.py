@@ -12,8 +12,9 @@ from mlflow.entities import Run as StoredRun
 from pipeline.config import Config
 from pipeline.tracking.checkpoints import Slot, slots
 from pipeline.tracking.identity import is_alive
+from pipeline.tracking.outages import StoreError
 from pipeline.tracking.run import KIND, PARENT, SECONDS, SEED, STOPPED, STUDY, setting_tag
-from pipeline.tracking.store import search
+from pipeline.tracking.store import reaching_store, search
 from pipeline.values import distinct_seeds
 
 SETTINGS = tuple(setting.name for setting in fields(Config))
@@ -117,9 +118,10 @@ def stored_study(run: StoredRun) -> StoredStudy:
 def find_study(run_id: str) -> StoredStudy:
     """Return a study with finished seeds by the id of its run; raise RunNotFound."""
     try:
-        run = mlflow.MlflowClient().get_run(run_id)
-    except mlflow.MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        with reaching_store():
+            run = mlflow.MlflowClient().get_run(run_id)
+    except StoreError as error:
+        if getattr(error.__cause__, "error_code", "") not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         raise RunNotFound(
             f"study must be the id of a study's run; there is no run {run_id!r} on {mlflow.get_tracking_uri()}"
@@ -127,6 +129,8 @@ def find_study(run_id: str) -> StoredStudy:
     if run.data.tags.get(KIND) != "study":
         raise RunNotFound(f"study must be the id of a study's run, with the tag {KIND}=study; {run_id} has none")
     study = stored_study(run)
+    if not study.settings:
+        raise RunNotFound(f"the study {run_id} has no settings as tags: it is from another version; run it again")
     if not seeds_of_study(study):
         raise RunNotFound(f"the study {run_id} has no finished seed: run it again, or name another one")
     return study

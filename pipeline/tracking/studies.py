@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
 from pipeline.results.statistics import Histories, final_values, group_means, over_seeds
-from pipeline.tracking.identity import FENCED, is_gone
+from pipeline.tracking.identity import FENCED, is_fenced, is_gone
 from pipeline.tracking.run import PARENT, SEED, STUDY, Run
 from pipeline.tracking.store import search
 from pipeline.tracking.stored import StoredSeed
@@ -57,9 +57,11 @@ def close_seed(study_hash: str, seed: int, status: str = "FAILED") -> None:
 def fence(run_id: str, status: str = "KILLED") -> None:
     """End a run for its process, which may still live: it finds so before it sends, and nothing is resumed in it."""
     client = mlflow.MlflowClient()
-    if not is_gone(client.get_run(run_id).data.tags):
+    stored = client.get_run(run_id)
+    if not is_gone(stored.data.tags) and not is_fenced(stored.data.tags):
         client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in FENCED.items()])
-    client.set_terminated(run_id, status)
+    if stored.info.status == "RUNNING":
+        client.set_terminated(run_id, status)
 
 
 def log_means(study_id: str, histories: Histories) -> None:

@@ -20,8 +20,10 @@ from pipeline.disk import DiskFull
 from pipeline.epoch import EpochReport
 from pipeline.interrupt import Interrupted
 from pipeline.progress import Progress
+from pipeline.tracking.outages import StoreError
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.run import Run as OpenRun
+from pipeline.tracking.run import RunTaken
 from pipeline.tracking.seeds import SeedLog
 
 ROOT = Path(__file__).parents[2]
@@ -172,18 +174,21 @@ def test_train_sends_first_what_an_earlier_one_left(study: Callable, stop_after:
     assert list((tmp_path / "outbox").iterdir()) == []
 
 
-def test_a_full_disk_while_interrupted_is_said_and_the_run_is_killed(
-    study: Callable, stop_after: Callable, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [DiskFull("the disk is full"), StoreError("the store refuses"), RunTaken("taken")])
+def test_an_interrupt_ends_the_study_whatever_the_store_says_to_the_last_epoch(
+    study: Callable, stop_after: Callable, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def add_artifact(*_arguments: object, **_size: object) -> None:
-        raise DiskFull("the disk is full")
+        raise error
 
     stop_after(2)
     monkeypatch.setattr(SeedLog, "_add_slot", add_artifact)
-    code, _out, err = study(epochs=4, checkpoint_every=10)
+    code, _out, err = study(epochs=4, checkpoint_every=10, seeds="3,5")
     assert code == 128 + signal.SIGTERM
-    assert "the last epoch is not saved: the disk is full" in err
-    assert [run.info.status for run in runs("seed") + runs("study")] == ["KILLED", "KILLED"]
+    assert f"the last epoch is not saved: {error}" in err
+    assert [run.info.status for run in runs("seed") + runs("study")] == ["KILLED", "KILLED"], (
+        "the next seed never began"
+    )
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from pipeline.epoch import EpochReport
 from pipeline.interrupt import Interrupted
 from pipeline.learn import seed as learn_seed
 from pipeline.progress import Progress
+from pipeline.tracking import identity
 from pipeline.tracking.identity import signs_of_life
 
 Call = Callable[..., tuple[int, str, str]]
@@ -220,6 +221,7 @@ def test_the_seed_of_a_silent_process_is_taken_over_with_both_of_its_checkpoints
     def interrupt(_self: Progress, _epoch: EpochReport) -> None:
         raise Interrupted(signal.SIGTERM)
 
+    monkeypatch.setattr(identity, "BEAT_SECONDS", 0.05)  # for two of which a silent process is watched
     with monkeypatch.context() as patch:
         patch.setattr(Progress, "report", interrupt)
         assert study()[0] == 128 + signal.SIGTERM

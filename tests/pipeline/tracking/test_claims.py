@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.tracking import claims as claims_module
 from pipeline.tracking.claims import CHOOSING, Claims
-from pipeline.tracking.identity import HEARTBEAT, HOST, PID, signs_of_life
+from pipeline.tracking.identity import HEARTBEAT, HOST, PID, RELEASED, signs_of_life
 from pipeline.tracking.run import STUDY, Run
 from pipeline.tracking.runs import open_run
 
@@ -61,7 +61,7 @@ def test_what_dead_processes_claimed_does_not_count(ticket: str) -> None:
 def test_other_settings_and_ended_studies_do_not_count() -> None:
     ended = study()
     assert Claims(ended, "abc").take(3)
-    ended.client.set_terminated(ended.id, "KILLED")
+    ended.set_tags(RELEASED)  # as a run does when it ends
     other_settings = study()
     other_settings.set_tags({STUDY: "def", "layerwise.claim.3": "1"})
     assert Claims(study(), "abc").take(3)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from pipeline.tracking import identity as identity_module
 from pipeline.tracking.identity import (
     BOOT,
     FENCED,
@@ -18,6 +19,7 @@ from pipeline.tracking.identity import (
     PID,
     RELEASED,
     STARTED,
+    beats,
     is_alive,
     is_fenced,
     is_gone,
@@ -101,3 +103,12 @@ def test_a_process_of_another_user_that_may_not_be_seen_counts_as_alive(monkeypa
     monkeypatch.setattr(os, "kill", hidden)
     assert process_start(2**22 + 1) == "hidden"
     assert is_alive(OURS | {PID: str(2**22 + 1)})
+
+
+def test_a_silent_process_whose_heart_beats_again_is_seen_to_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its heartbeat is old after an outage, or by the clock of its machine."""
+    monkeypatch.setattr(identity_module, "BEAT_SECONDS", 0.01)
+    old = OURS | {HOST: "elsewhere"} | SILENT
+    answers = iter([old, old | {HEARTBEAT: "2"}])
+    assert beats(lambda: next(answers))
+    assert not beats(lambda: old)

@@ -2,7 +2,10 @@
 
 import errno
 import ssl
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +13,10 @@ import requests
 import urllib3
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from pipeline.tracking import outages
+from pipeline.tracking.artifacts import download
 from pipeline.tracking.outages import ServerAway, StoreError, is_outage, is_refusal, patiently
 
 
@@ -177,3 +182,46 @@ def test_an_error_of_the_client_itself_is_not_repeated(slept: list[float]) -> No
     with pytest.raises(TypeError):
         patiently(failing(TypeError("x"), TypeError("x")), 600)
     assert slept == []
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A server that lists files, and refuses to send them."""
+
+    status = 403
+
+    def do_GET(self) -> None:
+        if "?path=" not in self.path:
+            self.send_error(self.status)
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"files": []}')
+
+    def log_message(self, *_values: object) -> None:
+        """Print nothing."""
+
+
+@pytest.mark.parametrize(("status", "refused"), [(403, True), (404, True), (503, False)])
+def test_what_a_real_server_answers_to_a_download(
+    status: int, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's threads for downloads keep the text of an error alone."""
+    monkeypatch.setattr(Answering, "status", status)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/api/2.0/mlflow-artifacts/artifacts/files"
+        with pytest.raises((StoreError, MlflowException)) as error:
+            download(address, "checkpoints/slot-a.pt", str(tmp_path))
+        server.shutdown()
+    assert (type(error.value) is StoreError, is_outage(error.value)) == (refused, not refused)
+
+
+def test_a_full_disk_is_one_also_in_a_thread_for_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise MlflowException("The following failures occurred: [Errno 28] No space left on device")
+
+    monkeypatch.setattr(LocalArtifactRepository, "download_artifacts", fail)
+    with pytest.raises(OSError, match="No space left") as error:
+        download(str(tmp_path), "x", str(tmp_path))
+    assert error.value.errno == errno.ENOSPC

@@ -1,5 +1,6 @@
 """What is sent arrives once, in order, also through a server that is away; a full disk is named."""
 
+import json
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import requests
 from mlflow.exceptions import MlflowException, RestException
 
 from pipeline.disk import DiskFull
-from pipeline.tracking.identity import HOST, PID, RELEASED, STARTED, identity
+from pipeline.tracking.identity import BOOT, HOST, PID, RELEASED, STARTED, identity, is_fenced
 from pipeline.tracking.outages import ServerAway, StoreError
 from pipeline.tracking.outbox import Outbox, send_left
 from pipeline.tracking.run import Run, RunTaken
@@ -47,6 +48,7 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
 def run() -> Iterator[Run]:
     with open_run("seed", "seed-3") as opened:
         yield opened
+        opened.set_tags(identity())  # whatever a test has done to it, so that it is closed
 
 
 def history(run: Run) -> list[tuple[int, float]]:
@@ -82,8 +84,6 @@ def test_away_for_good_is_said_and_what_is_kept_is_sent_by_the_next(run: Run, li
     with pytest.raises(ServerAway, match=rf"kept in outbox/{run.id}: start the server, and the same command"):
         outbox.close(0)
     line.cut = False
-    send_left(run, Path("outbox"), 0)
-    assert history(run) == [], "its process lives, and sends it itself"
     run.set_tags(RELEASED)
     send_left(run, Path("outbox"), 0)
     assert history(run) == [(1, 0.5)]
@@ -113,7 +113,39 @@ def test_what_a_process_left_is_dropped_where_another_has_written_to_the_run_sin
     assert history(run) == [(1, 0.55)]
     assert run.client.list_artifacts(run.id) == []
     assert list(Path("outbox").iterdir()) == []
-    run.set_tags(identity())
+
+
+def test_what_a_process_left_survives_others_that_cannot_send_it_either(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them has written its name to the run, and none of them a result."""
+    outbox = Outbox(run, Path("outbox"))
+    outbox.add_metrics({"epoch_seconds": 0.5}, 1)
+    outbox._owner.write_text(json.dumps([identity() | {STARTED: "1"}]))
+    run.set_tags(identity() | {STARTED: "1"})
+    for _process in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Outbox, "close", refuse_to_close)
+            with pytest.raises(ServerAway):
+                send_left(run, Path("outbox"), 0)
+    send_left(run, Path("outbox"), 0)
+    assert history(run) == [(1, 0.5)]
+
+
+def refuse_to_close(_outbox: Outbox, _patience: float) -> None:
+    raise ServerAway("still unreachable")
+
+
+def test_what_a_process_of_an_earlier_boot_left_here_is_sent_and_its_run_fenced(run: Run) -> None:
+    """After a crash of the machine nobody knows that the process is gone, but its results lie on this disk."""
+    before = identity() | {BOOT: "an earlier one", STARTED: "1"}
+    outbox = Outbox(run, Path("outbox"))
+    outbox.add_metrics({"epoch_seconds": 0.5}, 1)
+    outbox._owner.write_text(json.dumps([before]))
+    run.set_tags(before)
+    send_left(run, Path("outbox"), 0)
+    assert history(run) == [(1, 0.5)]
+    assert is_fenced(run.tags())
 
 
 def test_parts_of_an_epoch_are_sent_in_order(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import ExitStack
 
 import mlflow
 import pytest
@@ -9,8 +10,8 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.interrupt import Interrupted
 from pipeline.tracking.identity import FENCED, HEARTBEAT, HOST, PID, STARTED, identity
-from pipeline.tracking.run import KIND
-from pipeline.tracking.runs import open_run
+from pipeline.tracking.run import KIND, RunTaken
+from pipeline.tracking.runs import close_inherited, open_run
 
 
 @pytest.mark.usefixtures("store")
@@ -18,7 +19,9 @@ from pipeline.tracking.runs import open_run
 @pytest.mark.parametrize("taken", [{PID: "1"}, {HOST: "elsewhere"}, FENCED])
 def test_a_run_that_another_process_has_taken_over_is_left_as_it_is(status: str, taken: dict[str, str]) -> None:
     client = mlflow.MlflowClient()
-    with open_run("seed", "seed-0") as run:
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(RunTaken))
+        run = stack.enter_context(open_run("seed", "seed-0"))
         run.set_tags(taken)
         client.update_run(run.id, status=status)
     info = client.get_run(run.id).info
@@ -117,3 +120,17 @@ def test_every_command_closes_what_killed_ones_of_any_kind_have_left(kind: str) 
         pass
     statuses = {run: client.get_run(run).info.status for run in (dead, silent, alive, away, others)}
     assert statuses == {dead: "KILLED", silent: "KILLED", alive: "RUNNING", away: "RUNNING", others: "RUNNING"}
+
+
+@pytest.mark.usefixtures("store")
+def test_the_run_of_mlflow_run_is_closed_where_an_interrupt_comes_before_a_command_opens_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a data set is downloaded, say."""
+    client = mlflow.MlflowClient()
+    given = client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", given)
+    close_inherited("KILLED")
+    assert client.get_run(given).info.status == "KILLED"
+    close_inherited("FAILED")
+    assert client.get_run(given).info.status == "KILLED", "once"
