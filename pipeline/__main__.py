@@ -27,7 +27,7 @@ try:
     from pipeline.tracking.run import RunTaken
     from pipeline.tracking.runs import close_inherited
     from pipeline.tracking.stored import RunNotFound
-    from pipeline.train import SeedBusy, train
+    from pipeline.train import SeedBusy, SeedFailed, train
     from pipeline.values import ConfigError
 except ModuleNotFoundError as error:
     if str(error.name).partition(".")[0] in ("data", "models", "pipeline"):
@@ -36,7 +36,7 @@ except ModuleNotFoundError as error:
     sys.exit(2)
 
 BAD_INPUT = (ConfigError, DataError, ModelError, WeightsError, RunNotFound, SeedBusy, StoreError)
-FAILED = (SeedsFailed, DeviceLost, Diverged, DiskFull, RunTaken, ServerAway)
+FAILED = (SeedsFailed, SeedFailed, DeviceLost, Diverged, DiskFull, RunTaken, ServerAway)
 
 
 class InOrder(click.Group):

@@ -11,7 +11,7 @@ from pipeline.learn.seed import seed_tags, train_in
 from pipeline.options import takes_config
 from pipeline.prepare import bring
 from pipeline.progress import Progress
-from pipeline.tracking.outages import patiently
+from pipeline.tracking.outages import StoreError, patiently
 from pipeline.tracking.run import STUDY
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.starts import Start, choose
@@ -21,6 +21,10 @@ from pipeline.values import ConfigError, distinct_seeds
 
 class SeedBusy(Exception):
     """Another process trains the seed; the message is one line and says which."""
+
+
+class SeedFailed(Exception):
+    """The store refused results of a seed that was being trained; the message is one line."""
 
 
 @click.command()
@@ -41,7 +45,10 @@ def train(config: Config, seed: str | None) -> None:
         state = patiently(start.load, config.server_wait, f"the checkpoint of seed {number}")
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)
-        train_in(run, replace(config, seeds=(number,)), start, state, prepared, progress)
+        try:
+            train_in(run, replace(config, seeds=(number,)), start, state, prepared, progress)
+        except StoreError as error:
+            raise SeedFailed(f"seed {number} failed: {error}") from error
 
 
 def _busy(study_hash: str, seed: int) -> list[StoredSeed]:

@@ -21,6 +21,8 @@ from pipeline.learn import seed as learn_seed
 from pipeline.progress import Progress
 from pipeline.tracking import identity
 from pipeline.tracking.identity import signs_of_life
+from pipeline.tracking.outages import StoreError
+from pipeline.tracking.seeds import SeedLog
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -237,3 +239,15 @@ def test_the_seed_of_a_silent_process_is_taken_over_with_both_of_its_checkpoints
     history = client.get_metric_history(second.info.run_id, "test_loss")
     assert [point.step for point in history] == [1, 2, 3, 4, 5, 6]
     assert [run.info.status for run in seeds()] == ["KILLED", "FINISHED"]
+
+
+def test_train_that_the_store_refuses_while_it_trains_has_failed_and_was_not_asked_wrongly(
+    study: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise StoreError("uploading checkpoints/slot-a.pt is refused (413)")
+
+    monkeypatch.setattr(SeedLog, "log_epoch", refuse)
+    code, _out, err = study("train", seed=3)
+    assert (code, "seed 3 failed: uploading checkpoints/slot-a.pt is refused (413)" in err) == (1, True)
+    assert [run.info.status for run in seeds()] == ["FAILED"]
