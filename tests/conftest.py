@@ -22,7 +22,7 @@ from pipeline.results.statistics import LAYERS, SCALARS, Histories
 
 ROOT = Path(__file__).parent.parent
 ensure_running()  # multiprocessing's own process, which serves all tests: it is the one without the variable
-STARTED_HERE = f"LAYERWISE_TESTS_{os.getpid()}"  # every process that a test starts inherits this variable
+STARTED_HERE = f"LAYERWISE_TESTS_{uuid4().hex}"  # every process that a test starts inherits this variable
 os.environ[STARTED_HERE] = ""
 Running = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
 for _number in (signal.SIGTERM, signal.SIGHUP):

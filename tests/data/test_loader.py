@@ -99,7 +99,9 @@ def test_a_second_epoch_has_another_order(prepared: MakePrepared) -> None:
 def test_batches_are_normalised_floats_in_channels_last_memory(prepared: MakePrepared, channels: int) -> None:
     given = prepared(channels=channels)
     for part, pixels in (("train", given.x_train), ("test", given.x_test)):
-        for images, labels in loaders(given)[part]:
+        batches = list(loaders(given)[part])
+        assert batches
+        for images, labels in batches:
             assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
             assert images.shape == (len(labels), channels, 4, 4)
             assert images.is_contiguous(memory_format=torch.channels_last)

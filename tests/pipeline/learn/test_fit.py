@@ -71,6 +71,7 @@ def test_steps_are_those_of_plain_sgd() -> None:
 
 def test_the_same_seed_gives_the_same_bits() -> None:
     one, other = run(network(), test=Batches(2)), run(network(), test=Batches(2))
+    assert one
     for first, second in zip(one, other, strict=True):
         assert (first.losses, first.accuracies, first.layers) == (second.losses, second.accuracies, second.layers)
 

@@ -20,5 +20,6 @@ def test_the_first_losses_have_not_changed(environment: dict[str, str]) -> None:
     ).stdout
     again = json.loads(printed)
     assert again["torch"] == golden["torch"], f"another torch, other kernels: look at the losses, then record: {RECORD}"
+    assert {len(losses) for losses in golden["losses"].values()} == {20}
     for model, losses in golden["losses"].items():
         assert again["losses"][model] == losses, f"{model} takes other steps; if that is meant: {RECORD}"
