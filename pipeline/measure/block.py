@@ -49,14 +49,14 @@ class Block:
 
 
 def blocks(*weights: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Cut 1-D tensors of one length and device alike; the parts are views."""
+    """Cut 1-D tensors of one length and device alike, one that is given twice only once; the parts are views."""
     elements = len(weights[0])
     length = CPU_ELEMENTS if weights[0].device.type == "cpu" else DEVICE_ELEMENTS
-    if 0 < elements <= length:
+    if elements > length:
+        parts = {weight: torch.split(weight, length) for weight in set(weights)}
+        yield from zip(*(parts[weight] for weight in weights), strict=True)
+    elif elements:
         yield weights
-        return
-    for first in range(0, elements, length):
-        yield tuple(weight[first : first + length] for weight in weights)
 
 
 @cache

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
+Order = tuple[int, ...]
 
-def memory_order(weight: Tensor) -> tuple[int, ...]:
+
+def memory_order(weight: Tensor) -> Order:
     """Return the dimensions from the longest stride to the shortest.
 
     Those of one element come last: their stride says nothing. So dense memory of any layout (contiguous, channels-last,
@@ -15,23 +17,23 @@ def memory_order(weight: Tensor) -> tuple[int, ...]:
     return tuple(sorted(range(len(shape)), key=stride_of.__getitem__, reverse=True))
 
 
-def to_read(weight: Tensor, order: tuple[int, ...]) -> Tensor:
+def to_read(weight: Tensor, order: Order) -> Tensor:
     """Return the elements, 1-D, with the dimensions in an order: a view where the memory allows it, else a copy."""
     return weight.permute(*order).reshape(-1)
 
 
-def to_write(kept: Tensor, order: tuple[int, ...]) -> Tensor:
+def to_write(kept: Tensor, order: Order) -> Tensor:
     """Return the elements, 1-D, with the dimensions in an order, always a view: RuntimeError where there is none."""
     return kept.permute(*order).view(-1)
 
 
-def room_for(weight: Tensor, kept: Tensor) -> Tensor:
+def room_for(weight: Tensor, kept: Tensor, order: Order | None = None) -> Tensor:
     """Return memory to copy a weight to: `kept` if it has the weight's order, dtype and device, else memory not filled.
 
     It is dense where the weight is not (sliced, expanded), so every element has a place of its own.
     """
-    order = memory_order(weight)
-    alike = (kept.dtype, kept.device) == (weight.dtype, weight.device)
+    order = order or memory_order(weight)
+    alike = kept.dtype == weight.dtype and kept.device == weight.device
     if alike and kept.permute(*order).is_contiguous():
         return kept
     room = torch.empty([weight.shape[dim] for dim in order], dtype=weight.dtype, device=weight.device)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .block import Block, blocks, precise_dtype
-from .memory import memory_order, room_for, to_read, to_write
+from .memory import Order, memory_order, room_for, to_read, to_write
 from .registry import MEASUREMENTS, SUMS, WHOLES, parts_of
 
 Weights = dict[str, Tensor]
@@ -32,9 +32,10 @@ def sweep(
     columns = []
     for layer, weight in after.items():
         old, first = (each[layer].to(weight.device) for each in (before, start or before))
+        order = memory_order(weight)
         found = [WHOLES[name](old, weight) for name in wholes]  # first, for what is kept overwrites before
-        kept = room_for(weight, old) if keep else None
-        totals = _totals(old, weight, first, kept, summed)
+        kept = room_for(weight, old, order) if keep else None
+        totals = _totals(old, weight, first, kept, order, summed)
         columns.append(torch.cat([torch.stack(found), totals]) if found else totals)
         if kept is not None:
             before[layer] = kept
@@ -43,16 +44,17 @@ def sweep(
     return torch.stack([MEASUREMENTS[name](*(parts[each] for each in parts_of(name))) for name in measurements])
 
 
-def _totals(old: Tensor, weight: Tensor, first: Tensor, kept: Tensor | None, names: list[str]) -> Tensor:
+def _totals(old: Tensor, weight: Tensor, first: Tensor, kept: Tensor | None, order: Order, names: list[str]) -> Tensor:
     """Return the sums of a layer; copy its weight to `kept`, which may be the memory of `old`."""
-    order, dtype = memory_order(weight), precise_dtype(old.dtype, weight.dtype, first.dtype)
-    read = [to_read(each, order) for each in (old, weight, first)]
     written = [] if kept is None else [to_write(kept, order)]
+    before = written[0] if kept is old else to_read(old, order)
+    start = before if first is old else to_read(first, order)
+    dtype = precise_dtype(old.dtype, weight.dtype, first.dtype)
     totals = torch.zeros(len(names), dtype=torch.float64, device=weight.device)
-    for before, after, start, *copies in blocks(*read, *written):
-        block = Block(before, after, start, dtype)
+    for was, now, begun, *copies in blocks(before, to_read(weight, order), start, *written):
+        block = Block(was, now, begun, dtype)
         if names:
             totals += torch.stack([SUMS[name](block) for name in names])
         for copy in copies:
-            copy.copy_(after)
+            copy.copy_(now)
     return totals
