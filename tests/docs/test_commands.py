@@ -116,6 +116,8 @@ def by_mlflow(place: Place, command: str) -> None:
 def fewer(entry: str, values: dict[str, str]) -> dict[str, str]:
     study = {"epochs": "1", "seeds": "0", "threads": "1"}
     few = {"main": study, "sweep": study, "train": {"epochs": "1", "threads": "1"}}.get(entry, {})
+    if entry == "aggregate" and "epochs" in values:
+        few = {"epochs": "1"}  # as many as those that were trained
     names = values.get("model_name", "").split(",")
     return values | few | ({"model_name": SMALL} if names[0] in ARCHITECTURES else {})
 

@@ -16,7 +16,7 @@ from pipeline.board import Board
 from pipeline.config import Config
 from pipeline.resolve import load
 from pipeline.standing import Room, Standing, standing, time_left
-from pipeline.tracking.identity import signs_of_life
+from pipeline.tracking.identity import RELEASED, signs_of_life
 from pipeline.tracking.outages import StoreError
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +28,8 @@ def seed(number: int, status: str, *, epochs: int = 0, seconds: float | None = N
     """Log a seed's run of ten epochs, as it is after some of them."""
     client = MlflowClient()
     tags = {"layerwise.kind": "seed", "layerwise.study": HASH, "layerwise.seed": str(number)} | signs_of_life()
+    if status != "RUNNING":
+        tags |= RELEASED
     if epochs:
         tags["layerwise.checkpoint.slot-a"] = f"epoch {epochs} sha256 {'0' * 64}"
     run = client.create_run("0", tags=tags).info.run_id
