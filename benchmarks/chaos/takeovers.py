@@ -61,6 +61,10 @@ def meet_in_containers(project: Path, folder: Path, seconds: float, _kills: int,
     assert second.wait(LIMIT) == 0, logs[1].read_text()
     code = first.wait(LIMIT)
     assert code in ((0, -signal.SIGKILL) if killed else (0,)), log_of(folder)
+    if killed:  # the runs of the first are known to be dead once it has been silent: the next command closes them
+        time.sleep(SILENT_SECONDS)
+        third = start(project, store, folder / "data-2", logs[1], place={NAMESPACE: "pid:[1]"})
+        assert third.wait(LIMIT) == 0, logs[1].read_text()
     return met_at, *record(store, trained_once=not killed)
 
 
