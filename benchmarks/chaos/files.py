@@ -15,7 +15,7 @@ from benchmarks.server import Server
 def refuse_files(project: Path, folder: Path, seconds: float, kills: int, draw: random.Random) -> Left:
     """Have the artifact store refuse uploads (403, 413) at random moments, or be unreachable when a study resumes.
 
-    Each time the study must end with a line; the same command goes on once the store accepts and answers.
+    Each time the study must end with a line; the same command resumes once the store accepts and answers.
     """
     failed_at, gate = list[str](), _Gate()
     with Server(folder, os.environ) as server, recording(server.port, gate) as (address, _requests):

@@ -17,7 +17,7 @@ from pipeline.tracking.identity import BOOT, HOST, NAMESPACE
 def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int, draw: random.Random) -> Left:
     """Stop a study (SIGSTOP) at random moments, have one of another host take over, and let the first continue.
 
-    What the first one writes into the runs that the second has taken over is added to the points, as one too many.
+    Points that the first one writes into runs after the takeover are added, and so reported as other.
     """
     store, logs, stopped_at = f"sqlite:///{folder}/mlflow.db", [folder / "log", folder / "log-2"], list[str]()
     first = start(project, store, folder / "data", logs[0], place={})

@@ -28,7 +28,7 @@ class LayerTracker:
     Weights may have any layout in memory (channels-last, transposed, expanded). A network may be moved, or take another
     dtype, at any time; it is cheapest to make the tracker after `model.to(device)`. Of one that is wrapped
     (torch.compile, DistributedDataParallel), give it the network inside, whose layers have their names. Where training
-    goes on from a checkpoint, make it after loading; `start` holds the weights before the first epoch then. ValueError
+    resumes from a checkpoint, make it after loading; `start` holds the weights before the first epoch then. ValueError
     for a measurement that there is not.
     """
 

@@ -43,7 +43,7 @@ THROTTLED = ("Throttling", "ThrottlingException", "RequestTimeout", "SlowDown", 
 _CREDENTIALS = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a user that it knows"
 _PERMISSION = (
     "have its administrator give your user the permission EDIT on the experiment, or set MLFLOW_TRACKING_USERNAME and "
-    "MLFLOW_TRACKING_PASSWORD to a user who has it"
+    "MLFLOW_TRACKING_PASSWORD to a user with that permission"
 )
 REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status of what stands before it
     "UNAUTHENTICATED": _CREDENTIALS,
