@@ -18,14 +18,14 @@ import pandas as pd
 
 from benchmarks.report import Figure, peak_megabytes
 from benchmarks.setup import Bench
-from pipeline.aggregate import aggregate
-from pipeline.config import Config
-from pipeline.epoch import EpochReport
-from pipeline.measure.registry import MEASUREMENTS
-from pipeline.results.statistics import LEVELS
+from pipeline.analysis.statistics import LEVELS
+from pipeline.commands.aggregate import aggregate
+from pipeline.config.settings import Config
+from pipeline.measure.measurements import MEASUREMENTS
+from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.seeds import SeedLog
+from pipeline.tracking.seed_log import SeedLog
 from pipeline.tracking.tables import LEVEL_TABLE
 
 BASE = (10, 40, 50)

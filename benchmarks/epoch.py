@@ -17,14 +17,14 @@ from benchmarks.report import Figure
 from benchmarks.rounds import Ratio, ratio, time_in_turns
 from benchmarks.setup import BATCH, Bench, optimizer
 from data.loader import EVALUATION_BATCH
-from pipeline.epoch import EpochReport
-from pipeline.learn.best import Best
-from pipeline.learn.checkpoint import Learner
-from pipeline.learn.fit import autocast, evaluation_pass, train_pass
 from pipeline.measure.tracker import LayerTracker
+from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.seeds import SeedLog
+from pipeline.tracking.seed_log import SeedLog
+from pipeline.training.best import Best
+from pipeline.training.checkpoint import Learner
+from pipeline.training.loop import autocast, evaluation_pass, train_pass
 
 STEPS = 20
 TRAIN_STEPS = -(-60_000 // BATCH)

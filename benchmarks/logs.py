@@ -14,12 +14,12 @@ from benchmarks.report import Figure
 from benchmarks.rounds import time_in_turns
 from benchmarks.server import Server
 from benchmarks.setup import Bench
-from pipeline.epoch import EpochReport
-from pipeline.measure.registry import MEASUREMENTS
+from pipeline.measure.measurements import MEASUREMENTS
 from pipeline.tracking.background import Background
+from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.seeds import SeedLog
+from pipeline.tracking.seed_log import SeedLog
 
 LAYERS = [f"block{number // 15 + 1}.{number}.conv" for number in range(60)]
 ROUNDS = 41

@@ -10,9 +10,9 @@ from statistics import fmean, stdev
 
 from benchmarks.report import ROOT, Figure, stamp
 from benchmarks.setup import Bench
-from pipeline.hardware import precision_on
-from pipeline.learn.fit import fit
-from pipeline.learn.setup import set_up
+from pipeline.host.hardware import precision_on
+from pipeline.training.loop import fit
+from pipeline.training.setup import set_up
 
 KEPT = ROOT / "docs" / "precision.json"
 SEEDS, EPOCHS = (0, 42, 123), 5

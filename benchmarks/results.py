@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 
 from benchmarks.report import ROOT
-from pipeline.results.page import NOTHING, interval, number
+from pipeline.analysis.reports.page import NOTHING, interval, number
 from pipeline.tracking.run import COMPARED
 
 PAGE = ROOT / "docs" / "results.md"

@@ -11,9 +11,9 @@ from torch.nn.functional import cross_entropy
 from benchmarks.report import Figure
 from benchmarks.rounds import Ratio, ratio, time_in_turns
 from benchmarks.setup import BATCH, Bench, optimizer
-from pipeline.learn.fit import autocast
 from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.tracker import LayerTracker, copy_of, layer_weights
+from pipeline.training.loop import autocast
 
 MODELS = ("AlexNet", "ResNet18", "VGG19")
 ROUNDS = 41

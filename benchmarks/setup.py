@@ -9,9 +9,9 @@ from torch import Generator, nn
 from data.loader import Loader, load
 from data.prepared import Prepared, prepare
 from models import ARCHITECTURES
-from pipeline.config import Config
-from pipeline.learn.streams import stream_seed
-from pipeline.resolve import load as load_config
+from pipeline.config.resolve import load as load_config
+from pipeline.config.settings import Config
+from pipeline.training.streams import stream_seed
 
 BATCH = 128
 

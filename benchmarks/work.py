@@ -15,9 +15,9 @@ from torch import nn
 
 from benchmarks.report import ROOT, Figure, peak_megabytes
 from benchmarks.setup import BATCH, Bench, bench, optimizer
-from pipeline.learn.fit import fit, train_pass
+from pipeline.analysis.figures import style
 from pipeline.measure.tracker import LayerTracker
-from pipeline.results import style
+from pipeline.training.loop import fit, train_pass
 
 
 class Point(NamedTuple):

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from data.registry import DATASETS, DataError, DataSet, register
+from data.datasets import DATASETS, DataError, DataSet, register
 
 __all__ = ["DATASETS", "DataError", "DataSet", "register"]
 

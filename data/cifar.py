@@ -12,7 +12,7 @@ import numpy as np
 from torchvision.datasets import CIFAR10, CIFAR100
 from torchvision.datasets.utils import check_integrity, extract_archive
 
-from data.registry import DataError, DataSet, Fetch, Images, register
+from data.datasets import DataError, DataSet, Fetch, Images, register
 
 CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
 CIFAR100_CLASSES = """

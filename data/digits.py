@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import sklearn.datasets
 
-from data.registry import DataSet, Images, register
+from data.datasets import DataSet, Images, register
 
 TRAINING_IMAGES = 1437
 

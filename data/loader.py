@@ -7,10 +7,10 @@ import torch
 from torch import Generator, Tensor
 
 from data.augment import crop_and_flip
+from data.datasets import DataError
 from data.moments import Moments, moments_of
 from data.placement import Batch, Stream, fits
 from data.prepared import Prepared
-from data.registry import DataError
 
 EVALUATION_BATCH = 512
 

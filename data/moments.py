@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.registry import Array
+from data.datasets import Array
 
 VALUES = np.arange(256) / 255
 BLOCK = 512  # images counted at once: counting takes eight bytes a pixel

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.registry import DATASETS, Array, DataError, DataSet, Images, plain
+from data.datasets import DATASETS, Array, DataError, DataSet, Images, plain
 
 SHAPE = "uint8 arrays x_train, y_train, x_test, y_test, images N x H x W or N x H x W x 1 or 3, labels N"
 

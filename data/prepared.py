@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from data.datasets import Array, DataError, DataSet, Images, plain
 from data.manifest import MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
-from data.registry import Array, DataError, DataSet, Images, plain
 from data.sources import locate
 
 SIZE = 32

@@ -8,8 +8,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
+from data.datasets import DataError, DataSet, Images, plain
 from data.npz import find_npz, read_npz
-from data.registry import DataError, DataSet, Images, plain
 
 TIMEOUT_SECONDS = 30.0
 FETCH_FAILS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz

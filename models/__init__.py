@@ -3,9 +3,9 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from models.own import own_architecture
-from models.registry import ARCHITECTURES, Architecture, ModelError, register
-from models.zoo import PREFIX, ZOO, zoo_architecture
+from models.architectures import ARCHITECTURES, Architecture, ModelError, register
+from models.custom import own_architecture
+from models.torchvision_models import PREFIX, ZOO, zoo_architecture
 
 __all__ = ["ARCHITECTURES", "PREFIX", "ZOO", "Architecture", "ModelError", "find", "register"]
 

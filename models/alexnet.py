@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.registry import register
+from models.architectures import register
 
 
 @register(

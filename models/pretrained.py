@@ -7,7 +7,7 @@ from pickle import UnpicklingError
 from torch import Tensor, nn
 from torchvision.models import get_weight
 
-from models.registry import Architecture
+from models.architectures import Architecture
 
 
 class WeightsError(Exception):

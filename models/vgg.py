@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.registry import register
+from models.architectures import register
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)
 POOL_AFTER = (2, 4, 8, 12, 16)

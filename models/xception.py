@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from models.registry import register
+from models.architectures import register
 
 
 class SeparableConv(nn.Module):

@@ -6,37 +6,24 @@ import sys
 try:
     import click
 
-    from data import DataError
-    from models import ModelError
-    from models.pretrained import WeightsError
-    from pipeline.aggregate import SeedsFailed, aggregate
-    from pipeline.compare import compare
-    from pipeline.disk import DiskFull
-    from pipeline.doctor import doctor
-    from pipeline.interrupt import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-    from pipeline.learn.others import DeviceLost
-    from pipeline.learn.scores import Diverged
-    from pipeline.listing import listing
+    from pipeline.commands.aggregate import aggregate
+    from pipeline.commands.compare import compare
+    from pipeline.commands.doctor import doctor
+    from pipeline.commands.list import listing
+    from pipeline.commands.prepare import prepare
+    from pipeline.commands.study import study
+    from pipeline.commands.sweep import sweep
+    from pipeline.commands.train import train
+    from pipeline.console.terminal import coloured, hushable
+    from pipeline.host.provenance import commit, versions
+    from pipeline.host.signals import Interrupted, end_with_parent, ignore_signals, raise_on_signals
     from pipeline.measure import __version__
-    from pipeline.prepare import prepare
-    from pipeline.provenance import commit, versions
-    from pipeline.study import study
-    from pipeline.sweep import sweep
-    from pipeline.terminal import coloured, hushable
-    from pipeline.tracking.outages import ServerAway, StoreError
-    from pipeline.tracking.run import RunTaken
     from pipeline.tracking.runs import close_inherited
-    from pipeline.tracking.stored import RunNotFound
-    from pipeline.train import SeedBusy, SeedFailed, train
-    from pipeline.values import ConfigError
 except ModuleNotFoundError as error:
     if str(error.name).partition(".")[0] in ("data", "models", "pipeline"):
         raise
     print(f"error: {sys.executable} lacks {error.name}: make setup, then source .venv/bin/activate", file=sys.stderr)
     sys.exit(2)
-
-BAD_INPUT = (ConfigError, DataError, ModelError, WeightsError, RunNotFound, SeedBusy, StoreError)
-FAILED = (SeedsFailed, SeedFailed, DeviceLost, Diverged, DiskFull, RunTaken, ServerAway)
 
 
 class InOrder(click.Group):
@@ -86,12 +73,10 @@ def main() -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 0
+    except click.UsageError as error:
+        return _fail(f"{error.format_message().rstrip('.')}: see python -m pipeline --help", error.exit_code)
     except click.ClickException as error:
-        return _fail(f"{error.format_message().rstrip('.')}: see python -m pipeline --help", 2)
-    except BAD_INPUT as error:
-        return _fail(str(error), 2)
-    except FAILED as error:
-        return _fail(str(error), 1)
+        return _fail(error.format_message(), error.exit_code)
     except Interrupted as error:
         ignore_signals()
         close_inherited("KILLED")

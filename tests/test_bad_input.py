@@ -30,10 +30,10 @@ from data.manifest import MANIFEST, Manifest, damaged_file, read_manifest
 from data.mnist import FILES
 from data.npz import npz_dataset, read_npz
 from data.prepared import prepare
-from pipeline.config import Config
-from pipeline.resolve import load
+from pipeline.config.resolve import load
+from pipeline.config.settings import Config
+from pipeline.config.values import ConfigError
 from pipeline.tracking.checkpoints import newest_whole, slot_tag, slots
-from pipeline.values import ConfigError
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = int(os.environ.get("BAD_INPUTS", "40"))

@@ -13,22 +13,22 @@ import yaml
 
 from data import DATASETS
 from models import ARCHITECTURES
-from pipeline.config import Config
+from pipeline.config.settings import Config
 
 ROOT = Path(__file__).parent.parent
 # the floors from the bottom; a module may import those of its own floor and of the floors below
 FLOORS = (
-    "models data pipeline.measure pipeline.results pipeline.interrupt pipeline.disk pipeline.epoch pipeline.values",
-    "pipeline.hardware pipeline.provenance pipeline.params pipeline.names pipeline.config pipeline.resolve "
-    "pipeline.progress pipeline.options pipeline.checks pipeline.terminal",
+    "models data pipeline.measure pipeline.analysis pipeline.host.signals pipeline.host.disk pipeline.tracking.epoch pipeline.config.values",
+    "pipeline.host.hardware pipeline.host.provenance pipeline.config.params pipeline.config.names pipeline.config.settings pipeline.config.resolve "
+    "pipeline.console.progress pipeline.config.options pipeline.commands.checks pipeline.console.terminal",
     "pipeline.tracking",
-    "pipeline.standing pipeline.board pipeline.learn pipeline.prepare pipeline.publish",
-    "pipeline.train pipeline.aggregate pipeline.compare pipeline.execute pipeline.listing pipeline.doctor",
-    "pipeline.study",
-    "pipeline.combinations pipeline.plan pipeline.sweep",
+    "pipeline.execution.status pipeline.execution.live_table pipeline.training pipeline.commands.prepare pipeline.tracking.study_page",
+    "pipeline.commands.train pipeline.commands.aggregate pipeline.commands.compare pipeline.execution pipeline.commands.list pipeline.commands.doctor",
+    "pipeline.commands.study",
+    "pipeline.config.grid pipeline.execution.plan pipeline.commands.sweep",
     "pipeline.__main__",
 )
-ALONE = ("models", "data", "pipeline.measure", "pipeline.results")
+ALONE = ("models", "data", "pipeline.measure", "pipeline.analysis")
 
 
 def modules(*packages: str) -> list[tuple[str, Path]]:
@@ -95,7 +95,7 @@ def test_the_lowest_packages_know_nobody_else(package: str) -> None:
         ("models", {"torch", "torchvision"}),
         ("data", {"torch", "torchvision", "numpy", "sklearn", "filelock"}),
         ("pipeline.measure", {"torch"}),
-        ("pipeline.results", {"numpy", "pandas", "matplotlib", "scipy", "jinja2"}),
+        ("pipeline.analysis", {"numpy", "pandas", "matplotlib", "scipy", "jinja2"}),
     ],
 )
 def test_what_the_lowest_packages_are_built_on(package: str, allowed: set[str]) -> None:

@@ -33,7 +33,7 @@ TAGS = {
     "layerwise.checkpoint.slot-b",
     "mlflow.parentRunId",
 }
-TAGS_THAT_COME_AND_GO = ("mlflow.source.", "layerwise.claim.")
+TAGS_THAT_COME_AND_GO = ("mlflow.source.", "layerwise.lock.")
 PARAMS = {"data_dir", "server_wait"}
 IN_MODEL_FILES = ("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt")  # ids, times, package lists
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")

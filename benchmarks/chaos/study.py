@@ -15,7 +15,7 @@ NETWORK = '''"""A network that is trained in a moment."""
 
 from torch import Tensor, nn
 
-from models.registry import register
+from models.architectures import register
 
 
 @register("Tiny", groups={"early": ["conv"], "later": ["fc*"]})
@@ -58,7 +58,7 @@ def copy_project(folder: Path) -> Path:
 # a process of another place: what names one is set before the project is loaded, and hearts beat and fall silent soon
 ELSEWHERE = """
 import sys
-from pipeline.tracking import identity
+from pipeline.tracking import heartbeat as identity
 identity.BEAT_SECONDS, identity.SILENT_SECONDS = 0.5, {silent}
 place = identity._place() | {parts}
 identity._place = lambda: place

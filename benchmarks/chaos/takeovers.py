@@ -11,7 +11,7 @@ import mlflow
 
 from benchmarks.chaos.record import record
 from benchmarks.chaos.study import LIMIT, SILENT_SECONDS, Left, log_of, phase, start
-from pipeline.tracking.identity import BOOT, HOST, NAMESPACE
+from pipeline.tracking.heartbeat import BOOT, HOST, NAMESPACE
 
 
 def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int, draw: random.Random) -> Left:

@@ -19,15 +19,15 @@ from benchmarks.load.place import Place, make_runs, send
 from benchmarks.setup import optimizer
 from data.moments import Moments
 from models import ARCHITECTURES
-from pipeline.learn.best import Best
-from pipeline.learn.checkpoint import Learner
-from pipeline.learn.classifier import Classifier
 from pipeline.measure.tracker import copy_of, layer_weights
 from pipeline.tracking.checkpoints import INITIAL, SLOTS
-from pipeline.tracking.models import EXAMPLES, log_model
+from pipeline.tracking.logged_models import EXAMPLES, log_model
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.seeds import SeedLog
+from pipeline.tracking.seed_log import SeedLog
+from pipeline.training.best import Best
+from pipeline.training.checkpoint import Learner
+from pipeline.training.export import Classifier
 
 NETWORKS = ("AlexNet", "VGG19", "ResNet18", "Xception")
 SHAPE, CLASSES = (32, 32, 3), [str(number) for number in range(10)]

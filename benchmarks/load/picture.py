@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from pipeline.results import style
+from pipeline.analysis.figures import style
 
 LARGER, OWN = style.PALETTE[:2]
 FAILED: dict[str, Any] = {"marker": "X", "markersize": 9, "color": "black", "linestyle": ""}

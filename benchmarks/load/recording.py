@@ -20,7 +20,7 @@ EPOCHS = 3
 IMAGES = {"train": 128, "test": 32}
 CLOCK_SECONDS = 1  # between system metrics, and heartbeats, here: there are some within the seconds that a seed takes
 TRAIN = f"""
-from pipeline.tracking import liveness
+from pipeline.tracking import heartbeat as liveness
 liveness.BEAT_SECONDS = {CLOCK_SECONDS}
 from pipeline.__main__ import main
 raise SystemExit(main())

@@ -16,7 +16,7 @@ from pkgutil import iter_modules
 
 from .equilibrium import scale_invariant_layers, step_angle_level, steps_to_equilibrium, straightness, white_noise_rwc
 from .keys import as_metrics
-from .registry import MEASUREMENTS
+from .measurements import MEASUREMENTS
 from .remaining import remaining_distance
 from .steps import StepSampler, StepTracker
 from .tracker import LayerTracker, copy_of, layer_weights

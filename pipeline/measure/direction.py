@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, dot
 
 from .block import Block
-from .registry import measurement, summed
+from .measurements import measurement, summed
 
 
 @summed

@@ -27,7 +27,7 @@ def to_write(kept: Tensor, order: Order) -> Tensor:
     return kept.permute(*order).view(-1)
 
 
-def room_for(weight: Tensor, kept: Tensor, order: Order | None = None) -> Tensor:
+def buffer_for(weight: Tensor, kept: Tensor, order: Order | None = None) -> Tensor:
     """Return memory to copy a weight to: `kept` if it has the weight's order, dtype and device, else memory not filled.
 
     It is dense where the weight is not (sliced, expanded), so every element has a place of its own.

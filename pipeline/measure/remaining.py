@@ -2,7 +2,7 @@
 
 import math
 
-from .sweep import Weights
+from .layers import Weights
 
 
 def remaining_distance(weights: Weights, start: Weights, end: Weights) -> dict[str, float]:

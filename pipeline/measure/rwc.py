@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import threshold
 
 from .block import Block
-from .registry import measurement, summed
+from .measurements import measurement, summed
 
 
 @summed

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .block import precise_dtype
-from .registry import measurement, whole
+from .measurements import measurement, whole
 
 
 def largest_singular_value(weight: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from .equilibrium import straightness
-from .memory import room_for
-from .sweep import sweep
+from .layers import measure_layers
+from .memory import buffer_for
 from .tracker import LayerTracker, copy_of, layer_weights
 
 
@@ -91,12 +91,12 @@ class StepSampler:
         self._left -= 1
         if self._is_sampled():
             weights = layer_weights(self._model)  # a network that was moved meanwhile has them elsewhere
-            self._before = {layer: room_for(weight, self._before[layer]) for layer, weight in weights.items()}
+            self._before = {layer: buffer_for(weight, self._before[layer]) for layer, weight in weights.items()}
             torch._foreach_copy_(list(self._before.values()), list(weights.values()))
 
     def _step_ends(self) -> None:
         if self._is_sampled():
-            self._samples.append(sweep(self._before, layer_weights(self._model), self.MEASURED))
+            self._samples.append(measure_layers(self._before, layer_weights(self._model), self.MEASURED))
 
     def _is_sampled(self) -> bool:
         after = self._left - self._left_out

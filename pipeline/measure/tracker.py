@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from .registry import MEASUREMENTS
-from .sweep import Weights, sweep
+from .layers import Weights, measure_layers
+from .measurements import MEASUREMENTS
 
 
 def layer_weights(model: nn.Module) -> Weights:
@@ -50,7 +50,7 @@ class LayerTracker:
 
     def _advance(self) -> Tensor:
         self.weights = layer_weights(self.model)  # a network that was moved meanwhile has them elsewhere
-        return sweep(self.before, self.weights, self.measurements, start=self.start, keep=True)
+        return measure_layers(self.before, self.weights, self.measurements, start=self.start, keep=True)
 
     def _by_layer(self, row: list[float]) -> dict[str, float]:
         return dict(zip(self.weights, row, strict=True))

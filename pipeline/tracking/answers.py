@@ -10,8 +10,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
-from pipeline.checks import Finding
-from pipeline.tracking.outages import REMEDIES, first_line
+from pipeline.commands.checks import Finding
+from pipeline.tracking.retry import REMEDIES, first_line
 
 ANSWER_SECONDS = 3.0  # for a connection, and as long again for an answer
 

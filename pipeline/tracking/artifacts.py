@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from pipeline.disk import is_full
-from pipeline.tracking.outages import StoreError, first_line, is_outage
+from pipeline.host.disk import is_full
+from pipeline.tracking.retry import StoreError, first_line, is_outage
 
 NO_SPACE = os.strerror(errno.ENOSPC)
 

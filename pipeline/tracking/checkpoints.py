@@ -11,9 +11,9 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from torch import nn
 
 from data.manifest import file_sha256
-from pipeline.disk import room
+from pipeline.host.disk import disk_space
 from pipeline.tracking.artifacts import download
-from pipeline.tracking.outages import first_line
+from pipeline.tracking.retry import first_line
 
 CHECKPOINTS = "checkpoints"
 INITIAL = "initial.pt"
@@ -57,7 +57,7 @@ def snapshot_of(epoch: int) -> str | None:
     return f"weights-{epoch:04}.pt" if number == epoch else None
 
 
-def room_of_snapshots(model: nn.Module, epochs: int) -> str:
+def describe_snapshots(model: nn.Module, epochs: int) -> str:
     """Say how many snapshots so many epochs leave, and how much room they take."""
     count = sum(1 for epoch in range(1, epochs + 1) if snapshot_of(epoch))
     size = sum(tensor.nbytes for tensor in model.state_dict().values()) / 1_000_000
@@ -88,7 +88,10 @@ def load_file(artifacts: str, file: str, sha256: str | None = None) -> State:
 
     The download goes to the folder for temporary files, TMPDIR.
     """
-    with TemporaryDirectory() as folder, room(Path(folder), f"{file}, in the folder for temporary files (TMPDIR),"):
+    with (
+        TemporaryDirectory() as folder,
+        disk_space(Path(folder), f"{file}, in the folder for temporary files (TMPDIR),"),
+    ):
         path = download(artifacts, f"{CHECKPOINTS}/{file}", folder)
         if sha256 and file_sha256(path) != sha256:
             raise Damaged("its sha256 is not the one of its tag")

@@ -12,7 +12,7 @@ import mlflow
 from mlflow.store.db import utils
 from mlflow.store.db.db_types import DATABASE_ENGINES
 
-from pipeline.checks import Finding, unwritable
+from pipeline.commands.checks import Finding, unwritable
 from pipeline.tracking.answers import location_on_server, root_cause, server, shown
 
 DATABASES: Any = utils  # untyped; what MLflow has in public makes a database that is not there

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from pipeline.results.remaining import REMAINING
-from pipeline.results.statistics import LEVELS, Histories
+from pipeline.analysis.distance_left import REMAINING
+from pipeline.analysis.statistics import LEVELS, Histories
 from pipeline.tracking.artifacts import download
-from pipeline.tracking.stored import StoredSeed
+from pipeline.tracking.queries import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
 
 DOWNLOADS = 8  # at once: each waits for the server most of its time

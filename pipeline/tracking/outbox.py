@@ -10,9 +10,9 @@ from pathlib import Path
 
 from mlflow.entities import Metric, RunTag
 
-from pipeline.disk import room
-from pipeline.tracking.identity import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
-from pipeline.tracking.outages import ServerAway, first_line, is_outage, is_refusal, refused
+from pipeline.host.disk import disk_space
+from pipeline.tracking.heartbeat import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
+from pipeline.tracking.retry import ServerAway, first_line, is_outage, is_refusal, refused
 from pipeline.tracking.run import Run
 
 FOLDER = "outbox"
@@ -55,7 +55,7 @@ class Outbox:
         """
         target = self.folder / "artifacts" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _whole(target) as path, room(target.parent, name, size):
+        with _whole(target) as path, disk_space(target.parent, name, size):
             write(path)
         return target
 
@@ -96,7 +96,7 @@ class Outbox:
                 self.run.client.log_batch(self.run.id, metrics=[Metric(*row) for row in rows])
         for path in self._files("artifacts"):
             name = path.relative_to(self.folder / "artifacts")
-            with self.run.room_for(path, path.name), self._sent(path, str(name)):
+            with self.run.disk_space_for(path, path.name), self._sent(path, str(name)):
                 folder = None if name.parent == Path() else str(name.parent)
                 self.run.client.log_artifact(self.run.id, str(path), folder)
         if tags := self._tags():

@@ -13,10 +13,11 @@ import mlflow
 from mlflow.entities import Param, RunTag
 
 from data.manifest import Manifest
-from pipeline.disk import room
+from pipeline.console.errors import Failure
+from pipeline.host.disk import disk_space
 from pipeline.tracking.dataset import dataset_input
-from pipeline.tracking.identity import is_ours
-from pipeline.tracking.outages import patiently
+from pipeline.tracking.heartbeat import is_ours
+from pipeline.tracking.retry import patiently
 
 KIND = "layerwise.kind"
 STUDY = "layerwise.study"
@@ -41,7 +42,7 @@ def setting_tag(name: str) -> str:
     return "layerwise.seed_list" if name == "seeds" else f"layerwise.{name}"
 
 
-class RunTaken(Exception):
+class RunTaken(Failure):
     """Another process has taken over what this one was working on; the message is one line."""
 
 
@@ -103,14 +104,14 @@ class Run:
             raise RunTaken(f"another process has taken over the run {self.id} while this one was stopped or cut off")
         self._checked = time.time()
 
-    def room_for(self, path: Path, what: str) -> AbstractContextManager[None]:
+    def disk_space_for(self, path: Path, what: str) -> AbstractContextManager[None]:
         """Return a context that raises DiskFull where artifacts lie here and a file or folder does not fit."""
         location = urlparse(self.artifact_location(""))
         there = next((folder for folder in Path(unquote(location.path)).parents if folder.is_dir()), None)
         if location.scheme not in ("", "file") or there is None:
             return nullcontext()
         files = path.rglob("*") if path.is_dir() else [path]
-        return room(there, what, sum(file.stat().st_size for file in files if file.is_file()))
+        return disk_space(there, what, sum(file.stat().st_size for file in files if file.is_file()))
 
     @cached_property
     def _artifacts(self) -> str:

@@ -15,9 +15,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.tracking.context.registry import resolve_tags
 
-from pipeline.interrupt import Interrupted
-from pipeline.tracking.identity import RELEASED, heartbeat, is_alive, is_ours, signs_of_life
-from pipeline.tracking.outages import first_line, patiently
+from pipeline.host.signals import Interrupted
+from pipeline.tracking.heartbeat import RELEASED, heartbeat, is_alive, is_ours, signs_of_life
+from pipeline.tracking.retry import first_line, patiently
 from pipeline.tracking.run import KIND, OPENED, PARENT, Run, RunTaken
 from pipeline.tracking.store import current_experiment, open_store, reaching_store, search
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import mlflow
 from mlflow.entities import Run as StoredRun
 
-from pipeline.tracking.outages import StoreError, first_line
+from pipeline.tracking.queries import RunNotFound, StoredStudy, find_study, seeds_of_study, stored_study
+from pipeline.tracking.retry import StoreError, first_line
 from pipeline.tracking.run import KIND, PARENT
 from pipeline.tracking.store import current_experiment, open_store, search
-from pipeline.tracking.stored import RunNotFound, StoredStudy, find_study, seeds_of_study, stored_study
 
 ALL = "all"
 WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"tags.layerwise.lr = '0.1'\""

@@ -13,7 +13,7 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
-from pipeline.tracking.outages import REMEDIES, StoreError, first_line, repeat
+from pipeline.tracking.retry import REMEDIES, StoreError, first_line, repeat
 
 PAGE = 1000
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

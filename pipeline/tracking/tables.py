@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.results.statistics import LAYERS, SCALARS
+from pipeline.analysis.statistics import LAYERS, SCALARS
 
 LAYER_TABLE = "layer_metrics.csv"
 EPOCH_TABLE = "epoch_metrics.csv"

@@ -16,9 +16,9 @@ import pytest
 from torchvision.datasets import CIFAR10
 
 from data import DataSet
+from data.datasets import Images
 from data.mnist import FILES
 from data.npz import npz_dataset
-from data.registry import Images
 
 MakeImages = Callable[..., Images]
 

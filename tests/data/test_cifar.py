@@ -9,8 +9,8 @@ import pytest
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from data import DATASETS, DataError
+from data.datasets import Images
 from data.prepared import prepare
-from data.registry import Images
 
 BOTH = pytest.mark.parametrize(("name", "original"), [("CIFAR-10", CIFAR10), ("CIFAR-100", CIFAR100)])
 

@@ -18,10 +18,10 @@ from PIL import Image
 from torchvision.transforms import functional as transforms
 
 from data import DATASETS, DataError, DataSet
+from data.datasets import Images
 from data.manifest import MANIFEST, Manifest
 from data.npz import npz_dataset
 from data.prepared import Prepared, prepare
-from data.registry import Images
 
 ROOT = Path(__file__).parents[2]
 

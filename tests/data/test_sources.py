@@ -11,7 +11,7 @@ from torchvision.datasets import CIFAR10
 
 import data.mnist
 from data import DATASETS, DataError, DataSet
-from data.registry import Fetch
+from data.datasets import Fetch
 from data.sources import TIMEOUT_SECONDS, locate
 
 FILES = ("one", "two", "three")

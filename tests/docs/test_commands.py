@@ -26,10 +26,10 @@ from benchmarks.server import free_port, wait_until_it_answers
 from models import ARCHITECTURES
 from pipeline.__main__ import commands as pipeline
 from pipeline.__main__ import main
-from pipeline.combinations import combinations
-from pipeline.config import Config
-from pipeline.interrupt import SIGNALS
-from pipeline.resolve import checked, on_this_machine
+from pipeline.config.grid import combinations
+from pipeline.config.resolve import checked, on_this_machine
+from pipeline.config.settings import Config
+from pipeline.host.signals import SIGNALS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -142,7 +142,10 @@ class Rule(NamedTuple):
 ENVIRONMENT = "sets up what these tests run in: .ci/run begins with it"
 RULES = (
     Rule(
-        ".*", not_run, "root, ssh, another machine; the rest is run by tests/pipeline/test_team_server.py", "server.md"
+        ".*",
+        not_run,
+        "root, ssh, another machine; the rest is run by tests/pipeline/studies/test_team_server.py",
+        "server.md",
     ),
     Rule(r"git clone <address of this repository> layerwise|cd layerwise", not_run, "the commands are run in a copy"),
     Rule(r"make setup|source \.venv/bin/activate", not_run, ENVIRONMENT),
@@ -150,7 +153,7 @@ RULES = (
     Rule(r"make ui", not_run, "`mlflow ui`, which the tutorial has served"),
     Rule(r"make docs", not_run, "tests/docs/test_site.py runs it"),
     Rule(r"pip install \.( [\w-]+)*", not_run, "tests/test_layerwise.py installs it, where it changes nothing here"),
-    Rule(r"python -m docs\.tour", not_run, "minutes; tests/pipeline/test_browser.py goes the same way"),
+    Rule(r"python -m docs\.tour", not_run, "minutes; tests/pipeline/studies/test_browser.py goes the same way"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", not_run, "hours, and downloads", "results.md"),
     Rule(
         r"python -m benchmarks\.load", not_run, "90 minutes; tests/benchmarks/test_load.py has it smaller", "scale.md"

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.server import Server
 from pipeline.__main__ import main
-from pipeline.interrupt import SIGNALS
+from pipeline.host.signals import SIGNALS
 
 ROOT = Path(__file__).parents[2]
 SMALL = """

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.measure.registry import MEASUREMENTS
-from pipeline.measure.sweep import sweep
-from pipeline.results.undefined import REASONS
+from pipeline.analysis.undefined import REASONS
+from pipeline.measure.layers import measure_layers
+from pipeline.measure.measurements import MEASUREMENTS
 
 ZEROS, ONES, SMALL, LARGE = (torch.full((3, 4), value) for value in (0.0, 1.0, 1e-18, 1e15))
 RANDOM = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
@@ -29,5 +29,5 @@ CASES = {
 @pytest.mark.parametrize("name", MEASUREMENTS)
 @pytest.mark.parametrize(("before", "after", "start"), CASES.values(), ids=CASES)
 def test_finite_or_explained(name: str, before: Tensor, after: Tensor, start: Tensor) -> None:
-    (value,) = sweep({"a": before}, {"a": after}, [name], start={"a": start})[0].tolist()
+    (value,) = measure_layers({"a": before}, {"a": after}, [name], start={"a": start})[0].tolist()
     assert math.isfinite(value) or (math.isnan(value) and name in REASONS)

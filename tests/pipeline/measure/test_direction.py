@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from pipeline.measure.block import CPU_ELEMENTS
-from pipeline.measure.sweep import sweep
+from pipeline.measure.layers import measure_layers
 
 NAMES = ["displacement", "l2_change", "angular_update", "layer_rotation", "distance_from_start", "weight_norm"]
 
 
 def measure(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]:
-    values = sweep({"a": before}, {"a": after}, NAMES, start={"a": start})[:, 0].tolist()
+    values = measure_layers({"a": before}, {"a": after}, NAMES, start={"a": start})[:, 0].tolist()
     return dict(zip(NAMES, values, strict=True))
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 import pipeline.measure.block as block_module
-from pipeline.measure.memory import memory_order, room_for, to_read, to_write
-from pipeline.measure.registry import MEASUREMENTS
+from pipeline.measure.layers import measure_layers
+from pipeline.measure.measurements import MEASUREMENTS
+from pipeline.measure.memory import buffer_for, memory_order, to_read, to_write
 from pipeline.measure.steps import StepSampler, StepTracker
-from pipeline.measure.sweep import sweep
 from pipeline.measure.tracker import LayerTracker, copy_of
 
 DENSE: dict[str, Callable[[Tensor], Tensor]] = {
@@ -264,7 +264,7 @@ def test_a_layer_without_elements_has_no_change(shape: tuple[int, ...]) -> None:
 def test_weights_of_half_precision_are_summed_in_float32(dtype: torch.dtype) -> None:
     draws = torch.Generator().manual_seed(0)
     before, after = ((10 * torch.randn(300, 300, generator=draws)).to(dtype) for _weights in range(2))
-    measured = sweep({"weight": before}, {"weight": after}, start={"weight": before})[:, 0].tolist()
+    measured = measure_layers({"weight": before}, {"weight": after}, start={"weight": before})[:, 0].tolist()
     expected = by_hand(before.double(), after.double(), before.double())
     assert dict(zip(MEASUREMENTS, measured, strict=True)) == pytest.approx(expected, rel=1e-3)  # change is rounded
 
@@ -290,7 +290,7 @@ def test_a_kept_copy_is_equal_dense_and_stays_where_it_is(layout: Callable[[Tens
 def test_dense_weights_are_read_and_written_where_they_are(layout: Callable[[Tensor], Tensor]) -> None:
     weight = Network(layout).weight.detach()
     order, copy = memory_order(weight), weight.clone()
-    assert room_for(weight, copy) is copy
+    assert buffer_for(weight, copy) is copy
     assert to_read(weight, order).data_ptr() == weight.data_ptr()
     to_write(copy, order).copy_(to_read(2 * weight, order))
     assert torch.equal(copy, 2 * weight)
@@ -301,5 +301,5 @@ def test_what_is_no_view_is_not_written() -> None:
         to_write(torch.randn(4, 6)[:, ::2], (1, 0))
     kept = {"a": torch.randn(4, 6)[:, ::2]}
     weights = {"a": torch.randn(4, 3)}
-    sweep(kept, weights, ["rwc"], keep=True)
+    measure_layers(kept, weights, ["rwc"], keep=True)
     assert torch.equal(kept["a"], weights["a"])

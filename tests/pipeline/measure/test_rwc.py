@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from pipeline.measure.block import CPU_ELEMENTS
-from pipeline.measure.sweep import sweep
+from pipeline.measure.layers import measure_layers
 
 
 def measure(before: Tensor, after: Tensor) -> dict[str, float]:
     names = ["rwc", "rwc_elementwise", "rwc_elementwise_zeros"]
-    values = sweep({"a": before}, {"a": after}, names)[:, 0].tolist()
+    values = measure_layers({"a": before}, {"a": after}, names)[:, 0].tolist()
     return dict(zip(names, values, strict=True))
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.measure.sweep import sweep
+from pipeline.measure.layers import measure_layers
 
 NAMES = ["spectral_norm", "spectral_change", "stable_rank"]
 
 
 def measure(before: Tensor, after: Tensor) -> dict[str, float]:
-    values = sweep({"a": before}, {"a": after}, NAMES, keep=True)[:, 0].tolist()
+    values = measure_layers({"a": before}, {"a": after}, NAMES, keep=True)[:, 0].tolist()
     return dict(zip(NAMES, values, strict=True))
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.measure.registry import MEASUREMENTS
+from pipeline.measure.measurements import MEASUREMENTS
 from pipeline.measure.steps import StepTracker
 from pipeline.measure.tracker import LayerTracker, layer_weights
 

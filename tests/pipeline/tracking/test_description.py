@@ -9,7 +9,7 @@ import mlflow
 import pytest
 
 from data import DataError
-from pipeline.execute import local
+from pipeline.execution import local
 from pipeline.tracking.charts import TAG, share_view
 from pipeline.tracking.description import NOTE, describe
 from pipeline.tracking.runs import open_run

@@ -14,7 +14,7 @@ from typing import Any
 import mlflow
 import pytest
 
-from pipeline.checks import Finding
+from pipeline.commands.checks import Finding
 from pipeline.tracking import answers
 from pipeline.tracking.answers import shown
 from pipeline.tracking.health import artifact_folder, store

@@ -13,15 +13,13 @@ import pytest
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from pipeline.epoch import EpochReport
-from pipeline.results.statistics import over_seeds
-from pipeline.tracking import studies
+from pipeline.analysis.statistics import over_seeds
+from pipeline.tracking import means as studies
+from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.histories import read_histories
+from pipeline.tracking.means import log_means
 from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.run import SEED, STUDY, Run, setting_tag
-from pipeline.tracking.runs import open_run
-from pipeline.tracking.seeds import SeedLog
-from pipeline.tracking.stored import (
+from pipeline.tracking.queries import (
     RunNotFound,
     StoredSeed,
     find_study,
@@ -30,7 +28,9 @@ from pipeline.tracking.stored import (
     runs_of_settings,
     seeds_of_study,
 )
-from pipeline.tracking.studies import log_means
+from pipeline.tracking.run import SEED, STUDY, Run, setting_tag
+from pipeline.tracking.runs import open_run
+from pipeline.tracking.seed_log import SeedLog
 
 HASH = "abc"
 

@@ -12,10 +12,10 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException, RestException
 
-from pipeline.disk import DiskFull
-from pipeline.tracking.identity import BOOT, HOST, PID, RELEASED, STARTED, identity, is_fenced
-from pipeline.tracking.outages import ServerAway, StoreError
+from pipeline.host.disk import DiskFull
+from pipeline.tracking.heartbeat import BOOT, HOST, PID, RELEASED, STARTED, identity, is_fenced
 from pipeline.tracking.outbox import Outbox, send_left
+from pipeline.tracking.retry import ServerAway, StoreError
 from pipeline.tracking.run import Run, RunTaken
 from pipeline.tracking.runs import open_run
 

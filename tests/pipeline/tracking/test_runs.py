@@ -8,8 +8,8 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from pipeline.interrupt import Interrupted
-from pipeline.tracking.identity import FENCED, HEARTBEAT, HOST, PID, STARTED, identity
+from pipeline.host.signals import Interrupted
+from pipeline.tracking.heartbeat import FENCED, HEARTBEAT, HOST, PID, STARTED, identity
 from pipeline.tracking.run import KIND, RunTaken
 from pipeline.tracking.runs import close_inherited, open_run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from pipeline.tracking.outages import StoreError
+from pipeline.tracking.retry import StoreError
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.store import is_here, open_store, search
 

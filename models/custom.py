@@ -1,0 +1,103 @@
+"""A network from a file of one's own, named `path/to/file.py:factory`."""
+
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+
+from models.architectures import Architecture, Factory, ModelError, first_line
+
+_NAME = re.compile(r"(.+\.py)(?::(\w*))?")
+_SOURCES: dict[Path, str] = {}  # a study is of one code: that of its start, whatever is edited meanwhile
+
+
+def is_path(name: str) -> bool:
+    """Say whether a name is that of a file and its factory, or of the file alone."""
+    return bool(_NAME.fullmatch(name))
+
+
+def own_architecture(name: str) -> Architecture:
+    """Return the architecture that a factory in a file makes, with its attribute `groups`, if any; raise ModelError.
+
+    The file may import what lies beside it, as a script may.
+    """
+    path, factory_name = _parts(name)
+    file = Path(path).absolute()
+    source = _SOURCES.get(file) or _read(file)
+    _SOURCES[file] = source
+    factory = _factory(_module(file, source), factory_name)
+    groups = getattr(factory, "groups", {})
+    if not _names_layers(groups):
+        raise ModelError(f"{name}: groups must be like {{'early': ['conv1'], 'later': ['fc']}}; got {groups!r}")
+    named = {group: tuple(layers) for group, layers in groups.items()}
+    return Architecture(name=factory_name, factory=factory, groups=named, source=source)
+
+
+def remember(name: str, source: str) -> None:
+    """Take a text for the file of a name from now on: that of the process which has started the study."""
+    if source:
+        _SOURCES[Path(_parts(name)[0]).absolute()] = source
+
+
+def _parts(name: str) -> tuple[str, str]:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ModelError(f"{name} is no name of a network: give path/to/file.py:factory")
+    return match[1], match[2] or ""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{path} cannot be read ({reason}): give path/to/file.py:factory") from None
+
+
+def _module(path: Path, source: str) -> ModuleType:
+    """Return what a file defines; it is run once in a process."""
+    name = f"own_{path.stem}_{sha256(f'{path}:{source}'.encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # dataclasses look the module of a class up
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    try:
+        exec(compile(source, path, "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:  # the code may do anything
+        del sys.modules[name]
+        raise ModelError(f"{path} cannot be run ({first_line(error)}): mend it") from error
+    return module
+
+
+def _factory(module: ModuleType, name: str) -> Factory:
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        near = difflib.get_close_matches(name, own, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ModelError(
+            f"{module.__file__} has no factory {name!r}{hint}: name one of {', '.join(own) or 'its functions'}, "
+            "like path/to/file.py:factory"
+        )
+    try:
+        inspect.signature(factory).bind(input_channels=1, num_classes=2)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"{name} must be callable with input_channels and num_classes alone ({error}): change it, or name another"
+        ) from None
+    made: Factory = factory
+    return made
+
+
+def _names_layers(groups: object) -> bool:
+    return isinstance(groups, Mapping) and all(
+        isinstance(group, str) and isinstance(layers, list | tuple) and all(isinstance(layer, str) for layer in layers)
+        for group, layers in groups.items()
+    )

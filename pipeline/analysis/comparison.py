@@ -1,0 +1,95 @@
+"""Several studies side by side: what they are, accuracies beside the paper's, what each says to the claims."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from pipeline.analysis.claims import claims_table
+from pipeline.analysis.inference import Effect, effect
+from pipeline.analysis.paper import ACCURACIES, EPOCHS, SEEDS
+from pipeline.analysis.statistics import Histories, final_values
+
+TOLD_APART_BY = (
+    "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained", "precision",
+    "device", "compile", "devices",
+)  # fmt: skip
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One study; `label` tells it from the others, `paper` has the paper's values of some settings."""
+
+    run_id: str
+    label: str
+    model: str
+    dataset: str
+    settings: Mapping[str, str]
+    paper: Mapping[str, str]
+    histories: Histories
+
+    @cached_property
+    def accuracy(self) -> Effect:
+        """The test accuracy, percent, at each seed's last epoch."""
+        return effect(final_values(self.histories, "test_acc").to_numpy())
+
+    @property
+    def remarks(self) -> str:
+        """What is missing or not as in the paper, in words; empty where nothing is."""
+        asked, seeds = self.settings["seeds"].count(",") + 1, len(self.histories.seeds)
+        wanted, ran = max(asked, SEEDS), max(self.histories.last_epochs.values())
+        said = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
+        said += [f"{ran} of {EPOCHS} epochs"] * (ran < EPOCHS)
+        changed = {name: value for name, value in self.paper.items() if _plain(self.settings[name]) != _plain(value)}
+        return "; ".join([*said, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
+
+
+def _plain(value: str) -> float | str:
+    """Return a setting's value so that 0.10 equals 0.1, and False equals false."""
+    try:
+        return float(value)
+    except ValueError:
+        return value.lower()
+
+
+def labels(studies: Sequence[tuple[str, str, Mapping[str, str]]]) -> list[str]:
+    """Return a label for each study, given as id, name and settings: its name, and where needed what differs."""
+    made = []
+    for _id, name, settings in studies:
+        namesakes = [other for _id, its_name, other in studies if its_name == name]
+        keys = [key for key in TOLD_APART_BY if len({other.get(key) for other in namesakes}) > 1]
+        made.append(" ".join([name, *(f"{key}={settings.get(key)}" for key in keys)]))
+    ids = [run_id for run_id, *_rest in studies]
+    return [
+        label if made.count(label) == 1 else f"{label} {run_id[:8]}" for label, run_id in zip(made, ids, strict=True)
+    ]
+
+
+def accuracy_table(studies: Sequence[Compared]) -> pd.DataFrame:
+    """Return a line for each study, and for each cell of the paper's table that was not run."""
+    rows = []
+    for study in studies:
+        mean, low, high, _p, n = study.accuracy
+        paper = ACCURACIES.get(study.model, {}).get(study.dataset, math.nan)
+        rows.append((study.model, study.dataset, study.label, mean, low, high, n, paper, mean - paper, study.remarks))
+    ran = {(study.model, study.dataset) for study in studies}
+    for model, cells in ACCURACIES.items():
+        for dataset, paper in cells.items():
+            if (model, dataset) not in ran:
+                nan = math.nan
+                rows.append((model, dataset, f"{model}-{dataset}", nan, nan, nan, 0, paper, nan, NOT_RUN))
+    columns = ["model", "dataset", "study", "test_acc", "low", "high", "n", "paper", "difference", "remarks"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def claims_within(studies: Sequence[Compared]) -> pd.DataFrame:
+    """Return what each study says to the claims about it, with the study's label as the first column."""
+    tables = []
+    for study in studies:
+        table = claims_table(study.histories, study.model, study.dataset)
+        table.insert(0, "study", study.label)
+        tables.append(table)
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)

@@ -1,0 +1,113 @@
+"""Statistics over seeds: for every epoch, of the seeds that ran it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.analysis.inference import interquartile_mean, interval
+
+SCALARS = ["seed", "epoch", "metric", "value"]
+LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
+LEVELS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What the seeds of a study logged, as long tables: `scalars` with the columns SCALARS, `layers` with LAYERS.
+
+    `levels`, with the columns LEVELS, has a line a layer, the same for all seeds: whether it is scale-invariant, and if
+    so its levels of equilibrium, the angle of a step (radians) and RWC*, and the epoch from which it can be expected.
+    It is empty where the seeds are older than it.
+
+    The rows of `layers` are in the order of the network's layers, epochs count from 1. There are millions of rows in a
+    large study: what several readers need of them is computed once.
+    """
+
+    scalars: pd.DataFrame
+    layers: pd.DataFrame
+    levels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEVELS))
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        return sorted(self.last_epochs)
+
+    @cached_property
+    def last_epochs(self) -> dict[int, int]:
+        """The last epoch that each seed ran."""
+        last = self.scalars.groupby("seed", as_index=False)["epoch"].max()
+        return dict(zip(last["seed"].tolist(), last["epoch"].tolist(), strict=True))
+
+    @cached_property
+    def measurements(self) -> dict[str, pd.DataFrame]:
+        """The rows of `layers` by measurement."""
+        return {str(metric): rows for metric, rows in self.layers.groupby("metric", sort=False, observed=True)}
+
+    @cached_property
+    def group_of(self) -> dict[str, str]:
+        """The group of each layer, from the first layer to the last; an empty string outside the groups."""
+        first = self.measurements["rwc"].drop_duplicates("layer")
+        return dict(zip(first["layer"], first["group"], strict=True))
+
+    def means(self, metric: str) -> NDArray[np.float64]:
+        """Return the mean of a measurement over the seeds: layers x epochs, NaN where there is none."""
+        means = over_seeds(self.measurements[metric])
+        return self._by_layer_and_epoch(means, means["mean"])
+
+    def by_seed(self, metric: str) -> NDArray[np.float64]:
+        """Return a measurement of every seed: seeds x layers x epochs, NaN where there is none."""
+        seeds = self.measurements[metric].groupby("seed")
+        return np.stack([self._by_layer_and_epoch(rows, rows["value"]) for _seed, rows in seeds])
+
+    def _by_layer_and_epoch(self, rows: pd.DataFrame, values: pd.Series) -> NDArray[np.float64]:
+        grid = np.full((len(self.group_of), max(self.last_epochs.values())), np.nan)
+        depth = pd.Index(list(self.group_of)).get_indexer(pd.Index(rows["layer"]))
+        grid[depth, rows["epoch"] - 1] = values
+        return grid
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, standard deviation (n - 1; NaN for one seed) and n of `value` over the seeds, per all else.
+
+    A seed that stopped early counts while it ran. NaN values are left out of all three.
+    """
+    keys = [column for column in table.columns if column not in ("seed", "value")]
+    grouped = table.groupby(keys, sort=False, observed=True)["value"]
+    result = grouped.agg(["mean", "std", "count"]).rename(columns={"count": "n"})
+    return result.reset_index().sort_values("epoch", kind="stable", ignore_index=True)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, beside what `over_seeds` does, median, interquartile mean and 95 % interval of the mean: low, high.
+
+    Rows with the same seeds are resampled together, NaN values left out.
+    """
+    result = over_seeds(table)
+    keys = [column for column in result.columns if column not in ("mean", "std", "n")]
+    wide = table.pivot_table(index=keys, columns="seed", values="value", sort=False, observed=True)
+    values = wide.reindex(pd.MultiIndex.from_frame(result[keys])).to_numpy()
+    there = np.isfinite(values)
+    patterns, of_row = np.unique(there, axis=0, return_inverse=True)
+    added = np.full((len(result), 4), np.nan)
+    for number, seeds in enumerate(patterns):
+        rows = np.flatnonzero(of_row.ravel() == number)
+        if seeds.any():
+            chosen = values[np.ix_(rows, seeds)].T
+            added[rows] = np.stack([np.median(chosen, axis=0), interquartile_mean(chosen), *interval(chosen)], axis=1)
+    columns = pd.DataFrame(added, columns=["median", "iqm", "low", "high"], index=result.index)
+    return pd.concat([result.drop(columns="n"), columns, result["n"]], axis=1)
+
+
+def final_values(histories: Histories, metric: str) -> pd.Series:
+    """Return the metric of each seed at its last epoch, by seed."""
+    rows = histories.scalars[histories.scalars["metric"] == metric]
+    last = rows.loc[rows.groupby("seed")["epoch"].idxmax()]
+    return last.set_index("seed")["value"].sort_index()
+
+
+def group_means(layers: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the mean of a measurement over the layers of each group: seed, epoch, group, value; in depth order."""
+    rows = layers[(layers["metric"] == metric) & (layers["group"] != "")].dropna(subset="value")
+    return rows.groupby(["seed", "epoch", "group"], sort=False, observed=True)["value"].mean().reset_index()

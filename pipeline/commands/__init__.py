@@ -1,0 +1,1 @@
+"""The commands of `python -m pipeline`, one file each; nothing imports them."""

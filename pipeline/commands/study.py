@@ -1,0 +1,26 @@
+"""Command `study`, the project's main: prepare the data, train every seed, aggregate."""
+
+from functools import partial
+
+import click
+
+from pipeline.config.options import takes_settings
+from pipeline.config.resolve import checked
+from pipeline.execution.executor import executor_of
+from pipeline.execution.live_table import LiveTable
+from pipeline.execution.studies import Study
+from pipeline.training.inputs import prepare_inputs
+
+
+@click.command()
+@takes_settings
+def study(given: dict[str, str]) -> None:
+    """Train all seeds and average them: one study."""
+    values = checked(given)
+    with executor_of([values]) as executor:
+        config = executor.resolve(values)
+        one = Study(config, prepare_inputs(config), config.study_name)
+        with LiveTable([one.status], executor.capacity) as board:
+            (failure,) = executor.run([partial(one.run, executor)], board.refresh)
+    if failure:
+        raise failure

@@ -1,0 +1,87 @@
+"""Entry point `sweep`: a study for every combination of models, data sets and other settings, below one run."""
+
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+import click
+
+from pipeline.analysis.comparison import labels
+from pipeline.config.grid import combinations
+from pipeline.config.options import takes_settings
+from pipeline.config.values import ConfigError, switch
+from pipeline.console.errors import Failure
+from pipeline.execution.executor import Executor, executor_of
+from pipeline.execution.live_table import LiveTable
+from pipeline.execution.plan import print_plan
+from pipeline.execution.studies import Study
+from pipeline.tracking.comparison_log import compare_studies
+from pipeline.tracking.description import describe
+from pipeline.tracking.retry import patiently
+from pipeline.tracking.run import Run
+from pipeline.tracking.runs import open_run
+from pipeline.tracking.selection import studies_of_sweep
+from pipeline.tracking.study_log import SeedsFailed
+from pipeline.training.inputs import prepare_inputs
+
+
+@click.command()
+@takes_settings
+@click.option("--plan", default="false", metavar="VALUE", help="true: say what would run and how long, and run nothing")
+def sweep(given: dict[str, str], plan: str) -> None:
+    """Run a study for every combination of listed settings, like dataset=MNIST,FMNIST."""
+    only_plan = _switch(plan)
+    settings = combinations(given)
+    with executor_of(settings) as executor:
+        configs = [executor.resolve(values) for values in settings]
+        told_apart = labels([(f"{n}", each.study_name, each.as_text()) for n, each in enumerate(configs, start=1)])
+        studies = [Study(each, prepare_inputs(each), label) for each, label in zip(configs, told_apart, strict=True)]
+        _refuse_twins(studies)
+        print_plan(studies, executor, timed=only_plan)
+        if not only_plan:
+            _run(studies, executor, given)
+
+
+def _switch(plan: str) -> bool:
+    try:
+        return switch(plan)
+    except ConfigError as error:
+        raise ConfigError(f"plan {error}; got {plan!r}") from None
+
+
+def _refuse_twins(studies: Sequence[Study]) -> None:
+    counts = Counter(study.hash for study in studies)
+    if twins := [study.label for study in studies if counts[study.hash] > 1]:
+        raise ConfigError(f"a sweep must name every study once; {' and '.join(twins)} are the same: remove one")
+
+
+def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) -> None:
+    with open_run("sweep", f"sweep-{len(studies)}-studies") as run:
+        run.log_params(given)
+        describe(run, [f"**{len(studies)} studies**, below. Their comparison comes when all are done."])
+        with LiveTable([study.status for study in studies], executor.capacity) as board:
+            failures = executor.run([partial(_begin, study, executor, run) for study in studies], board.refresh)
+        failed = {study.label: failure for study, failure in zip(studies, failures, strict=True) if failure}
+        for label, failure in failed.items():
+            click.echo(f"study {label}: {_said(failure)}", err=True)
+        patiently(partial(_compare, run), studies[0].config.server_wait)
+        if failed:
+            raise SeedsFailed(
+                f"{len(studies) - len(failed)} of {len(studies)} studies finished; not: {', '.join(failed)}"
+            )
+
+
+def _compare(run: Run) -> None:
+    if finished := studies_of_sweep(run.id):
+        compare_studies(run, finished)
+
+
+def _said(failure: BaseException) -> str:
+    known = isinstance(failure, Failure)
+    return str(failure) if known else "".join(traceback.format_exception(failure))
+
+
+def _begin(study: Study, executor: Executor, sweep: Run) -> None:
+    click.echo(f"study {study.label}")
+    study.run(executor, sweep.id)

@@ -1,0 +1,69 @@
+"""Entry point `train`: one seed in a run of its own, for `aggregate` to find."""
+
+from dataclasses import replace
+from functools import partial
+
+import click
+
+from pipeline.config.options import takes_config
+from pipeline.config.settings import Config
+from pipeline.config.values import ConfigError, distinct_seeds
+from pipeline.console.errors import BadInput, Failure
+from pipeline.console.progress import Progress
+from pipeline.execution.queue import Queue
+from pipeline.tracking.queries import StoredSeed, runs_of_settings
+from pipeline.tracking.resume import Start, choose
+from pipeline.tracking.retry import StoreError, patiently
+from pipeline.tracking.run import STUDY
+from pipeline.tracking.runs import open_run
+from pipeline.training.inputs import prepare_inputs
+from pipeline.training.seed import seed_tags, train_in
+
+
+class SeedBusy(BadInput):
+    """Another process trains the seed; the message is one line and says which."""
+
+
+class SeedFailed(Failure):
+    """The store refused results of a seed that was being trained; the message is one line."""
+
+
+@click.command()
+@takes_config
+@click.option("--seed", metavar="VALUE", help="the seed to train; needed")
+def train(config: Config, seed: str | None) -> None:
+    """Train one seed."""
+    try:
+        (number,) = distinct_seeds(seed)
+    except (ConfigError, ValueError):
+        raise ConfigError(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
+    prepared = prepare_inputs(config)
+    study_hash = config.study_hash(prepared.manifest.digest)
+    _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
+    with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
+        start = _claim(Queue(config, study_hash, run), number)
+        click.echo(start)
+        state = patiently(start.load, config.server_wait, f"the checkpoint of seed {number}")
+        run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
+        progress = Progress(seeds=1, epochs=config.epochs)
+        try:
+            train_in(run, replace(config, seeds=(number,)), start, state, prepared, progress)
+        except StoreError as error:
+            raise SeedFailed(f"seed {number} failed: {error}") from error
+
+
+def _busy(study_hash: str, seed: int) -> list[StoredSeed]:
+    return [run for run in runs_of_settings(study_hash, seed) if run.busy]
+
+
+def _claim(queue: Queue, seed: int) -> Start:
+    """Return where the seed starts, in the run that claims it; raise SeedBusy."""
+    taken = patiently(partial(queue.locks.acquire, seed), queue.config.server_wait)
+    start = queue.start(seed) if taken else Start(seed, queue.config.epochs, busy=True)
+    _refuse_if_busy(start)
+    return start._replace(own_run=None, done=False)
+
+
+def _refuse_if_busy(start: Start) -> None:
+    if start.busy:
+        raise SeedBusy(f"{start}; wait for it, or name another seed")

@@ -1,0 +1,1 @@
+"""Settings in, one frozen configuration out."""

@@ -1,0 +1,44 @@
+"""The parsers of `model_name` and `dataset`: each spelling of a name, or the path of a file."""
+
+from typing import Any
+
+from data import DATASETS
+from data.datasets import plain
+from models import ARCHITECTURES, PREFIX, ZOO
+from models.custom import is_path
+from pipeline.config.values import ConfigError, expanded, nearest, one_of
+
+OWN_MODEL = "path/to/file.py:factory"
+_DATASET_NAMES = {plain(name): known.name for known in DATASETS.values() for name in (known.name, *known.aliases)}
+_MODEL_NAMES = {plain(name): name for name in ARCHITECTURES}
+
+
+def model_name(value: Any) -> str:
+    name = str(value).strip()
+    if is_path(name):
+        return str(expanded(name))
+    if name.startswith(PREFIX):
+        return PREFIX + _zoo_name(name.removeprefix(PREFIX))
+    try:
+        return str(one_of(_MODEL_NAMES, plain)(name))
+    except ConfigError as error:
+        raise ConfigError(f"{error}, {PREFIX}<name>, or {OWN_MODEL}") from None
+
+
+def _zoo_name(name: str) -> str:
+    """Return torchvision's spelling; `_` counts where names differ by it alone, as regnet_x_16gf and _1_6gf do."""
+    spelled = name.casefold().replace("-", "_")
+    alike = [spelled] if spelled in ZOO else [known for known in ZOO if plain(known) == plain(name)]
+    if len(alike) != 1:
+        hint = f" (did you mean {alike[0]}?)" if alike else nearest(spelled, {known: known for known in ZOO})
+        raise ConfigError(f"must name a classification model of torchvision, as {PREFIX}resnet50{hint}")
+    return alike[0]
+
+
+def dataset(value: Any) -> str:
+    if str(value).endswith(".npz"):
+        return str(expanded(str(value)))
+    try:
+        return str(one_of(_DATASET_NAMES, plain)(value))
+    except ConfigError as error:
+        raise ConfigError(f"{error}, or the path of an .npz file") from None

@@ -1,0 +1,154 @@
+"""Many seeds on this machine: one after another in this process, or several side by side, each in one of its own."""
+
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from typing import Self, cast
+
+import click
+
+from data.prepared import Prepared
+from models.custom import remember
+from pipeline.config.resolve import on_this_machine
+from pipeline.config.settings import Config
+from pipeline.console.errors import Failure
+from pipeline.console.progress import Progress
+from pipeline.execution.queue import Queue
+from pipeline.execution.status import Capacity
+from pipeline.host.signals import Interrupted, end_with_parent, ignore_signals, raise_on_signals
+from pipeline.tracking.means import close_seed
+from pipeline.tracking.resume import Start
+from pipeline.tracking.retry import ServerAway, patiently
+from pipeline.training.epoch_time import estimate_epoch_seconds
+from pipeline.training.inputs import prepare_inputs
+from pipeline.training.seed import train_seed
+
+
+class Local:
+    """The executor on this machine, of so many seeds at once."""
+
+    resolve = staticmethod(on_this_machine)
+    epoch_seconds = staticmethod(estimate_epoch_seconds)
+
+    def __init__(self, jobs: int) -> None:
+        self.capacity = Capacity(seeds=jobs, studies_together=False)
+
+    def run(self, studies: Sequence[Callable[[], None]], watch: Callable[[], None]) -> list[BaseException | None]:
+        """Run studies one after another; each says itself how far it is, so that all are looked at between them."""
+        failures = []
+        for study in studies:
+            failures.append(_failure(study))
+            if len(studies) > 1:
+                watch()
+        return failures
+
+    def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
+        """Train every queued seed. A failing seed is reported and does not stop the others."""
+        if self.capacity.seeds > 1:
+            _side_by_side(config, queue)
+            return
+        progress = Progress(seeds=len(config.seeds), epochs=config.epochs)
+        for start in queue.starts(time.sleep):
+            _train(config, start, prepared, progress, queue.study.id)
+            queue.release(start.seed)
+
+
+def _failure(study: Callable[[], None]) -> BaseException | None:
+    try:
+        study()
+    except Exception as error:  # the others are to go on
+        return error
+    return None
+
+
+def _train(config: Config, start: Start, prepared: Prepared | None, progress: Progress, study: str) -> None:
+    """Train a seed on what is prepared, or is taken from the cache now."""
+    try:
+        train_seed(config, start, prepared or prepare_inputs(config), progress, study=study)
+    except Failure as error:
+        click.echo(f"seed {start.seed} failed: {error}", err=True)
+    except Exception:  # one seed's failure must not cost the others
+        click.echo(f"seed {start.seed} failed:\n{traceback.format_exc()}", err=True)
+
+
+def _side_by_side(config: Config, queue: Queue) -> None:
+    """Keep `jobs` processes at work."""
+    with Processes(config, queue) as processes:
+        for start in queue.starts(processes.release_ended):
+            processes.start(start)
+            while len(processes) == config.jobs:
+                processes.release_ended()
+        while len(processes):
+            processes.release_ended()
+
+
+class Processes:
+    """Seeds in processes of their own; one that is killed costs its own seed alone, but would break a pool."""
+
+    def __init__(self, config: Config, queue: Queue) -> None:
+        self.config, self.queue = config, queue
+        self._context = get_context("spawn")  # a fork would share CUDA's and MLflow's state
+        self._running: dict[int, tuple[int, SpawnProcess]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, start: Start) -> None:
+        arguments = (self.config, self.config.architecture.source, start, self.queue.study.id)
+        process = self._context.Process(target=_train_alone, args=arguments, name=f"seed-{start.seed}")
+        process.start()
+        self._running[process.sentinel] = start.seed, process
+
+    def release_ended(self, seconds: float | None = None) -> None:
+        """Wait until a process ends, or so long, and release its seed."""
+        if not self._running:
+            time.sleep(seconds or 0)
+        for ended in wait(self._running, seconds):
+            seed, process = self._running.pop(cast(int, ended))
+            self._report(seed, process)
+            self.queue.release(seed)
+
+    def _report(self, seed: int, process: SpawnProcess) -> None:
+        """Report a process that did not end by itself: a killed one, or one that could not even import the project."""
+        process.join()
+        if not process.exitcode or process.exitcode == 128 + signal.SIGTERM:
+            return
+        try:
+            patiently(partial(close_seed, self.queue.study_hash, seed), self.config.server_wait)
+        except ServerAway as error:  # the next command closes it; others are being trained
+            click.echo(f"seed {seed}: {error}", err=True)
+        if process.exitcode < 0:
+            ended = f"was ended by {signal.Signals(-process.exitcode).name} (out of memory?)"
+        else:
+            ended = f"ended with exit code {process.exitcode} (what it printed says why)"
+        click.echo(f"seed {seed} failed: its process {ended}", err=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for _seed, process in self._running.values():
+            process.terminate()
+        for _seed, process in self._running.values():
+            process.join()
+
+
+def _train_alone(config: Config, source: str, start: Start, study: str) -> None:
+    """Train a seed in a process of its own, which takes the data from the cache itself, and the study's own network."""
+    raise_on_signals()
+    end_with_parent()
+    progress = Progress(
+        seeds=len(config.seeds), epochs=config.epochs, jobs=config.jobs, announces=start.seed == config.seeds[0]
+    )
+    try:
+        remember(config.model_name, source)
+        _train(config, start, None, progress, study)
+    except Interrupted as error:
+        ignore_signals()
+        sys.exit(128 + error.number)

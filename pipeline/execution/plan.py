@@ -1,0 +1,37 @@
+"""What a sweep would run: its studies, what is finished of them, and about how long the rest takes."""
+
+from collections.abc import Sequence
+
+import click
+
+from pipeline.console.terminal import table
+from pipeline.execution.executor import Executor
+from pipeline.execution.status import Capacity, Status, time_left
+from pipeline.execution.studies import Study
+
+HEAD = ("study", "seeds", "finished", "go on", "to start", "time")
+
+
+def print_plan(studies: Sequence[Study], executor: Executor, *, timed: bool) -> None:
+    """Print a line a study, and about how long the epochs take that are not trained yet.
+
+    Where no epoch of a model on a data set is on record, a few batches of it are `timed`, or it is not known.
+    """
+    statuses = [_timed(study, study.status(), executor) if timed else study.status() for study in studies]
+    rows = [_row(status, executor.capacity) for status in statuses]
+    click.echo("\n".join(table([HEAD, *rows])))
+    at_once = f"{executor.capacity.seeds} seed{'s' * (executor.capacity.seeds > 1)} at a time"
+    click.echo(f"time in all: {time_left(statuses, executor.capacity)}, {at_once}, if none stops early")
+
+
+def _timed(study: Study, status: Status, executor: Executor) -> Status:
+    if status.seconds is not None or not status.epochs_left:
+        return status
+    return status._replace(seconds=executor.epoch_seconds(study.config, study.prepared))
+
+
+def _row(status: Status, capacity: Capacity) -> tuple[str, ...]:
+    states = status.states
+    waiting = states.total() - states["done"] - status.begun
+    counts = (states.total(), states["done"], status.begun, waiting)
+    return (status.name, *map(str, counts), time_left([status], capacity))

@@ -1,0 +1,1 @@
+"""Seeds on a Ray cluster."""

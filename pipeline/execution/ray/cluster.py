@@ -1,0 +1,154 @@
+"""Many seeds on a Ray cluster: a task each, which Ray places, repeats where a worker or a node is lost, and cancels."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import ObjectRef
+from ray.exceptions import RayError
+
+from data.prepared import Prepared
+from pipeline.config.resolve import data_folder, on_this_machine
+from pipeline.config.settings import AUTO, Config
+from pipeline.config.values import ConfigError
+from pipeline.execution.queue import Queue
+from pipeline.execution.ray.remote import Sent, epoch_seconds_there, train_there
+from pipeline.execution.ray.tasks import ask, cancel, report, task
+from pipeline.execution.resources import Needs, Node
+from pipeline.execution.status import Capacity
+from pipeline.host.provenance import COMMIT, ROOT, commit
+from pipeline.host.signals import Interrupted, raise_on_signals
+from pipeline.tracking.retry import first_line
+from pipeline.tracking.store import is_here, variables
+
+RETRIES = 10  # of a seed whose worker or node is lost: Ray's own 3 are few for days on nodes that come and go
+POLL_SECONDS = 1.0
+
+
+class Cluster:
+    """The executor on a Ray cluster that this process is connected to."""
+
+    def __init__(self, studies: Sequence[Mapping[str, Any]]) -> None:
+        nodes = _resources()
+        self.capacity = Capacity(
+            min(Needs.of(values, nodes).places(nodes) for values in studies), studies_together=True
+        )
+        self._data_dir = studies[0]["data_dir"]
+        self._over = threading.Event()
+        self._signal = int(signal.SIGTERM)
+
+    @classmethod
+    @contextmanager
+    def connected(cls, studies: Sequence[Mapping[str, Any]]) -> Iterator["Cluster"]:
+        """Connect to the cluster, or start one here; raise ConfigError."""
+        address = studies[0]["ray_address"] or os.environ.get("RAY_ADDRESS")
+        environment = {**variables(), COMMIT: commit()}
+        try:
+            ray.init(
+                address=address or "local",
+                runtime_env={"working_dir": str(ROOT), "env_vars": environment},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=None if address else False,
+            )
+        except (ConnectionError, RayError, RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"ray_address must lead to a Ray cluster that takes this folder ({first_line(error)}): start one with "
+                "ray start --head, set RAY_AUTH_MODE=token where it has a token, or give none, which starts one on "
+                f"this machine; got {address!r}"
+            ) from None
+        try:
+            raise_on_signals()  # ray.init has set a handler of its own
+            _check_store()
+            yield cls(studies)
+        finally:
+            ray.shutdown()
+            raise_on_signals()
+
+    def resolve(self, values: Mapping[str, Any]) -> Config:
+        """Return checked values as a configuration, with what `auto` means to a task with a seed's CPUs and GPUs.
+
+        The folder of the data is that of this machine: every other has its own.
+        """
+        needs = Needs.of(values, _resources())
+        device = "cpu" if values["device"] == AUTO and not needs.num_gpus else values["device"]
+        given = {**values, "dataset": _absolute(values["dataset"]), "device": device, "ray_gpus": needs.num_gpus}
+        config: Config = ask(needs, on_this_machine, given)
+        return replace(config, data_dir=data_folder(self._data_dir))
+
+    def epoch_seconds(self, config: Config, prepared: Prepared) -> float:  # noqa: ARG002  # a node has its own
+        """Return about how many seconds an epoch takes on a node."""
+        seconds: float = ask(Needs.of(asdict(config), _resources()), epoch_seconds_there, self._sent(config))
+        return seconds
+
+    def _sent(self, config: Config) -> Sent:
+        folder = self._data_dir and str(Path(data_folder(self._data_dir)).absolute())
+        return Sent(config, config.architecture.source, folder)
+
+    def run(self, studies: Sequence[Callable[[], None]], watch: Callable[[], None]) -> list[BaseException | None]:
+        """Run studies side by side, a thread each: they wait for the cluster most of the time."""
+        with ThreadPoolExecutor(len(studies), thread_name_prefix="study") as pool:
+            futures = [pool.submit(study) for study in studies]
+            try:
+                while wait(futures, timeout=POLL_SECONDS).not_done:
+                    watch()
+            except BaseException as error:
+                self._signal = error.number if isinstance(error, Interrupted) else self._signal
+                self._over.set()
+                raise
+        return [future.exception() for future in futures]
+
+    def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:  # noqa: ARG002  # a node has its own
+        """Train every queued seed. A failing seed is reported and does not stop the others."""
+        needs = Needs.of(asdict(config), _resources())
+        seed_task = task(needs, train_there, name=config.study_name, max_retries=RETRIES)
+        sent = self._sent(config)
+        running: dict[ObjectRef[str], int] = {}
+
+        def release_ended(seconds: float = POLL_SECONDS) -> None:
+            """Wait until a task ends, or so long; raise Interrupted where this process was asked to stop."""
+            ended, _others = ray.wait(list(running), timeout=seconds) if running else ([], [])
+            for ref in ended:
+                seed = running.pop(ref)
+                report(ref, seed, queue.study_hash, config.server_wait)
+                queue.release(seed)
+            if self._over.wait(0 if ended or running else seconds):
+                raise Interrupted(self._signal)
+
+        try:
+            for start in queue.starts(release_ended):
+                running[seed_task.remote(sent, queue.study.id, queue.study_hash, start.seed)] = start.seed
+            while running:
+                release_ended()
+        finally:
+            cancel(running, queue.study_hash)
+
+
+def _absolute(dataset: str) -> str:
+    """Return the name of a data set, or the path of a file as it is to be found on every node."""
+    return str(Path(dataset).absolute()) if dataset.endswith(".npz") else dataset
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]  # Ray gives it no types
+
+
+def _resources() -> list[Node]:
+    return [node["Resources"] for node in _nodes()]
+
+
+def _check_store() -> None:
+    hosts = {node["NodeManagerHostname"] for node in _nodes()}
+    if len(hosts) > 1 and is_here():
+        raise ConfigError(
+            f"the tracking store is for this machine alone, and the cluster has {len(hosts)}: start mlflow server and "
+            "set MLFLOW_TRACKING_URI to an address that all of them reach (docs/server.md)"
+        )

@@ -1,0 +1,76 @@
+"""A seed that another process has handed out, perhaps more than once: what a worker of a cluster runs."""
+
+import signal
+import sys
+import traceback
+from dataclasses import replace
+from typing import NamedTuple
+
+from models.custom import remember
+from pipeline.config.resolve import data_folder
+from pipeline.config.settings import Config
+from pipeline.console.errors import BadInput, Failure
+from pipeline.console.progress import Progress
+from pipeline.execution.queue import Queue
+from pipeline.host.signals import SIGNALS, Interrupted, raise_on_signals
+from pipeline.tracking.run import Run, RunTaken
+from pipeline.training.epoch_time import estimate_epoch_seconds
+from pipeline.training.inputs import prepare_inputs
+from pipeline.training.seed import train_seed
+
+
+class Sent(NamedTuple):
+    """A configuration as it goes to another machine, with the code of a network of one's own.
+
+    `data_dir` is what was given; without it, every machine has a folder of its own.
+    """
+
+    config: Config
+    source: str
+    data_dir: str | None
+
+    def unpack(self) -> Config:
+        remember(self.config.model_name, self.source)
+        return replace(self.config, data_dir=data_folder(self.data_dir))
+
+
+def train_there(sent: Sent, study_id: str, study_hash: str, seed: int) -> str:
+    """Train a seed that a study has claimed, and return what went wrong, if anything.
+
+    Data come from this machine's cache, or are prepared in it, once. What an earlier attempt has left is gone on with.
+    Raise KeyboardInterrupt, with which a cluster cancels. Another signal says that the machine is needed for something
+    else: the worker exits, and the cluster has the seed trained elsewhere.
+    """
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    raise_on_signals()
+    try:
+        _train(sent.unpack(), study_id, study_hash, seed)
+    except Failure as error:
+        return f"seed {seed} failed: {error}"
+    except Interrupted as error:
+        if error.number == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        sys.exit(128 + error.number)
+    except Exception:
+        return f"seed {seed} failed:\n{traceback.format_exc()}"
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return ""
+
+
+def epoch_seconds_there(sent: Sent) -> float:
+    """Return about how many seconds an epoch takes on this machine."""
+    config = sent.unpack()
+    return estimate_epoch_seconds(config, prepare_inputs(config))
+
+
+def _train(config: Config, study_id: str, study_hash: str, seed: int) -> None:
+    prepared = prepare_inputs(config)
+    if (here := config.study_hash(prepared.manifest.digest)) != study_hash:
+        raise BadInput(f"{config.data.name} is not the same here (settings {here}, not {study_hash}): prepare it anew")
+    start = Queue(config, study_hash, Run(study_id)).start(seed, lost=True)  # the study has claimed it
+    if start.busy:
+        raise RunTaken(str(start))
+    if not start.done:
+        train_seed(config, start, prepared, Progress(seeds=1, epochs=config.epochs, announces=False), study=study_id)

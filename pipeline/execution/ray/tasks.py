@@ -1,0 +1,65 @@
+"""Tasks of a Ray cluster: asked for an answer; of seeds, what one came to is said, and those that run are cancelled."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import click
+import ray
+from ray import ObjectRef
+from ray.exceptions import RayError, RayTaskError
+
+from pipeline.config.values import ConfigError
+from pipeline.console.errors import Failure
+from pipeline.execution.resources import Needs
+from pipeline.tracking.means import close_seed
+from pipeline.tracking.retry import ServerAway, StoreError, first_line, patiently
+
+CLOSE_SECONDS = 120.0  # for cancelled seeds to save their last epoch and close their runs
+PATIENCE_SECONDS = 30.0  # after which it is said that the cluster has not answered yet
+
+
+def task(needs: Needs, function: Callable[..., Any], **options: Any) -> Any:
+    """Return a function as a task. Needs among the options would leave a worker that has used one GPU with another."""
+    return ray.remote(**needs._asdict())(function).options(**options)
+
+
+def ask(needs: Needs, function: Callable[..., Any], *arguments: object) -> Any:
+    """Return what a function returns on the cluster; raise its ConfigError, or one of a cluster that cannot run it."""
+    answer = task(needs, function).remote(*arguments)
+    try:
+        if not ray.wait([answer], timeout=PATIENCE_SECONDS)[0]:
+            click.echo("waiting for room on the Ray cluster, or for a worker to start", err=True)
+        return ray.get(answer)
+    except RayTaskError as error:
+        raise error.cause if isinstance(error.cause, Failure) else error from None
+    except RayError as error:
+        raise ConfigError(f"the Ray cluster must be able to run this project: {first_line(error)}") from None
+
+
+def report(ref: "ObjectRef[str]", seed: int, study_hash: str, patience: float) -> None:
+    """Say what went wrong with a seed, if anything; where Ray has given it up, its run is closed."""
+    try:
+        said = ray.get(ref)
+    except RayError as error:
+        with suppress(ServerAway):  # the next command closes it
+            patiently(partial(close_seed, study_hash, seed), patience)
+        cause = getattr(error, "cause", None) or error
+        said = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
+    if said:
+        click.echo(said, err=True)
+
+
+def cancel(running: Mapping["ObjectRef[str]", int], study_hash: str) -> None:
+    """Have seeds save their last epoch and close their runs; of those that do not, close the runs."""
+    for ref in running:
+        ray.cancel(ref)
+    _closed, open_still = (
+        ray.wait(list(running), num_returns=len(running), timeout=CLOSE_SECONDS) if running else ([], [])
+    )
+    for ref in open_still:
+        with suppress(RayError):
+            ray.cancel(ref, force=True)
+        with suppress(StoreError, ServerAway):
+            patiently(partial(close_seed, study_hash, running[ref], "KILLED"), patience=0)

@@ -1,0 +1,24 @@
+"""A data set in a run: as an input, with its manifest and pictures of its images."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from data.manifest import MANIFEST
+from data.prepared import Prepared
+from pipeline.analysis.figures import style
+from pipeline.analysis.figures.samples import balance_figure, samples_figure
+from pipeline.tracking.run import Run
+
+
+def log_prepared(run: Run, prepared: Prepared) -> None:
+    """Log the manifest, pictures of the samples and of the class balance, and the data set as an input of the run."""
+    manifest = prepared.manifest
+    images, labels = prepared.x_train.numpy(), prepared.y_train.numpy()
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        (path / MANIFEST).write_text(manifest.to_json())
+        style.write(samples_figure(images, labels, manifest.classes, manifest.name), path, "samples")
+        balance = balance_figure(manifest.train_counts, manifest.test_counts, manifest.classes, manifest.name)
+        style.write(balance, path, "class_balance")
+        run.log_files(path, "data")
+    run.log_dataset(manifest, "train")

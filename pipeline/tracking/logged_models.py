@@ -1,0 +1,177 @@
+"""Models in MLflow: the best network of each seed as a LoggedModel, and that of a study in the registry."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import mlflow
+import numpy as np
+import torch
+from mlflow.entities import LoggedModel, LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema, TensorSpec
+from numpy.typing import NDArray
+from torch import nn
+from torch.export import Dim
+
+from pipeline.tracking.retry import StoreError, first_line, is_refusal
+from pipeline.tracking.run import Run
+
+MODEL = ALIAS = "best"
+SERVED = Path(__file__).with_name("served.py")
+EXAMPLES = 2  # images in a model's input example; with one, torch.export would make a network for one
+REQUIREMENTS = [f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.partition('+')[0]}"]
+
+
+def log_model(
+    run: Run, classifier: nn.Module, images: NDArray[np.uint8], *, classes: Sequence[str], epoch: int
+) -> None:
+    """Log a network that takes uint8 images as the model `best` of a run, with its metrics of an epoch.
+
+    One that is there already stays; one that was broken off goes. Where torch.export cannot take the network, that is
+    said, and the seed has no model.
+    """
+    run.check_ours()
+    if _model_of(run) is not None:
+        return
+    with TemporaryDirectory() as folder:
+        network = Path(folder) / "model.pt2"  # the name that mlflow.pytorch looks for
+        try:
+            exported = torch.export.export(
+                classifier.eval(), (torch.from_numpy(images),), dynamic_shapes=({0: Dim.DYNAMIC},)
+            )
+        except Exception as error:  # what it raises has many names; the seed is trained all the same
+            print(f"no model is logged: torch.export cannot take it ({first_line(error)})", file=sys.stderr)
+            return
+        torch.export.save(exported, network)
+        names = Path(folder) / "classes.json"
+        names.write_text(json.dumps(list(classes)))
+        Model.log(
+            artifact_path=None,
+            flavor=_BothWays,
+            name=MODEL,
+            run_id=run.id,
+            python_model=SERVED,
+            artifacts={"network": str(network), "classes": str(names)},  # a model_config would become params of the run
+            signature=_signature(images.shape[1:], classes),
+            input_example=images,
+            pip_requirements=REQUIREMENTS,
+            metadata={"classes": list(classes)},
+            step=epoch,  # MLflow gives it the run's metrics of that step
+        )
+
+
+class _BothWays:
+    """Saves a model that `mlflow.pyfunc` loads with names, and `mlflow.pytorch` as the exported network."""
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: Model, **kwargs: Any) -> None:
+        mlflow.pyfunc.save_model(path=path, mlflow_model=mlflow_model, **kwargs)
+        mlflow_model.add_flavor("pytorch", model_data="artifacts", pytorch_version=str(torch.__version__), code=None)
+        mlflow_model.save(str(Path(path) / "MLmodel"))
+
+
+class BestModel(NamedTuple):
+    """The best model of some runs: its epoch, and the accuracy (percent) by which it is the best."""
+
+    run_id: str
+    model_id: str
+    epoch: int
+    metric: str
+    accuracy: float
+
+
+def best_models(run_ids: Sequence[str]) -> list[BestModel]:
+    """Return the model of each run that has one, the one of the highest accuracy first; the earlier run's of equals."""
+    found = [best for run_id in run_ids if (best := _best_of(_model_of(Run(run_id)), run_id))]
+    return sorted(found, key=lambda best: -best.accuracy)
+
+
+def _best_of(model: LoggedModel | None, run_id: str) -> BestModel | None:
+    """Return a model with its val_acc or, where nothing was held out, its test_acc."""
+    points = {point.key: point for point in model.metrics or []} if model else {}
+    point = points.get("val_acc") or points.get("test_acc")
+    return BestModel(run_id, str(model.model_id), point.step, point.key, point.value) if model and point else None
+
+
+def registered_as(best: BestModel, name: str) -> str | None:
+    """Return the version under which a model is registered by a name, or None."""
+    known = mlflow.MlflowClient().search_model_versions(f"run_id = '{best.run_id}'")
+    source = f"models:/{best.model_id}"
+    return next((str(found.version) for found in known if (found.name, found.source) == (name, source)), None)
+
+
+def register(best: BestModel, name: str, study: Run, seed: int) -> tuple[str, str]:
+    """Register a model as the newest version of a name, unless it is one; return its version and the one named `best`.
+
+    The alias `best` moves to it unless the version that has it is better by the same accuracy. Raise StoreError where
+    the user may not.
+    """
+    tags = {"study": study.id, "seed": str(seed), best.metric: f"{best.accuracy:.2f}"}
+    try:
+        version = registered_as(best, name)
+        if version is None:
+            with redirect_stderr(StringIO()):  # it tells there that it worked
+                version = str(mlflow.register_model(f"models:/{best.model_id}", name, tags=tags).version)
+        holder = _holder(study.client, name)
+        if holder and holder[0] != version and _is_better(study.client, holder[1], best):
+            return version, holder[0]
+        study.client.set_registered_model_alias(name, ALIAS, version)
+    except MlflowException as error:
+        if not is_refusal(error):
+            raise
+        raise StoreError(
+            f"the model {name} is not registered ({first_line(error)}): ask for the permission EDIT on it"
+        ) from error
+    return version, version
+
+
+def _holder(client: mlflow.MlflowClient, name: str) -> tuple[str, str] | None:
+    """Return version and model id of the version that has the alias, if any."""
+    aliases = client.get_registered_model(name).aliases
+    if ALIAS not in aliases:
+        return None
+    version = client.get_model_version(name, aliases[ALIAS])
+    return str(version.version), str(version.source).removeprefix("models:/")
+
+
+def _is_better(client: mlflow.MlflowClient, model_id: str, than: BestModel) -> bool:
+    """Return whether a model has a higher accuracy than another; one that is gone, or measured otherwise, has not."""
+    try:
+        metrics = client.get_logged_model(model_id).metrics or []
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return False
+    return any(point.key == than.metric and point.value > than.accuracy for point in metrics)
+
+
+def safe(name: str) -> str:
+    """Return a name as the registry takes it: without `/` and `:`."""
+    return re.sub(r"[/:]", "-", name)
+
+
+def _signature(shape: Sequence[int], classes: Sequence[str]) -> ModelSignature:
+    return ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *shape))]),
+        outputs=Schema([ColSpec("float", name) for name in classes]),
+    )
+
+
+def _model_of(run: Run) -> LoggedModel | None:
+    """Return the model `best` of a run, if it has one that is whole; those that were broken off are deleted."""
+    experiment = run.client.get_run(run.id).info.experiment_id
+    whole = None
+    for model in run.client.search_logged_models([experiment], f"source_run_id = '{run.id}' AND name = '{MODEL}'"):
+        if model.status == LoggedModelStatus.READY:
+            whole = model
+        else:
+            run.client.delete_logged_model(model.model_id)
+    return whole

@@ -1,0 +1,115 @@
+"""What a study's run holds: its settings and data, then means, tables, figures and report over its seeds."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from data.prepared import Prepared
+from pipeline.analysis.figures.study_figures import write_figures
+from pipeline.analysis.reports.study_report import Facts, write_report
+from pipeline.analysis.statistics import Histories, final_values
+from pipeline.analysis.study_tables import write_tables
+from pipeline.config.settings import Config
+from pipeline.console.errors import Failure
+from pipeline.host.disk import disk_space
+from pipeline.tracking.dataset_log import log_prepared
+from pipeline.tracking.histories import read_histories
+from pipeline.tracking.means import log_means, reuse
+from pipeline.tracking.queries import StoredSeed, StoredStudy, read_study, runs_of_settings, seeds_of_study
+from pipeline.tracking.run import PROVENANCE, SEEDS, STUDY, Run, setting_tag
+from pipeline.tracking.runs import open_run
+from pipeline.tracking.study_page import announce, publish
+
+
+class SeedsFailed(Failure):
+    """Some seeds of a study did not finish; the message is one line and says which."""
+
+
+@contextmanager
+def open_study(config: Config, prepared: Prepared, sweep: str | None = None) -> Iterator[Run]:
+    """Open a study's run, below that of a sweep if any, and log its settings and its data."""
+    tags = {setting_tag(name): value for name, value in config.as_text().items()}
+    tags |= {STUDY: config.study_hash(prepared.manifest.digest)}
+    with open_run("study", config.study_name, tags=tags, parent=sweep) as run:
+        run.log_params(config.as_text())
+        run.log_texts(config.files())
+        log_prepared(run, prepared)
+        announce(run, config)
+        yield run
+
+
+def aggregate_seeds(study: Run, *, register: bool) -> None:
+    """Log means, tables, figures and report of the finished seeds to the study's run; raise SeedsFailed if one misses.
+
+    Its seeds and epochs are those of its settings: of seeds that ran longer the first epochs count, and of seeds with
+    fewer epochs nothing does. `register` has the best model registered.
+    """
+    stored = read_study(study.id)
+    finished = seeds_of_study(stored)
+    missing = [number for number in stored.seeds if number not in {seed.number for seed in finished}]
+    study.set_tags({SEEDS: f"{len(finished)} of {len(stored.seeds)}"})
+    if finished:
+        for seed, former in reuse(study, finished):
+            click.echo(f"seed {seed}: reused from the study {former}")
+        histories = read_histories(finished, stored.epochs)
+        log_means(study.id, histories)
+        with TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            with disk_space(folder, "figures and tables"):
+                _write_results(_facts(stored, finished, histories), histories, folder)
+            with study.disk_space_for(folder, "figures and tables"):
+                study.log_files(folder)
+        publish(study, stored, finished, histories, registers=register)
+        _print_result(study, stored.name, histories, len(stored.seeds))
+    if missing:
+        named = ", ".join(_missing(stored, missing))
+        raise SeedsFailed(f"{len(finished)} of {len(stored.seeds)} seeds finished; missing: {named}")
+
+
+def _missing(study: StoredStudy, seeds: Sequence[int]) -> Iterator[str]:
+    """Yield each seed, with the epochs that its longest finished run has, if there is one."""
+    for seed in seeds:
+        runs = [run for run in runs_of_settings(study.hash, seed, study.experiment) if run.finished]
+        yield f"{seed} ({max(run.epochs for run in runs)} of {study.epochs} epochs)" if runs else str(seed)
+
+
+def _write_results(facts: Facts, histories: Histories, folder: Path) -> None:
+    write_figures(histories, folder / "figures", title=facts.name, asked=len(facts.asked))
+    write_tables(histories, folder / "tables", model=facts.model, dataset=facts.dataset)
+    write_report(facts, histories, folder)
+
+
+def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories) -> Facts:
+    seeds = sorted(seeds, key=lambda seed: seed.number)
+    seconds = histories.scalars[histories.scalars["metric"] == "epoch_seconds"].groupby("seed")["value"].sum()
+    return Facts(
+        name=study.name,
+        run_id=study.id,
+        model=study.settings["model_name"],
+        dataset=study.settings["dataset"],
+        digest=study.digest,
+        asked=study.seeds,
+        settings=study.settings,
+        runs=[
+            {
+                "seed": str(seed.number),
+                "run": seed.id,
+                "started (UTC)": f"{seed.started:%Y-%m-%d %H:%M}",
+                "all epochs": f"{timedelta(seconds=round(seconds[seed.number]))}",
+            }
+            for seed in seeds
+        ],
+        provenance=[{name: seed.tags.get(tag, "unknown") for name, tag in PROVENANCE.items()} for seed in seeds],
+    )
+
+
+def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:
+    accuracies = final_values(histories, "test_acc")
+    spread = f" +- {accuracies.std():.2f} (one standard deviation)" if len(accuracies) > 1 else ""
+    click.echo(f"{name}: {len(accuracies)} of {asked} seeds, test accuracy {accuracies.mean():.2f} %{spread}")
+    click.echo(f"figures: {study.artifact_location('figures')}")
+    click.echo(f"browse:  {study.how_to_browse()}")

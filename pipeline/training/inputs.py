@@ -1,0 +1,36 @@
+"""What training needs before any run is opened: the data set, ImageNet's weights, and a network that works on both."""
+
+from pathlib import Path
+
+from data import DataError
+from data.loader import held_out_images
+from data.prepared import Prepared, prepare
+from models import ARCHITECTURES, ModelError
+from models.pretrained import WeightsError, imagenet_weights
+from models.smoke_test import run_smoke_test
+from pipeline.config.settings import Config
+from pipeline.console.errors import BadInput
+
+
+def prepare_inputs(config: Config) -> Prepared:
+    """Prepare the data set and, where asked for, download ImageNet's weights; try a custom network on the data.
+
+    Raise BadInput.
+    """
+    try:
+        return _prepare(config)
+    except (DataError, ModelError, WeightsError) as error:
+        raise BadInput(str(error)) from error
+
+
+def _prepare(config: Config) -> Prepared:
+    architecture = config.architecture
+    if config.pretrained:
+        imagenet_weights(architecture)
+    prepared = prepare(config.data, Path(config.data_dir))
+    trained_on = len(prepared.x_train) - held_out_images(config.val_split, len(prepared.x_train))
+    if architecture not in ARCHITECTURES.values():
+        manifest = prepared.manifest
+        images = 1 if trained_on % config.batch_size == 1 or trained_on == 1 else 2
+        run_smoke_test(architecture, channels=manifest.shape[2], classes=len(manifest.classes), images=images)
+    return prepared

@@ -1,0 +1,46 @@
+"""The levels of equilibrium of each layer of a seed's network, as a table."""
+
+import math
+import sys
+from collections.abc import Callable
+from io import StringIO
+
+import pandas as pd
+from torch import nn
+
+from pipeline.analysis.statistics import LEVELS
+from pipeline.config.settings import Config
+from pipeline.measure.equilibrium import (
+    scale_invariant_layers,
+    step_angle_level,
+    steps_to_equilibrium,
+    white_noise_rwc,
+)
+from pipeline.measure.tracker import layer_weights
+
+
+def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, group_of: Callable[[str], str]) -> str:
+    """Return CSV with the columns LEVELS, for epochs of so many steps.
+
+    Layers that are not scale-invariant have no levels; without weight decay none has.
+    """
+    sgd = {"lr": config.lr, "momentum": config.momentum, "weight_decay": config.weight_decay}
+    angle, rwc = step_angle_level(**sgd), white_noise_rwc(steps=steps, **sgd)
+    epoch = steps_to_equilibrium(**sgd) / steps
+    levels = (angle, rwc, math.ceil(epoch)) if config.weight_decay else (None, None, None)
+    invariant = _scale_invariant(model, channels)
+    rows = [
+        (layer, group_of(layer), layer in invariant, *(levels if layer in invariant else (None, None, None)))
+        for layer in layer_weights(model)
+    ]
+    text = StringIO()
+    pd.DataFrame(rows, columns=LEVELS).astype({"epoch": "Int64"}).to_csv(text, index=False)
+    return text.getvalue()
+
+
+def _scale_invariant(model: nn.Module, channels: int) -> set[str]:
+    try:
+        return set(scale_invariant_layers(model, (channels, 32, 32)))
+    except Exception as error:  # a network of one's own need not run in float64, nor be copied
+        print(f"no levels of equilibrium: scale-invariant layers cannot be found ({error})", file=sys.stderr)
+        return set()

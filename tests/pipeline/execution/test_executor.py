@@ -1,0 +1,26 @@
+"""Which executor the settings name, and what is said where Ray is not installed."""
+
+import sys
+
+import pytest
+
+from pipeline.config.resolve import checked
+from pipeline.config.values import ConfigError
+from pipeline.execution.executor import executor_of
+from pipeline.execution.local import Local
+
+
+def test_local_is_the_default() -> None:
+    with executor_of([checked({"jobs": "2"})]) as executor:
+        assert isinstance(executor, Local)
+        assert executor.capacity.seeds == 2
+
+
+def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pipeline.execution.ray.cluster", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with (
+        pytest.raises(ConfigError, match=r"lacks Ray: pip install -r requirements-ray\.txt; got 'ray'"),
+        executor_of([checked({"executor": "ray"})]),
+    ):
+        pass

@@ -1,0 +1,51 @@
+"""What `auto` means, and the switches that make CUDA repeat itself; they can be set without a GPU."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+import pipeline.host.hardware as hardware_module
+from pipeline.host.hardware import compile_on, make_repeatable
+
+
+@pytest.fixture
+def switches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave torch's switches as they were; monkeypatch cannot, as they are attributes of no object."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "put back afterwards")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    yield
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("switches")
+def test_cuda_is_asked_for_ieee_float32_and_the_same_bits() -> None:
+    make_repeatable("cuda", torch.get_num_threads())
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cudnn.benchmark
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted", "able", "expected"),
+    [
+        ("cpu", None, True, False),
+        ("cuda", None, True, True),
+        ("cuda", None, False, False),
+        ("cpu", True, True, True),
+        ("cuda", False, True, False),
+    ],
+)
+def test_auto_compiles_on_cuda_where_there_is_a_compiler(
+    device: str, wanted: bool | None, able: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware_module, "can_compile", lambda: able)
+    assert compile_on(device, wanted) is expected
+    assert compile_on(device, wanted, devices=2) is bool(wanted)

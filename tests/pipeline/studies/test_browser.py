@@ -1,0 +1,85 @@
+"""MLflow in a real browser, after real studies: what people look at is there, and nothing of ours fails."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: make setup")
+from benchmarks.server import Server
+from docs.tour import CHROMIUM, STOPS, Browser, Stop, Store, browse, fill, follow, wait_for
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt install chromium"),
+]
+# MLflow's page itself complains of these, whatever is logged
+MLFLOWS_OWN = ("/mlflow/users/current", "ResizeObserver loop")
+SMALL = {"epochs": "2", "seeds": "0,1", "lr": "0.05"}
+STUDIES = (
+    SMALL | {"model_name": "examples/own_network.py:SmallNet"},
+    SMALL | {"model_name": "examples/own_network.py:SmallNet", "lr": "0.02"},
+)
+
+
+@pytest.fixture(scope="module")
+def store(environment: dict[str, str], server: Server) -> Store:
+    variables = environment | {
+        "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "true",
+        "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "0.2",
+    }
+    return fill(server.address, variables, STUDIES)
+
+
+@pytest.fixture(scope="module")
+def browser(store: Store) -> Iterator[Browser]:
+    with browse(store) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("stop", STOPS, ids=[stop.name for stop in STOPS])
+def test_a_page_shows_what_it_should_and_nothing_of_ours_fails(browser: Browser, stop: Stop) -> None:
+    browser.errors.clear()
+    browser.visit(stop)
+    assert [error for error in browser.errors if not any(own in error for own in MLFLOWS_OWN)] == []
+
+
+def test_the_study_s_description_leads_to_report_and_figures(browser: Browser) -> None:
+    browser.visit(next(stop for stop in STOPS if stop.name == "study"))
+    follow(browser.page, "report")
+    browser.page.frame_locator("iframe").get_by_text("Do groups differ?").first.wait_for()
+    browser.page.go_back()
+    follow(browser.page, "figures")
+    browser.page.get_by_text("rwc_layers.png").first.wait_for()
+
+
+def test_a_figure_is_drawn_in_the_artifact_viewer(browser: Browser) -> None:
+    browser.visit(next(stop for stop in STOPS if stop.name == "figure"))
+    browser.page.wait_for_function("() => [...document.images].some(image => image.naturalWidth > 1000)")
+
+
+def test_sections_are_few_and_groups_stand_first(browser: Browser) -> None:
+    browser.visit(next(stop for stop in STOPS if stop.name == "charts"))
+    text = browser.page.inner_text("body")
+    sections = ("RWC of groups", "Accuracy and loss", "RWC of layers")
+    positions = [text.index(name) for name in sections]
+    assert positions == sorted(positions)
+    counts = [re.search(rf"{name}\s*\((\d+)\)", text) for name in sections]
+    assert [int(count[1]) for count in counts if count] == [2, 2, 5]
+
+
+def test_a_comparison_shows_both_studies_by_the_same_keys(browser: Browser, store: Store) -> None:
+    browser.visit(next(stop for stop in STOPS if stop.name == "compare"))
+    wait_for(browser.page, ("rwc_group/early", "rwc/01_blocks.0.0", "test_acc_mean", "Show diff only"))
+    assert browser.page.inner_text("body").count(store.names[-1]) >= 2
+
+
+def test_the_registered_model_has_the_alias(browser: Browser) -> None:
+    browser.visit(next(stop for stop in STOPS if stop.name == "model"))
+    assert "best" in browser.page.inner_text("main")
+
+
+def test_pictures_of_the_tour_are_those_of_its_stops() -> None:
+    pictures = {path.stem for path in (Path(__file__).parents[3] / "docs" / "figures" / "ui").glob("*.png")}
+    assert pictures == {stop.name for stop in STOPS}

@@ -1,0 +1,253 @@
+"""What a resumed seed needs cannot be had, or was made by other code: nothing is overwritten, and nothing is mixed."""
+
+import errno
+import signal
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+import requests
+import torch
+from mlflow.entities import Run
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+from pipeline.console.progress import Progress
+from pipeline.host import provenance
+from pipeline.host.signals import Interrupted
+from pipeline.tracking import heartbeat as identity
+from pipeline.tracking.epoch import EpochReport
+from pipeline.tracking.heartbeat import signs_of_life
+from pipeline.tracking.retry import StoreError
+from pipeline.tracking.seed_log import SeedLog
+from pipeline.training import seed as learn_seed
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def study(call: Call, small_options: dict[str, str]) -> Call:
+    def run_study(command: str = "study", **settings: object) -> tuple[int, str, str]:
+        given = small_options | {"seeds": "3", "epochs": "6"} | settings
+        if command == "train":
+            del given["seeds"]
+        return call(command, *(f"--{name}={value}" for name, value in given.items()))
+
+    return run_study
+
+
+@pytest.fixture
+def interrupted(study: Call, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A seed that was interrupted after its fourth epoch; its checkpoints are of epochs 3 and 4."""
+    real = Progress.report
+
+    def report(self: Progress, epoch: EpochReport) -> None:
+        if epoch.epoch > 4:
+            raise Interrupted(signal.SIGTERM)
+        real(self, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "report", report)
+        assert study()[0] == 128 + signal.SIGTERM
+    return seeds()[0]
+
+
+def seeds() -> list[Run]:
+    found = mlflow.MlflowClient().search_runs(["0"], "tags.layerwise.kind = 'seed'")
+    return sorted(found, key=lambda run: run.info.start_time)
+
+
+def slots(run: Run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (Path(run.info.artifact_uri) / "checkpoints").iterdir()}
+
+
+def answer(status: int) -> requests.HTTPError:
+    response = requests.Response()
+    response.status_code = status
+    return requests.HTTPError(f"{status} for url", response=response)
+
+
+NOT_THERE = {
+    "unreachable": (
+        requests.ConnectionError("no route"),
+        "seed 3 failed: the tracking server is unreachable (no route",
+    ),
+    "a gateway's error": (answer(502), "seed 3 failed: the tracking server is unreachable (502"),
+    "expired credentials": (answer(403), "slot-b.pt cannot be downloaded from"),
+    "deleted": (answer(404), "fresh=true trains from the start instead"),
+    "a small /tmp": (OSError(errno.ENOSPC, "no space"), "in the folder for temporary files (TMPDIR), has no room"),
+}
+
+
+@pytest.mark.parametrize(("error", "said"), NOT_THERE.values(), ids=NOT_THERE)
+def test_a_checkpoint_that_cannot_be_downloaded_is_not_damaged_and_costs_nothing(
+    study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    before, real = slots(interrupted), LocalArtifactRepository.download_artifacts
+
+    def fail(self: LocalArtifactRepository, path: str, *others: object) -> str:
+        if path.endswith("slot-b.pt"):
+            raise error
+        return str(real(self, path, *others))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalArtifactRepository, "download_artifacts", fail)
+        code, out, err = study(server_wait=0)
+    assert code == 1
+    assert said in err
+    assert "Traceback" not in err
+    assert "damaged" not in out
+    assert slots(interrupted) == before
+    code, out, _err = study()
+    assert (code, "resumes after epoch 4" in out, "epoch 4/6" in out) == (0, True, False)
+    assert [run.info.run_id for run in seeds()] == [interrupted.info.run_id]
+
+
+def test_a_seed_that_other_code_resumes_says_which_code_made_which_epochs(
+    study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn_seed, "commit", lambda: "other code")
+    assert study(threads=1)[0] == 0
+    (seed,) = seeds()
+    first = interrupted.data.tags
+    assert seed.data.tags["layerwise.commit"] == f"{first['layerwise.commit']}; from epoch 5: other code"
+    assert seed.data.tags["layerwise.versions"] == first["layerwise.versions"]
+    report = (Path(runs_of("study")[-1].info.artifact_uri) / "report.html").read_text()
+    assert "from epoch 5: other code" in report
+
+
+def runs_of(kind: str) -> list[Run]:
+    found = mlflow.MlflowClient().search_runs(["0"], f"tags.layerwise.kind = '{kind}'")
+    return sorted(found, key=lambda run: run.info.start_time)
+
+
+def test_a_run_with_more_epochs_says_which_code_made_the_ones_it_was_given(
+    study: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert study(epochs=2)[0] == 0
+    monkeypatch.setattr(learn_seed, "commit", lambda: "other code")
+    assert study(epochs=3)[0] == 0
+    first, second = seeds()
+    assert second.data.tags["layerwise.commit"] == f"{first.data.tags['layerwise.commit']}; from epoch 3: other code"
+
+
+@pytest.mark.parametrize(("code", "runs"), [("the same", 1), ("other code", 2)])
+def test_epochs_logged_after_the_checkpoint_and_trained_again_by_other_code_go_into_a_new_run(
+    study: Call, monkeypatch: pytest.MonkeyPatch, code: str, runs: int
+) -> None:
+    """Their metrics stand in the first run: the tables of the second code would say something else."""
+    monkeypatch.setattr(learn_seed, "commit", lambda: "the same")
+    real = Progress.report
+
+    def die(self: Progress, epoch: EpochReport) -> None:
+        if epoch.epoch == 5:  # epochs 3 and 4 are logged, and not in the checkpoint
+            raise MemoryError
+        real(self, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "report", die)
+        assert study(checkpoint_every=2, epochs=9)[0] == 1
+    (Path(seeds()[0].info.artifact_uri) / "checkpoints" / "slot-b.pt").write_bytes(b"damaged")
+    monkeypatch.setattr(learn_seed, "commit", lambda: code)
+    assert study(checkpoint_every=2, epochs=9)[0] == 0
+    assert len(seeds()) == runs
+    history = mlflow.MlflowClient().get_metric_history(seeds()[-1].info.run_id, "test_loss")
+    assert [point.step for point in history] == list(range(1, 10))
+    table = pd.read_csv(Path(seeds()[-1].info.artifact_uri) / "epoch_metrics.csv")
+    losses = table[table["metric"] == "test_loss"]["value"].tolist()
+    assert [point.value for point in history] == losses
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "first", "record"),
+    [
+        ("", "a", 1, "a"),
+        ("a", "a", 4, "a"),
+        ("a", "b", 4, "a; from epoch 4: b"),
+        ("a", "b", 1, "b"),
+        ("a; from epoch 4: b", "b", 7, "a; from epoch 4: b"),
+        ("a; from epoch 4: b", "c", 7, "a; from epoch 4: b; from epoch 7: c"),
+        ("a; from epoch 4: b", "a", 3, "a"),
+    ],
+)
+def test_a_record_of_what_made_which_epochs(former: str, now: str, first: int, record: str) -> None:
+    assert provenance.history(former, now, first) == record
+    assert provenance.newest(record) == now
+
+
+@pytest.fixture
+def another(store: str) -> Callable[[dict[str, str]], Run]:  # noqa: ARG001  # it sets the environment
+    """Return a maker of a seed's run that a process of this machine trains now, as `train` or a study would."""
+    client = mlflow.MlflowClient()
+
+    def make(tags: dict[str, str]) -> Run:
+        run = client.create_run("0", tags=tags)
+        for name, value in (("seed", "3"), ("epochs", "6")):
+            client.log_param(run.info.run_id, name, value)
+        return run
+
+    return make
+
+
+def test_train_leaves_a_seed_to_the_process_that_trains_it(
+    study: Call, interrupted: Run, another: Callable[[dict[str, str]], Run]
+) -> None:
+    busy = another(dict(interrupted.data.tags) | signs_of_life())
+    code, _out, err = study("train", seed=3)
+    assert (code, f"trains it in the run {busy.info.run_id}; wait for it" in err) == (2, True)
+    assert len(seeds()) == 2, "no run is left behind"
+
+
+def test_train_leaves_a_seed_to_the_study_that_has_claimed_it(study: Call, interrupted: Run) -> None:
+    tags = {"layerwise.kind": "study", "layerwise.study": interrupted.data.tags["layerwise.study"]}
+    claim = {"layerwise.lock.3": "1"} | signs_of_life()
+    mlflow.MlflowClient().create_run("0", tags=tags | claim)
+    code, _out, err = study("train", seed=3)
+    assert (code, "seed 3: left to another process, which has claimed it" in err) == (2, True)
+    assert {run.info.status for run in seeds()} == {"KILLED", "FAILED"}
+    assert study("train", seed=4)[0] == 0
+
+
+def test_the_seed_of_a_silent_process_is_taken_over_with_both_of_its_checkpoints_in_a_new_run(
+    study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process may still live: it must find that its run is no longer its own, and nothing may depend on it."""
+    client, run_id = mlflow.MlflowClient(), interrupted.info.run_id
+    silent = signs_of_life() | {"layerwise.host": "elsewhere", "layerwise.heartbeat": "1000000000"}
+    for tag, value in silent.items():
+        client.set_tag(run_id, tag, value)
+    client.update_run(run_id, status="RUNNING")
+
+    def interrupt(_self: Progress, _epoch: EpochReport) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(identity, "BEAT_SECONDS", 0.05)  # for two of which a silent process is watched
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "report", interrupt)
+        assert study()[0] == 128 + signal.SIGTERM
+    first, second = seeds()
+    assert (first.info.status, first.data.tags["layerwise.pid"]) == ("KILLED", "fenced")
+    assert {
+        name: torch.load(BytesIO(content))["epoch"] for name, content in slots(second).items() if "slot" in name
+    } == {
+        "slot-a.pt": 3,
+        "slot-b.pt": 4,
+    }
+    assert study()[0] == 0
+    history = client.get_metric_history(second.info.run_id, "test_loss")
+    assert [point.step for point in history] == [1, 2, 3, 4, 5, 6]
+    assert [run.info.status for run in seeds()] == ["KILLED", "FINISHED"]
+
+
+def test_train_that_the_store_refuses_while_it_trains_has_failed_and_was_not_asked_wrongly(
+    study: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise StoreError("uploading checkpoints/slot-a.pt is refused (413)")
+
+    monkeypatch.setattr(SeedLog, "log_epoch", refuse)
+    code, _out, err = study("train", seed=3)
+    assert (code, "seed 3 failed: uploading checkpoints/slot-a.pt is refused (413)" in err) == (1, True)
+    assert [run.info.status for run in seeds()] == ["FAILED"]

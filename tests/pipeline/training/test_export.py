@@ -1,0 +1,56 @@
+"""The classifier takes raw pixels: it normalises as the loader does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import pipeline.training.seed as seed_module
+from data.loader import Loader, load
+from data.npz import npz_dataset
+from data.prepared import prepare
+from pipeline.training.export import Classifier
+
+
+@pytest.mark.parametrize("val_split", [0, 0.5])
+def test_raw_pixels_give_what_the_loader_s_batches_give(val_split: float, tiny_npz: Path, tmp_path: Path) -> None:
+    prepared = prepare(npz_dataset(tiny_npz), tmp_path)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(1024, 2))
+    test = load(prepared, batch_size=8, val_split=val_split, generator=torch.Generator())["test"]
+    classifier = Classifier(network, test.moments)
+    ((images, _labels),) = test
+    torch.testing.assert_close(classifier(prepared.x_test), network(images).softmax(dim=1))
+
+
+@pytest.mark.parametrize("val_split", ["0", "0.5"])
+def test_a_seed_s_model_normalises_as_its_network_was_trained(
+    val_split: str, call: Callable, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaders: dict[str, Loader] = {}
+    logged: list[Classifier] = []
+    set_up = seed_module.set_up
+
+    def begin(*given: Any) -> Any:
+        made, learner = set_up(*given)
+        loaders.update(made)
+        return made, learner
+
+    monkeypatch.setattr(seed_module, "set_up", begin)
+    monkeypatch.setattr(seed_module, "log_model", lambda _run, model, *_images, **_about: logged.append(model))
+    given = options | {"epochs": "1", "val_split": val_split, "seed": "3"}
+    code, _out, err = call("train", *(f"--{name}={value}" for name, value in given.items()))
+    assert code == 0, err
+    (classifier,) = logged
+    assert set(loaders) == ({"train", "val", "test"} if float(val_split) else {"train", "test"})
+    trained_on = loaders["train"].images.double()
+    assert classifier.mean.tolist() == pytest.approx([trained_on.mean().item()], rel=1e-6)
+    assert classifier.std.tolist() == pytest.approx([trained_on.std(correction=0).item()], rel=1e-6)
+    with torch.no_grad():
+        for part, loader in loaders.items():
+            if part != "train":
+                ((images, _labels),) = loader
+                ours: Tensor = classifier.eval()(loader.images)
+                torch.testing.assert_close(ours, classifier.network(images).softmax(dim=1))

@@ -1,0 +1,52 @@
+"""What a seed starts from: ImageNet's weights where asked for, and a model compiled in place."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from torch._dynamo.utils import counters
+
+import pipeline.training.setup as beginning
+from data.npz import npz_dataset
+from data.prepared import prepare
+from pipeline.config.resolve import load
+from pipeline.host.hardware import can_compile
+from pipeline.tracking.epoch import EpochReport
+from pipeline.training.loop import fit
+
+
+def test_pretrained_copies_what_fits_and_names_the_rest(
+    tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = torchvision.models.resnet18(weights=None).state_dict()
+    monkeypatch.setattr(beginning, "imagenet_weights", lambda _architecture: weights)
+    config = load({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
+    model = beginning.build(config, prepare(npz_dataset(tiny_npz), tmp_path))
+    assert torch.equal(model.state_dict()["layer3.0.conv1.weight"], weights["layer3.0.conv1.weight"])
+    assert "not from ImageNet: conv1.weight, fc.weight, fc.bias" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not can_compile(), reason="torch.compile needs a C++ compiler and Python's headers")
+def test_compiled_or_not_names_stay_and_losses_are_close(
+    tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
+    prepared = prepare(npz_dataset(tiny_npz), tmp_path)
+
+    def train(switch: str) -> tuple[list[str], list[EpochReport]]:
+        given = {"dataset": str(tiny_npz), "batch_size": "20", "lr": "0.01", "device": "cpu", "precision": "fp32"}
+        config = load(given | {"compile": switch})
+        loaders, learner = beginning.set_up(config, 0, prepared)
+        reports = list(fit(learner.model, loaders, learner.optimizer, epochs=2, precision="fp32"))
+        return list(learner.model.state_dict()), reports
+
+    (names, plain), (same_names, compiled), (_names, again) = train("false"), train("true"), train("true")
+    assert same_names == names
+    for expected, report in zip(plain, compiled, strict=True):
+        assert report.losses == pytest.approx(expected.losses, rel=1e-5)  # AlexNet's dropout draws the same
+        assert report.layers["rwc"] == pytest.approx(expected.layers["rwc"], rel=1e-3)
+    assert [report.losses for report in again] == [report.losses for report in compiled]
+    assert counters["stats"]["unique_graphs"] == 3  # training on 20 and on the last 8, evaluation on 24; both seeds
