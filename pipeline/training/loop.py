@@ -49,7 +49,7 @@ def fit(
     process of its own, and all get the same losses and accuracies.
     """
     learner = devices.wrap(model)
-    tracker = LayerTracker(model, measurements, start=start)
+    tracker = LayerTracker(model, measurements, initial=start)
     started = time.perf_counter()
     for epoch in range(after + 1, epochs + 1):
         devices.begin(epoch)
