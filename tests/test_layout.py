@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     "models data pipeline.measure pipeline.analysis pipeline.host.signals pipeline.host.disk pipeline.tracking.epoch pipeline.config.values",
     "pipeline.host.hardware pipeline.host.provenance pipeline.config.params pipeline.config.names pipeline.config.settings pipeline.config.resolve "
-    "pipeline.console.progress pipeline.config.options pipeline.commands.checks pipeline.console.terminal",
+    "pipeline.console.progress pipeline.config.options pipeline.console.terminal",
     "pipeline.tracking",
     "pipeline.execution.status pipeline.execution.live_table pipeline.training pipeline.commands.prepare pipeline.tracking.study_page",
     "pipeline.commands.train pipeline.commands.aggregate pipeline.commands.compare pipeline.execution pipeline.commands.list pipeline.commands.doctor",
