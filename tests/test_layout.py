@@ -1,7 +1,6 @@
-"""House rules that a machine can check: imports run down the floors, pins stand once, the README is true."""
+"""House rules that a machine can check: imports run down the floors, pins stand once, pages name what exists."""
 
 import ast
-import dataclasses
 import re
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import yaml
 
 from data import DATASETS
 from models import ARCHITECTURES
-from pipeline.config.settings import Config
 
 ROOT = Path(__file__).parent.parent
 # the floors from the bottom; a module may import those of its own floor and of the floors below
@@ -150,30 +148,26 @@ def registers(path: Path) -> bool:
     return "register" in {name.id for name in calls if isinstance(name, ast.Name)}
 
 
-def test_the_readme_s_tree_names_every_file_that_is_no_model_and_no_data_set() -> None:
-    readme = (ROOT / "README.md").read_text()
-    tree = readme.split("```text\n")[1].split("```")[0]
-    for _module, path in modules():
-        if path.name != "__init__.py" and not registers(path):
-            assert re.search(rf"\b{re.escape(path.name)}\b", tree), f"the README's tree lacks {path.name}"
-    there = {path.name for _module, path in modules()}
-    for name in re.findall(r"\b\w+\.py\b", tree):
-        assert name in there, f"the README's tree names {name}, which is not there"
+def test_the_tree_in_the_architecture_names_every_module_except_models_and_data_sets() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"\b\w+\.py\b", page.partition("## The tree")[2]))
+    files = [path for _module, path in modules() if path.name != "__init__.py"]
+    assert {path.name for path in files if not registers(path)} - named == set(), "the tree lacks these"
+    assert named - {path.name for path in files} == set(), "these do not exist"
 
 
-def test_the_readme_has_every_setting_with_its_default() -> None:
-    readme = (ROOT / "README.md").read_text()
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for setting in dataclasses.fields(Config):
-        assert f"| `{setting.name}` | `{str(params[setting.name]).lower()}` |" in readme.replace(
-            str(params[setting.name]), str(params[setting.name]).lower()
-        ), setting.name
+def test_the_settings_page_has_every_setting_with_its_default() -> None:
+    rows = (ROOT / "docs" / "settings.md").read_text().splitlines()
+    for name, default in yaml.safe_load((ROOT / "params.yaml").read_text()).items():
+        if name != "table_1":
+            (row,) = (row for row in rows if row.startswith(f"| `{name}` |"))
+            assert f"`{str(default).lower()}`" in row.lower(), name
 
 
 @pytest.mark.parametrize(("setting", "kind"), [("model_name", "models"), ("dataset", "datasets")])
-def test_the_settings_of_models_and_data_sets_lead_to_the_list_of_all(setting: str, kind: str) -> None:
+def test_settings_of_models_and_data_sets_refer_to_the_list_of_all(setting: str, kind: str) -> None:
     """A list by hand would lack the next one."""
-    page, params = (ROOT / "README.md").read_text(), (ROOT / "params.yaml").read_text()
+    page, params = (ROOT / "docs" / "settings.md").read_text(), (ROOT / "params.yaml").read_text()
     (row,) = re.findall(rf"^\| `{setting}` \| `[^|]*` \|(.*)\|$", page, flags=re.MULTILINE)
     (comment,) = re.findall(rf"^{setting}: .* # (.*)$", params, flags=re.MULTILINE)
     for text in (row, comment):
@@ -181,15 +175,26 @@ def test_the_settings_of_models_and_data_sets_lead_to_the_list_of_all(setting: s
         assert not [name for name in (*ARCHITECTURES, *DATASETS) if re.search(rf"\b{re.escape(name)}\b", text)]
 
 
-def test_what_pages_link_to_is_there_and_every_figure_is_shown() -> None:
+PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
+
+
+def test_links_of_pages_have_a_target_and_every_figure_is_shown() -> None:
     linked = set()
-    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+    for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             path = (page.parent / target).resolve()
             assert path.exists(), f"{page.name} links to {target}"
             linked.add(path)
-    shown = {path.with_suffix("") for path in linked}  # beside a PNG its SVG may lie
+    shown = {path.with_suffix("") for path in linked}  # a PNG may have its SVG beside it
     assert {path.with_suffix("") for path in (ROOT / "docs" / "figures").rglob("*.*")} <= shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_and_modules_that_a_page_names_exist(page: Path) -> None:
+    folders = ("benchmarks", "data", "docs", "examples", "models", "pipeline", "tests")
+    files = [path.as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    for name in re.findall(r"`((?:[\w-]+/)+\w+\.py)`", page.read_text()):
+        assert any(file.endswith(f"/{name}") for file in files), f"{page.name} names {name}"
 
 
 def test_mlproject_declares_no_parameter() -> None:
