@@ -8,12 +8,12 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from pipeline.config.settings import Config
+from pipeline.tracking.fencing import fence
 from pipeline.tracking.heartbeat import beats, is_fenced, is_gone
 from pipeline.tracking.locks import SeedLocks
-from pipeline.tracking.means import fence, reuse
 from pipeline.tracking.outbox import FOLDER, send_left
 from pipeline.tracking.queries import StoredSeed, runs_of_settings, started
-from pipeline.tracking.resume import Start, choose
+from pipeline.tracking.resume import Start, choose, reuse
 from pipeline.tracking.retry import ServerAway, patiently
 from pipeline.tracking.run import Run
 

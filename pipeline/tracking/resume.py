@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import mlflow
+from mlflow.exceptions import MlflowException
+
 from pipeline.host.provenance import newest
 from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, Damaged, State, local_checkpoints
 from pipeline.tracking.heartbeat import HOST, PID, is_gone
 from pipeline.tracking.outbox import is_current
 from pipeline.tracking.queries import StoredSeed
-from pipeline.tracking.run import SECONDS, Run
+from pipeline.tracking.run import PARENT, SECONDS, Run
 from pipeline.tracking.snapshots import read_snapshots
 
 log = logging.getLogger(__name__)
@@ -131,3 +134,27 @@ def _candidates(run: StoredSeed, epochs: int, outboxes: Path | None) -> Iterator
     for checkpoint in (*local, *run.checkpoints):
         if checkpoint.epoch <= epochs:
             yield Candidate(run, checkpoint)
+
+
+def reuse(study: Run, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
+    """Show the runs of seeds below a study's run in MLflow, unless they are below a newer one.
+
+    Return seed and former study of those that move. Nothing is computed from where they are shown.
+    """
+    started = study.client.get_run(study.id).info.start_time
+    moved = []
+    for seed in seeds:
+        if seed.parent == study.id or (seed.parent and _started(study.client, seed.parent) > started):
+            continue
+        study.client.set_tag(seed.id, PARENT, study.id)
+        if seed.parent:
+            moved.append((seed.number, seed.parent))
+    return moved
+
+
+def _started(client: mlflow.MlflowClient, run_id: str) -> int:
+    try:
+        started: int = client.get_run(run_id).info.start_time
+    except MlflowException:  # it is deleted for good
+        return 0
+    return started

@@ -13,6 +13,7 @@ from pipeline.host.signals import Interrupted
 from pipeline.measure import layer_weights
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State
+from pipeline.tracking.dataset_log import log_dataset
 from pipeline.tracking.outbox import FOLDER, Outbox
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import first_line, patiently
@@ -92,7 +93,7 @@ def _describe(run: Run, config: Config, start: Start, state: State | None, prepa
     run.set_tags({tag: history(former.get(tag, ""), now, first) for tag, now in conditions(config).items()})
     run.log_params(config.as_text() | {"seed": str(start.seed)})
     run.log_texts(config.files())
-    run.log_dataset(prepared.manifest, "train")
+    log_dataset(run, prepared.manifest)
 
 
 def _begin(trainer: Trainer, seed_log: SeedLog, config: Config, start: Start, state: State | None) -> None:

@@ -213,7 +213,7 @@ def test_a_process_whose_run_another_has_taken_over_sends_nothing_more(run: Run)
     outbox.add_metrics({"epoch_seconds": 0.5}, 2)
     outbox.add_artifact("slot-a.pt", lambda path: path.write_text("x"))
     outbox.add_tags({"named": "x"})
-    with pytest.raises(RunTaken, match="another process has taken over"):
+    with pytest.raises(RunTaken, match="another process writes to the run"):
         outbox.send()
     assert history(run) == [(1, 0.5)]
     assert "named" not in run.tags()
