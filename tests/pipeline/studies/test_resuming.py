@@ -19,7 +19,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from pipeline.console.progress import Progress
 from pipeline.host import provenance
 from pipeline.host.signals import Interrupted
-from pipeline.tracking import heartbeat as identity
+from pipeline.tracking import heartbeat
 from pipeline.tracking.heartbeat import signs_of_life
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.seed_log import SeedLog
@@ -232,7 +232,7 @@ def test_the_seed_of_a_silent_process_is_copied_into_a_new_run(
     def interrupt(*_numbers: Any) -> None:
         raise Interrupted(signal.SIGTERM)
 
-    monkeypatch.setattr(identity, "BEAT_SECONDS", 0.05)  # for two of which a silent process is watched
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)  # for two of which a silent process is watched
     with monkeypatch.context() as patch:
         patch.setattr(Progress, "show_epoch", interrupt)
         assert study()[0] == 128 + signal.SIGTERM
