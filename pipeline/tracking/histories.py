@@ -17,7 +17,7 @@ DOWNLOADS = 8  # at once: each waits for the server most of its time
 
 
 def read_histories(seeds: Sequence[StoredSeed], epochs: int) -> Histories:
-    """Read the two tables of every seed, the first so many epochs: two downloads a seed, however many metrics.
+    """Read the two tables of every seed, the first `epochs` epochs: two downloads a seed, however many metrics.
 
     The levels of equilibrium are the same for all seeds: one more for the first. The remaining distances of a seed that
     ran longer are left out: they are those to weights beyond these epochs.
