@@ -17,7 +17,7 @@ from pipeline.tracking.retry import StoreError, patiently
 from pipeline.tracking.run import STUDY
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
-from pipeline.training.seed import seed_tags, train_in
+from pipeline.training.seed import load_checkpoint, seed_tags, train_in
 
 
 class SeedBusy(BadInput):
@@ -41,9 +41,9 @@ def train(config: Config, seed: str | None) -> None:
     study_hash = config.study_hash(prepared.manifest.digest)
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
     with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
-        start = _claim(Queue(config, study_hash, run), number)
+        start = _lock(Queue(config, study_hash, run), number)
         click.echo(start)
-        state = patiently(start.load, config.server_wait, f"the checkpoint of seed {number}")
+        start, state = load_checkpoint(config, start)
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)
         try:
@@ -56,12 +56,11 @@ def _busy(study_hash: str, seed: int) -> list[StoredSeed]:
     return [run for run in runs_of_settings(study_hash, seed) if run.busy]
 
 
-def _claim(queue: Queue, seed: int) -> Start:
-    """Return where the seed starts, in the run that claims it; raise SeedBusy."""
-    taken = patiently(partial(queue.locks.acquire, seed), queue.config.server_wait)
-    start = queue.start(seed) if taken else Start(seed, queue.config.epochs, busy=True)
+def _lock(queue: Queue, seed: int) -> Start:
+    """Lock the seed for the run of this command, and return its start there; raise SeedBusy."""
+    start = patiently(partial(queue.lock, seed), queue.config.server_wait)
     _refuse_if_busy(start)
-    return start._replace(own_run=None, done=False)
+    return start._replace(own_run=None)
 
 
 def _refuse_if_busy(start: Start) -> None:

@@ -1,6 +1,6 @@
 """What a person sees while a study trains: a bar and a line an epoch, and how long it will take."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from statistics import median
 
@@ -9,7 +9,6 @@ from tqdm import tqdm
 
 from data.loader import Loader
 from pipeline.console.terminal import shows_bars
-from pipeline.tracking.epoch import EpochReport
 
 LONG_SECONDS = 3600.0
 SHORTER = "shorter: fewer epochs or seeds (-P epochs=20 -P seeds=0), a GPU, a smaller model"
@@ -31,16 +30,16 @@ class Progress:
         label = f"seed {self.seed}  epoch {epoch}/{self.epochs}"
         return tqdm(batches, desc=label, unit="batch", leave=False, disable=self.jobs > 1 or not shows_bars())
 
-    def report(self, report: EpochReport) -> None:
+    def show_epoch(
+        self, epoch: int, losses: Mapping[str, float], accuracies: Mapping[str, float], seconds: float
+    ) -> None:
         """Print the line of an epoch; after the very first, how long the study will take."""
-        self.seconds_by_epoch.append(report.seconds)
-        scores = "  ".join(
-            f"{part} loss {loss:.4f} acc {report.accuracies[part]:5.2f} %" for part, loss in report.losses.items()
-        )
-        left = self._seconds(self.epochs - report.epoch)
+        self.seconds_by_epoch.append(seconds)
+        scores = "  ".join(f"{part} loss {loss:.4f} acc {accuracies[part]:5.2f} %" for part, loss in losses.items())
+        left = self._seconds(self.epochs - epoch)
         print(
-            f"seed {self.seed}  epoch {report.epoch}/{self.epochs}  {scores}  "
-            f"{report.seconds:.1f} s  about {_duration(left)} left for this seed",
+            f"seed {self.seed}  epoch {epoch}/{self.epochs}  {scores}  "
+            f"{seconds:.1f} s  about {_duration(left)} left for this seed",
             flush=True,
         )
         if len(self.seconds_by_epoch) == 1 and self.announces:

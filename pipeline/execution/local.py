@@ -22,7 +22,7 @@ from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
 from pipeline.execution.status import Capacity
 from pipeline.host.signals import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-from pipeline.tracking.means import close_seed
+from pipeline.tracking.fencing import close_seed
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import ServerAway, patiently
 from pipeline.training.epoch_time import estimate_epoch_seconds

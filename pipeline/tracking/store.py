@@ -13,7 +13,6 @@ from filelock import FileLock
 from mlflow.entities import Experiment
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
-from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
 from pipeline.host.disk import unwritable
 from pipeline.tracking.retry import REMEDIES, StoreError, first_line, repeat
@@ -24,7 +23,12 @@ ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process
 
 
 def current_experiment() -> str:
-    return str(_get_experiment_id())
+    """Return the id of the experiment that MLflow's variables name, created if it is missing; else of the default."""
+    if name := os.environ.get("MLFLOW_EXPERIMENT_NAME"):
+        client = mlflow.MlflowClient()
+        known = client.get_experiment_by_name(name)
+        return str(known.experiment_id if known else client.create_experiment(name))
+    return os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
 
 
 def address() -> str:

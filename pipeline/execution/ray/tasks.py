@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from pipeline.config.values import ConfigError
 from pipeline.console.errors import Failure
 from pipeline.execution.resources import Needs
-from pipeline.tracking.means import close_seed
+from pipeline.tracking.fencing import close_seed
 from pipeline.tracking.retry import ServerAway, StoreError, first_line, patiently
 
 CLOSE_SECONDS = 120.0  # for cancelled seeds to save their last epoch and close their runs

@@ -12,10 +12,9 @@ import torch
 from data.prepared import prepare
 from pipeline.config.resolve import load
 from pipeline.config.settings import Config
-from pipeline.tracking.epoch import EpochReport
-from pipeline.training.epochs import epochs_left
-from pipeline.training.setup import set_up
-from pipeline.training.workers import devices_of
+from pipeline.training.launch import devices_of
+from pipeline.training.setup import make_trainer
+from pipeline.training.trainer import EpochResult
 
 NETWORKS = """
 from torch import nn
@@ -38,7 +37,7 @@ class Normed(Plain):
     def forward(self, images):
         return self.fc(self.drop(self.norm(self.conv(images)).relu().flatten(1)))
 """
-Train = Callable[..., tuple[list[EpochReport], list[dict[str, Any]]]]
+Train = Callable[..., tuple[list[EpochResult], list[dict[str, Any]]]]
 
 
 @pytest.fixture
@@ -62,20 +61,23 @@ def configure(tmp_path: Path) -> Callable[..., Config]:
 
 @pytest.fixture
 def train() -> Iterator[Train]:
-    """Return a trainer of seed 0: the reports of its epochs, and what checkpoints after them would hold."""
+    """Return a trainer of seed 0: the results of its epochs, and what checkpoints after them would hold."""
     threads = torch.get_num_threads()
 
     def train_seed(
         config: Config, *, after_epoch: Callable[[int], None] = lambda _epoch: None, state: dict[str, Any] | None = None
-    ) -> tuple[list[EpochReport], list[dict[str, Any]]]:
-        loaders, learner = set_up(config, 0, prepare(config.data, Path(config.data_dir), lambda _line: None))
-        reports, states = [], []
+    ) -> tuple[list[EpochResult], list[dict[str, Any]]]:
+        trainer = make_trainer(config, 0, prepare(config.data, Path(config.data_dir), lambda _line: None))
+        results, states = [], []
+        if state:
+            trainer.restore(state)
         with devices_of(config, 0) as devices:
-            for report in epochs_left(config, devices.agree(state), loaders, learner, devices):
-                reports.append(report)
-                states.append(learner.state(report.epoch))
-                after_epoch(report.epoch)
-        return reports, states
+            devices.broadcast(state)
+            for result in trainer.run(devices):
+                results.append(result)
+                states.append(trainer.state())
+                after_epoch(result.epoch)
+        return results, states
 
     yield train_seed
     torch.set_num_threads(threads)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from models import ARCHITECTURES
-from pipeline.analysis.statistics import LEVELS
 from pipeline.config.resolve import load
+from pipeline.tracking.tables import LEVEL_COLUMNS
 from pipeline.training.level_table import level_table
 
 
@@ -30,7 +30,7 @@ def levels(tiny_npz: Path):
 
 def test_every_layer_but_the_last_of_a_resnet_has_levels(levels) -> None:
     table = levels("ResNet18")
-    assert list(table) == LEVELS
+    assert list(table) == LEVEL_COLUMNS
     *others, last = table.to_dict("records")
     assert (last["layer"], last["scale_invariant"]) == ("fc", False)
     assert pd.isna([last["step_angle"], last["rwc"], last["epoch"]]).all()
