@@ -23,13 +23,13 @@ import pytest
 import yaml
 from mlflow.cli import cli
 
-from benchmarks.server import free_port, wait_until_it_answers
 from models import ARCHITECTURES
 from pipeline.__main__ import commands as pipeline
 from pipeline.__main__ import main
 from pipeline.config.grid import combinations
 from pipeline.config.resolve import checked, on_this_machine
 from pipeline.host.signals import SIGNALS
+from tests.support.server import free_port, wait_until_it_answers
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -120,7 +120,7 @@ class Rule(NamedTuple):
 
 ENVIRONMENT = "creates the environment of these tests: .ci/run begins with it"
 SERVER = "root, ssh, another machine; tests/pipeline/studies/test_team_server.py runs the rest"
-LOAD = "90 minutes; tests/benchmarks/test_load.py measures less"
+SWEEPS = "half an hour; tests/benchmarks/test_sweeps.py runs a small one"
 RULES = (
     Rule(".*", Place.skip, SERVER, "server.md"),
     Rule(r"git clone <address of this repository> layerwise|cd layerwise", Place.skip, "commands run in a copy"),
@@ -130,7 +130,7 @@ RULES = (
     Rule(r"pip install \.( [\w-]+)*", Place.skip, "tests/test_layerwise.py installs it into a folder of its own"),
     Rule(r"python -m docs\.tour", Place.skip, "minutes; tests/pipeline/studies/test_browser.py does the same"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", Place.skip, "hours, and downloads", "results.md"),
-    Rule(r"python -m benchmarks\.load", Place.skip, LOAD, "scale.md"),
+    Rule(r"python -m benchmarks\.sweeps", Place.skip, SWEEPS, "scale.md"),
     Rule(r"mlflow run \. --env-manager local -P model_name=ResNet18", Place.skip, "days, and a download"),
     Rule(r"mlflow run \. .*", Place.run_smaller_by_mlflow, pages="own_network.py"),
     Rule(r"mlflow run \. .*", Place.run_smaller),
