@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from data.manifest import MANIFEST
 from data.prepared import Prepared
 from pipeline.analysis.figures import style
-from pipeline.analysis.figures.samples import balance_figure, samples_figure
+from pipeline.analysis.figures.dataset_figures import balance_figure, samples_figure
 from pipeline.tracking.run import Run
 
 

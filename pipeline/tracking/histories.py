@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from pipeline.analysis.distance_left import REMAINING
 from pipeline.analysis.statistics import LEVELS, Histories
+from pipeline.analysis.study_tables import REMAINING
 from pipeline.tracking.artifacts import download
 from pipeline.tracking.queries import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
