@@ -18,7 +18,7 @@ SETTINGS = {  # all but the learning rates and weight decays of Table 1
     "val_split": "0",
     "pretrained": "false",
 }
-DATASETS = ("CIFAR-10", "CIFAR-100", "FMNIST", "MNIST")
+PAPER_DATASETS = ("CIFAR-10", "CIFAR-100", "FMNIST", "MNIST")
 Comparison = Literal["<", "~", "depth"]
 
 
@@ -62,7 +62,7 @@ def _less(number: int, model: str, datasets: tuple[str, ...], *groups: str) -> I
 
 
 CLAIMS = (
-    *(Claim(1, model, DATASETS, "depth") for model in ("AlexNet", "VGG19", "ResNet18")),
+    *(Claim(1, model, PAPER_DATASETS, "depth") for model in ("AlexNet", "VGG19", "ResNet18")),
     *_less(2, "ResNet18", ("CIFAR-10", "CIFAR-100", "MNIST"), "block1", "block2", "block3"),
     *_less(2, "ResNet18", ("FMNIST",), "block1", "block3"),
     *_less(2, "ResNet18", ("FMNIST",), "block2", "block3"),
@@ -70,11 +70,11 @@ CLAIMS = (
     *_less(3, "ResNet18", ("CIFAR-100",), "block3", "block4"),
     *_less(3, "ResNet18", ("MNIST", "FMNIST"), "block4", "block3"),
     *_less(4, "VGG19", ("CIFAR-10",), "early", "later", "middle"),
-    *_less(4, "VGG19", DATASETS, "early", "middle"),
+    *_less(4, "VGG19", PAPER_DATASETS, "early", "middle"),
     *_less(4, "VGG19", ("CIFAR-100",), "early", "later"),
     Claim(4, "VGG19", ("CIFAR-100",), "~", "middle", "later"),
     *_less(4, "VGG19", ("MNIST", "FMNIST"), "later", "early"),
-    *_less(5, "AlexNet", DATASETS, "early", "middle"),
+    *_less(5, "AlexNet", PAPER_DATASETS, "early", "middle"),
     *_less(5, "AlexNet", ("CIFAR-10",), "later", "middle"),
     *_less(5, "AlexNet", ("CIFAR-100", "MNIST", "FMNIST"), "middle", "later"),
 )

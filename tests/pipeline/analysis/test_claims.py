@@ -11,7 +11,7 @@ import pytest
 from models import ARCHITECTURES
 from pipeline.analysis.claims import claims_table, verdict
 from pipeline.analysis.inference import Effect
-from pipeline.analysis.paper import CLAIMS, CLAIMS_BETWEEN, DATASETS
+from pipeline.analysis.paper import CLAIMS, CLAIMS_BETWEEN, PAPER_DATASETS
 from pipeline.analysis.statistics import Histories
 
 GROUPS = {"a": "early", "b": "middle", "c": "middle", "d": "later"}
@@ -89,5 +89,5 @@ def test_every_claim_names_groups_of_its_model() -> None:
 
 
 def test_every_claim_is_about_the_paper_s_data_sets() -> None:
-    assert {dataset for claim in CLAIMS for dataset in claim.datasets} == set(DATASETS)
-    assert {dataset for claim in CLAIMS_BETWEEN for dataset in (claim.less, claim.more)} <= set(DATASETS)
+    assert {dataset for claim in CLAIMS for dataset in claim.datasets} == set(PAPER_DATASETS)
+    assert {dataset for claim in CLAIMS_BETWEEN for dataset in (claim.less, claim.more)} <= set(PAPER_DATASETS)
