@@ -15,7 +15,8 @@ from torch import nn
 from data import DATASETS, DataError, DataSet
 from data.manifest import MANIFEST, read_manifest
 from data.npz import SHAPE, find_npz
-from models import ARCHITECTURES, PREFIX, ZOO, Architecture
+from models import ARCHITECTURES, Architecture
+from models.torchvision_models import TORCHVISION_MODELS
 from pipeline.config.names import OWN_MODEL
 from pipeline.config.resolve import load
 from pipeline.config.values import ConfigError, one_of
@@ -39,7 +40,7 @@ def models() -> Iterator[str]:
     yield ""
     yield from wrap(
         f"Parameters are those for 3 channels and 10 classes. {OWN_MODEL} serves as well, and so does "
-        f"{PREFIX}<name>, like {PREFIX}resnet50, for each of torchvision's {len(ZOO)} networks.",
+        f"torchvision:<name>, like torchvision:resnet50, for each of torchvision's {len(TORCHVISION_MODELS)} networks.",
         width(),
     )
 

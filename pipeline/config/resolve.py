@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from data import DATASETS
-from models import ARCHITECTURES, PREFIX, ModelError, find
+from models import ARCHITECTURES, ModelError, find
 from pipeline.config.params import PARAMS, TABLE, paper_value, read_params, read_table
 from pipeline.config.settings import AUTO, DECAY, LOCAL, PAPER, RATE, Config
 from pipeline.config.values import ConfigError, Parser, expanded, nearest
@@ -58,7 +58,8 @@ def _check_network(name: str, *, pretrained: bool) -> None:
     if pretrained and not architecture.imagenet:
         able = ", ".join(name for name, known in ARCHITECTURES.items() if known.imagenet)
         raise ConfigError(
-            f"pretrained must be false for {architecture.name}: only {able} and {PREFIX}<name> have ImageNet weights"
+            f"pretrained must be false for {architecture.name}: only {able} and torchvision:<name> have "
+            "ImageNet weights"
         )
 
 

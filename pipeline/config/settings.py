@@ -10,7 +10,7 @@ import yaml
 
 from data import DATASETS, DataSet
 from data.npz import npz_dataset
-from models import ARCHITECTURES, PREFIX, Architecture, ModelError, find
+from models import ARCHITECTURES, Architecture, ModelError, find
 from pipeline.config import names
 from pipeline.config.values import ConfigError, Parser, distinct_seeds, one_of, real, switch, text, whole, word_or
 
@@ -35,7 +35,9 @@ def _setting(parser: Parser, help_text: str, *, changes_numbers: bool = True) ->
 class Config:
     """Every setting, resolved: no `auto`, `paper` or alias is left."""
 
-    model_name: str = _setting(names.model_name, f"{', '.join(ARCHITECTURES)}, {PREFIX}<name>, or {names.OWN_MODEL}")
+    model_name: str = _setting(
+        names.model_name, f"{', '.join(ARCHITECTURES)}, torchvision:<name>, or {names.OWN_MODEL}"
+    )
     dataset: str = _setting(names.dataset, f"{', '.join(DATASETS)}, or the path of an .npz file")
     seeds: tuple[int, ...] = _setting(distinct_seeds, "whole numbers, separated by commas", changes_numbers=False)
     epochs: int = _setting(whole(1), "passes over the training set", changes_numbers=False)

@@ -10,7 +10,7 @@ from data import DATASETS
 from models import ARCHITECTURES
 from pipeline.analysis.comparison import Compared, labels
 from pipeline.analysis.paper import ACCURACIES, SETTINGS
-from pipeline.analysis.reports.comparison_page import write_comparison
+from pipeline.analysis.reports.comparison_report import write_comparison
 from pipeline.config.params import TABLE, paper_value, read_params, read_table
 from pipeline.host.disk import disk_space
 from pipeline.tracking.description import Page, describe, links

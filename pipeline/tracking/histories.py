@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from pipeline.analysis.distance_left import REMAINING
 from pipeline.analysis.statistics import Histories
+from pipeline.analysis.study_tables import REMAINING
 from pipeline.tracking.artifacts import download, list_files
 from pipeline.tracking.queries import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_COLUMNS, LEVEL_TABLE, read_table, stack

@@ -8,7 +8,8 @@ import pytest
 import torch
 import yaml
 
-from models import ARCHITECTURES, ZOO
+from models import ARCHITECTURES
+from models.torchvision_models import TORCHVISION_MODELS
 from pipeline.config.params import TABLE
 from pipeline.config.resolve import load
 from pipeline.config.settings import Config
@@ -287,8 +288,8 @@ def test_params_yaml_has_a_comment_a_line_and_every_setting() -> None:
 )
 def test_every_name_of_torchvision_is_its_own(spell: Callable[[str], str]) -> None:
     given = {"dataset": "Digits"}
-    names = [load(given | {"model_name": f"torchvision:{spell(name)}"}).model_name for name in ZOO]
-    assert names == [f"torchvision:{name}" for name in ZOO]
+    names = [load(given | {"model_name": f"torchvision:{spell(name)}"}).model_name for name in TORCHVISION_MODELS]
+    assert names == [f"torchvision:{name}" for name in TORCHVISION_MODELS]
 
 
 def test_a_name_of_torchvision_without_underscores_will_do_where_it_is_clear() -> None:
