@@ -115,7 +115,7 @@ def _train(
             for report in reports:
                 progress.report(report)
                 state = learner.state(report.epoch)
-                slot = {slot_of(report.epoch, config.checkpoint_every): state}
+                slot = {slot_of(report.epoch, config.checkpoint_every or 1): state}
                 due = _is_due(config, report.epoch, learner.best)
                 files = _snapshot(config, report.epoch, state) | (slot if due else {})
                 background.submit(partial(log.log_epoch, report, files))
@@ -140,7 +140,7 @@ def _resume(config: Config, start: Start, state: State | None, learner: Learner,
         last, what = state["epoch"], f"a file of seed {start.seed}"
         kept = patiently(partial(start.snapshots, last), config.server_wait, what)
         before = patiently(partial(start.load_before, last), config.server_wait, what)
-        log.copy(kept, before, state, slot_of(last, config.checkpoint_every))
+        log.copy(kept, before, state, slot_of(last, config.checkpoint_every or 1))
 
 
 def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:
@@ -149,7 +149,7 @@ def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:
 
 
 def _is_due(config: Config, epoch: int, best: Best) -> bool:
-    return best.reaches(config.target_val_acc) or epoch % config.checkpoint_every == 0 or epoch == config.epochs
+    return best.reaches(config.target_val_acc) or epoch % (config.checkpoint_every or 1) == 0 or epoch == config.epochs
 
 
 def _log_best(config: Config, prepared: Prepared, moments: Moments, run: Run, best: Best) -> None:

@@ -27,7 +27,7 @@ from models import ARCHITECTURES
 from pipeline.__main__ import commands as pipeline
 from pipeline.__main__ import main
 from pipeline.config.grid import combinations
-from pipeline.config.resolve import checked, on_this_machine
+from pipeline.config.resolve import read_settings, resolve
 from pipeline.config.settings import Config
 from pipeline.host.signals import SIGNALS
 
@@ -239,8 +239,8 @@ def parse_run(entry: str, values: dict[str, str]) -> None:
     """Have the pipeline parse what an entry point is given, and check it as settings of one study or of many."""
     parse(pipeline, as_arguments(entry, values), "pipeline")
     settings = {name: value for name, value in values.items() if name in SETTINGS}
-    for study in combinations(settings) if entry == "sweep" else [checked(settings)]:
-        on_this_machine(study)
+    for study in combinations(settings) if entry == "sweep" else [read_settings(settings)]:
+        resolve(study)
 
 
 def parse_program(words: list[str]) -> None:

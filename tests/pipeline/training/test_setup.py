@@ -10,7 +10,7 @@ from torch._dynamo.utils import counters
 import pipeline.training.setup as beginning
 from data.npz import npz_dataset
 from data.prepared import prepare
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.host.hardware import can_compile
 from pipeline.tracking.epoch import EpochReport
 from pipeline.training.loop import fit
@@ -21,7 +21,7 @@ def test_pretrained_copies_what_fits_and_names_the_rest(
 ) -> None:
     weights = torchvision.models.resnet18(weights=None).state_dict()
     monkeypatch.setattr(beginning, "imagenet_weights", lambda _architecture: weights)
-    config = load({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
+    config = load_config({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
     model = beginning.build(config, prepare(npz_dataset(tiny_npz), tmp_path))
     assert torch.equal(model.state_dict()["layer3.0.conv1.weight"], weights["layer3.0.conv1.weight"])
     assert "not from ImageNet: conv1.weight, fc.weight, fc.bias" in capsys.readouterr().out
@@ -38,7 +38,7 @@ def test_compiled_or_not_names_stay_and_losses_are_close(
 
     def train(switch: str) -> tuple[list[str], list[EpochReport]]:
         given = {"dataset": str(tiny_npz), "batch_size": "20", "lr": "0.01", "device": "cpu", "precision": "fp32"}
-        config = load(given | {"compile": switch})
+        config = load_config(given | {"compile": switch})
         loaders, learner = beginning.set_up(config, 0, prepared)
         reports = list(fit(learner.model, loaders, learner.optimizer, epochs=2, precision="fp32"))
         return list(learner.model.state_dict()), reports
