@@ -24,9 +24,9 @@ from pipeline.commands.checks import (
     unwritable,
 )
 from pipeline.commands.list import blueprint, found, prepared_names
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
-from pipeline.config.values import ConfigError
+from pipeline.console.errors import BadInput
 from pipeline.console.terminal import coloured, quiet_option
 from pipeline.tracking.answers import root_cause
 from pipeline.tracking.health import artifact_folder, store
@@ -61,7 +61,7 @@ def findings() -> Iterator[tuple[str, Finding]]:
     yield "settings", (read := attempt(settings))
     if read.level == "fix":
         return
-    config = load({})
+    config = load_config({})
     for check in (precision, threads, compiler, dataset, cache, outbox):
         yield check.__name__, attempt(partial(check, config))
     yield "disk", attempt(partial(disk, config, reaches_store=reached.level != "fix"))
@@ -90,9 +90,9 @@ def attempt(check: Callable[[], Finding]) -> Finding:
 def settings() -> Finding:
     """Read params.yaml, and the file of one's own network where it names one."""
     try:
-        config = load({})
+        config = load_config({})
         name = config.study_name
-    except (ConfigError, ModelError) as error:
+    except (BadInput, ModelError) as error:
         return Finding("fix", str(error), "the checks that depend on the settings come after that")
     return Finding("ok", f"params.yaml: {name}, {len(config.seeds)} seeds x {config.epochs} epochs on {config.device}")
 

@@ -16,10 +16,10 @@ from data import DATASETS, DataError, DataSet
 from data.manifest import MANIFEST, read_manifest
 from data.npz import SHAPE, find_npz
 from models import ARCHITECTURES, Architecture
-from models.torchvision_models import TORCHVISION_MODELS
-from pipeline.config.names import OWN_MODEL
-from pipeline.config.resolve import load
-from pipeline.config.values import ConfigError, one_of
+from models.torchvision_models import TORCHVISION_MODELS, TORCHVISION_PREFIX
+from pipeline.config.resolve import load_config
+from pipeline.config.values import OWN_MODEL
+from pipeline.config.words import one_of
 from pipeline.console.errors import BadInput
 from pipeline.console.terminal import table, width
 from pipeline.measure import MEASUREMENTS, StepSampler, layer_weights, remaining_distance, straightness
@@ -40,7 +40,7 @@ def models() -> Iterator[str]:
     yield ""
     yield from wrap(
         f"Parameters are those for 3 channels and 10 classes. {OWN_MODEL} serves as well, and so does "
-        f"torchvision:<name>, like torchvision:resnet50, for each of torchvision's {len(TORCHVISION_MODELS)} networks.",
+        f"{TORCHVISION_PREFIX}<name>, like {TORCHVISION_PREFIX}resnet50, for each of torchvision's {len(TORCHVISION_MODELS)} networks.",
         width(),
     )
 
@@ -60,8 +60,8 @@ def blueprint(architecture: Architecture) -> nn.Module:
 
 
 def datasets() -> Iterator[str]:
-    """Yield the lines of all data sets; raise ConfigError where params.yaml names no data folder."""
-    folder = Path(load({}).data_dir)
+    """Yield the lines of all data sets; raise BadInput where params.yaml names no data folder."""
+    folder = Path(load_config({}).data_dir)
     prepared = prepared_names(folder)
     rows = [("name", "also", "training images", "prepared", "from")]
     for name, dataset in DATASETS.items():
@@ -136,9 +136,9 @@ KINDS = {"models": models, "datasets": datasets, "metrics": metrics}
 def listing(kind: str) -> None:
     """List the models, the data sets, or the measurements (metrics)."""
     try:
-        lines = KINDS[one_of({name: name for name in KINDS})(kind)]
-    except ConfigError as error:
-        raise ConfigError(f"what to list {error}; got {kind!r}") from None
+        lines = KINDS[one_of(KINDS).read(kind)]
+    except ValueError as error:
+        raise BadInput(f"what to list {error}; got {kind!r}") from None
     try:
         click.echo("\n".join(lines()))
     except DataError as error:

@@ -4,6 +4,7 @@ import os
 import shutil
 import sysconfig
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -33,12 +34,12 @@ def precision_on(device: str, name: str) -> str:
     return "bf16" if _has_bf16(device) else "fp32"
 
 
-def compile_on(device: str, wanted: bool | None, *, devices: int = 1) -> bool:
-    """Return true or false for none, which is auto: compiling gained nothing on CPUs, so cuda alone is worth it.
+def compile_on(device: str, wanted: bool | Literal["auto"], *, devices: int = 1) -> bool:
+    """Return true or false for auto: compiling gained nothing on CPUs, so cuda alone is worth it.
 
     With several devices nobody has tried it there, beside a BatchNorm over all of them.
     """
-    return device == "cuda" and devices == 1 and can_compile() if wanted is None else wanted
+    return device == "cuda" and devices == 1 and can_compile() if wanted == "auto" else wanted
 
 
 def can_compile() -> bool:

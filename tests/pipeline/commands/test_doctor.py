@@ -29,7 +29,7 @@ from pipeline.commands.checks import (
     usable_cores,
 )
 from pipeline.commands.doctor import attempt, cache, dataset, disk, findings, outbox, settings
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +40,7 @@ NAMES = [*MACHINE, "precision", "threads", "compiler", "dataset", "cache", "outb
 
 @pytest.fixture
 def config(store: str, tmp_path: Path) -> Config:  # noqa: ARG001  # it makes the folder that the study runs in
-    return load({"dataset": "Digits", "device": "cpu", "data_dir": str(tmp_path / "data")})
+    return load_config({"dataset": "Digits", "device": "cpu", "data_dir": str(tmp_path / "data")})
 
 
 def files_of(folder: Path) -> list[Path]:
