@@ -18,7 +18,8 @@ import pytest
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"  # they depend on time; one test has them
-from pipeline.analysis.statistics import LAYERS, LEVELS, SCALARS, Histories
+from pipeline.analysis.statistics import Histories
+from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
 
 ROOT = Path(__file__).parent.parent
 ensure_running()  # multiprocessing's own process, which serves all tests: it is the one without the variable

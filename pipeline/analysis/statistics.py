@@ -9,17 +9,12 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.inference import interquartile_mean, interval
 
-SCALARS = ["seed", "epoch", "metric", "value"]
-LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
-LEVELS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
-
 
 @dataclass(frozen=True)
 class Histories:
-    """What the seeds of a study logged, as long tables: `scalars` with the columns SCALARS, `layers` with LAYERS.
+    """What the seeds of a study logged, as long tables: `scalars` and `layers` by seed and epoch.
 
-    `levels`, with the columns LEVELS, has one row per layer, the same for all seeds: whether the layer is
-    scale-invariant, and if so its equilibrium levels, the step angle (radians) and RWC*, and the epoch from which
+    `levels` has one row per layer, the same for all seeds: whether the layer is scale-invariant, and if so its equilibrium levels, the step angle (radians) and RWC*, and the epoch from which
     equilibrium can be expected; else NaN.
 
     The rows of `layers` and `levels` are in the order of the network's layers; epochs count from 1. A large study has

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.statistics import LAYERS, final_values, group_means, over_seeds
+from pipeline.analysis.statistics import final_values, group_means, over_seeds
+from pipeline.tracking.tables import LAYERS
 
 GROUPS = {"stem": "", "conv1": "early", "conv2": "early", "conv3": "later"}
 

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.reports.study_report import Facts, write_report
-from pipeline.analysis.statistics import LEVELS, Histories
+from pipeline.analysis.statistics import Histories
+from pipeline.tracking.tables import LEVELS
 
 GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
 PICTURES = ("accuracy_loss", "rwc_early_middle_later", "rwc_heatmap", "rwc_layers")

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from pipeline.analysis.statistics import LEVELS, Histories
+from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import equilibrium_table, half_way_table, seed_table, undefined_table
+from pipeline.tracking.tables import LEVELS
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
 

@@ -9,7 +9,7 @@ import torch
 
 from models import ARCHITECTURES
 from pipeline.config.resolve import load_config
-from pipeline.tracking.tables import LEVEL_COLUMNS
+from pipeline.tracking.tables import LEVELS
 from pipeline.training.level_table import level_table
 
 
@@ -30,7 +30,7 @@ def levels(tiny_npz: Path):
 
 def test_every_layer_but_the_last_of_a_resnet_has_levels(levels) -> None:
     table = levels("ResNet18")
-    assert list(table) == LEVEL_COLUMNS
+    assert list(table) == LEVELS
     *others, last = table.to_dict("records")
     assert (last["layer"], last["scale_invariant"]) == ("fc", False)
     assert pd.isna([last["step_angle"], last["rwc"], last["epoch"]]).all()
