@@ -14,8 +14,9 @@ from pipeline.analysis.inference import interquartile_mean, interval
 class Histories:
     """What the seeds of a study logged, as long tables: `scalars` and `layers` by seed and epoch.
 
-    `levels` has one row per layer, the same for all seeds: whether the layer is scale-invariant, and if so its equilibrium levels, the step angle (radians) and RWC*, and the epoch from which
-    equilibrium can be expected; else NaN.
+    `levels` has one row per layer, the same for all seeds: whether the layer is scale-invariant, and if so its
+    equilibrium levels, the step angle (radians) and RWC*, and the epoch from which equilibrium can be expected; else
+    NaN.
 
     The rows of `layers` and `levels` are in the order of the network's layers; epochs count from 1. A large study has
     millions of rows, so what several tables and figures need is computed once.

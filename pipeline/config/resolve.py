@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from models import ARCHITECTURES
-from models.torchvision_models import TORCHVISION_PREFIX
 from pipeline.config.params import TABLE, paper_rates, read_params
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
@@ -30,7 +29,7 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     if settings.pretrained and not architecture.imagenet:
         able = ", ".join(name for name, known in ARCHITECTURES.items() if known.imagenet)
         raise BadInput(
-            f"pretrained must be false for {architecture.name}: only {able} and {TORCHVISION_PREFIX}<name> have ImageNet weights"
+            f"pretrained must be false for {architecture.name}: only {able} and torchvision:<name> have ImageNet weights"
         )
     return settings
 
