@@ -25,15 +25,15 @@ def claims_table(histories: Histories, model: str, dataset: str) -> pd.DataFrame
     the two-sided p-value of no effect, from sign flips.
     """
     rows = []
+    metrics = [metric for metric in CLAIM_METRICS if metric in histories.measurements]
     for claim in CLAIMS:
-        if claim.model == model and dataset in claim.datasets:
-            for metric in CLAIM_METRICS:
-                if metric in histories.measurements:
-                    found = effect(_by_seed(claim, histories, metric))
-                    shown, means = _shown(claim, found)
-                    said = verdict(claim.comparison, found)
-                    epochs = 1, histories.last_common_epoch
-                    rows.append((str(claim), claim.number, metric, said, *shown, found.p, found.n, *epochs, means))
+        if claim.model != model or dataset not in claim.datasets:
+            continue
+        for metric in metrics:
+            found = effect(_by_seed(claim, histories, metric))
+            shown, means = _shown(claim, found)
+            rows.append((str(claim), claim.number, metric, verdict(claim.comparison, found), *shown, found.p, found.n,
+                         1, histories.last_common_epoch, means))  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

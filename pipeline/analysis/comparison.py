@@ -47,10 +47,10 @@ class Compared:
         """What is missing or differs from the paper, in words."""
         asked, seeds = self.settings["seeds"].count(",") + 1, len(self.histories.seeds)
         wanted, ran = max(asked, SEEDS), max(self.histories.last_epochs.values())
-        said = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
-        said += [f"{ran} of {EPOCHS} epochs"] * (ran < EPOCHS)
+        remarks = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
+        remarks += [f"{ran} of {EPOCHS} epochs"] * (ran < EPOCHS)
         changed = {n: value for n, value in self.paper.items() if _comparable(self.settings[n]) != _comparable(value)}
-        return "; ".join([*said, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
+        return "; ".join([*remarks, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
 
 
 def _comparable(value: str) -> float | str:

@@ -93,20 +93,20 @@ def _figures(folder: Path) -> list[tuple[str, str]]:
 
 def _left_out(facts: Facts, histories: Histories) -> list[str]:
     """Return a sentence for everything that the statistics leave out."""
-    said = []
+    sentences = []
     if missing := [str(seed) for seed in facts.asked if seed not in histories.seeds]:
-        said.append(f"Seeds that did not finish: {', '.join(missing)}.")
+        sentences.append(f"Seeds that did not finish: {', '.join(missing)}.")
     last = histories.last_common_epoch
     if longer := [seed for seed, epoch in histories.last_epochs.items() if epoch > last]:
-        said.append(
+        sentences.append(
             f"Comparisons use epochs 1 to {last}, which all seeds ran; {len(longer)} of {len(histories.seeds)} seeds "
             "ran longer, and only the figures show their later epochs."
         )
     for (metric, why), lines in undefined_table(histories).groupby(["metric", "why"], sort=False, observed=True):
         layers = ", ".join(lines["layer"].unique())
-        said.append(f"{metric} is undefined {lines['times'].sum()} times, because {why}: {layers}.")
+        sentences.append(f"{metric} is undefined {lines['times'].sum()} times, because {why}: {layers}.")
     zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]
     if len(zeros):
         layers = ", ".join(zeros["layer"].unique())
-        said.append(f"rwc_elementwise leaves out weights that were exactly zero, in {layers}.")
-    return said
+        sentences.append(f"rwc_elementwise leaves out weights that were exactly zero, in {layers}.")
+    return sentences
