@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 
 from benchmarks.report import ROOT, fill, markdown
-from pipeline.analysis.reports.page import NOTHING, interval, number
+from pipeline.analysis.reports.rendering import MISSING, interval, number
 from pipeline.tracking.run import COMPARED
 
 PAGE = ROOT / "docs" / "results.md"
@@ -82,7 +82,7 @@ def _claims(table: pd.DataFrame) -> list[str]:
     for (study, claim), lines in table.groupby(["study", "claim"], sort=False):
         by = {line["measured by"]: line for line in lines.to_dict("records")}
         said = {name: f"{row['verdict']}: {number(row['effect'])} ({interval(row)})" for name, row in by.items()}
-        rows.append([study, claim, *(said.get(name, NOTHING) for name in measured)])
+        rows.append([study, claim, *(said.get(name, MISSING) for name in measured)])
     return markdown(["study", "claim", *measured], *rows)
 
 
@@ -93,7 +93,7 @@ def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
     for study, table in tables.items():
         by = table[table["measured by"] == "rwc"].set_index("what").to_dict("index")
         said = {what: f"{number(row['mean'])} ({interval(row)})" for what, row in by.items()}
-        rows.append([study, *(said.get(what, NOTHING) for what in whats)])
+        rows.append([study, *(said.get(what, MISSING) for what in whats)])
     return markdown(["study", *(f"RWC and {what}" for what in whats)], *rows)
 
 

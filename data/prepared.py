@@ -1,4 +1,4 @@
-"""A data set as uint8 tensors of 32 x 32 images on disk, with a manifest whose checksums are checked on every use."""
+"""Prepared data sets: uint8 tensors of 32 x 32 images on disk, whose checksums are verified on every use."""
 
 import hashlib
 import shutil
@@ -24,7 +24,7 @@ SIZE = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """Images, uint8, N x 32 x 32 x channels, and labels, uint8, N, mapped from disk."""
+    """Images, uint8, N x 32 x 32 x channels, and labels, uint8, N, memory-mapped from disk."""
 
     manifest: Manifest
     padding: int
@@ -46,7 +46,7 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
     with lock:
         source = locate(dataset, data_dir, say)
         fingerprint = _fingerprint(source.files)
-        kind = "" if dataset.classes else "-numbered"  # the same file may be a set with named classes, or one without
+        kind = "" if dataset.classes else "-numbered"  # one file can serve with named classes and without
         exact = hashlib.sha256(f"{dataset.name} {fingerprint}".encode()).hexdigest()  # h.npz and H.npz may be equal
         target = folder / f"{plain(dataset.name)}{kind}-{exact[:12]}"
         damaged = damaged_file(target) if target.exists() else "nothing there"
@@ -96,11 +96,11 @@ def _check_labels(dataset: DataSet, images: Images) -> None:
     for part, pixels, labels in (("training", images.x_train, images.y_train), ("test", images.x_test, images.y_test)):
         if len(pixels) != len(labels):
             raise DataError(
-                f"{dataset.name} has {len(pixels)} {part} images but {len(labels)} labels: give one label an image"
+                f"{dataset.name} has {len(pixels)} {part} images but {len(labels)} labels: give one label per image"
             )
     classes = len(dataset.classes) or int(images.y_train.max()) + 1
     if classes < 2:
-        raise DataError(f"{dataset.name} has one class only: give labels of two or more classes")
+        raise DataError(f"{dataset.name} has only one class: give labels of two or more classes")
     highest = max(int(images.y_train.max()), int(images.y_test.max()))
     if highest >= classes:
         raise DataError(
@@ -110,7 +110,7 @@ def _check_labels(dataset: DataSet, images: Images) -> None:
 
 def _resize(images: Array) -> Array:
     if images.shape[1:3] == (SIZE, SIZE):
-        return np.ascontiguousarray(images)  # equal data make equal files, whatever order they came in
+        return np.ascontiguousarray(images)  # equal data give equal files, whatever their order in memory
     channels_first = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     resized: Tensor = transforms.resize(
         channels_first, [SIZE, SIZE], interpolation=transforms.InterpolationMode.BILINEAR, antialias=True
@@ -129,9 +129,9 @@ def _map(path: Path) -> NDArray[np.uint8]:
 
 
 def _fingerprint(files: Sequence[Path]) -> str:
-    """Return a file's checksum, or that of the checksums of several."""
+    """Return the checksum of a file, or a checksum of the checksums of several."""
     try:
         sums = [file_sha256(path) for path in files]
     except OSError as error:
-        raise DataError(f"{error.filename} cannot be read ({error.strerror}): mend it, or remove it") from error
+        raise DataError(f"{error.filename} cannot be read ({error.strerror}): fix or remove it") from error
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Where a data set is taken from: its .npz in the data folder, its original files there, or else a fetch of them."""
+"""The source of a data set: its .npz file in the data folder, its original files there, or a fetch of these."""
 
 import shutil
 import socket
@@ -16,7 +16,7 @@ FETCH_FAILS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # th
 
 
 class Source(NamedTuple):
-    """The files that hold a data set, and how they are read."""
+    """The files that hold a data set, and a function that reads them."""
 
     name: str
     files: list[Path]
@@ -46,14 +46,14 @@ def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Sour
         if source := find_source(dataset, data_dir):
             return source
     raise DataError(
-        f"{dataset.name} is not there: tried {dataset.name}.npz and the original files in {data_dir}, "
+        f"{dataset.name} was not found: tried {dataset.name}.npz and the original files in {data_dir}, "
         f"{', '.join(failures)}; put one of them there, or name their folder with data_dir"
     )
 
 
 def _fetch(into: Callable[[Path], object], data_dir: Path, aside: Path) -> None:
-    """Bring files aside first: an interrupted fetch leaves nothing that looks whole."""
-    shutil.rmtree(aside, ignore_errors=True)  # of one that was killed
+    """Fetch files into the folder `aside`, then move them: an interrupted fetch leaves nothing that looks complete."""
+    shutil.rmtree(aside, ignore_errors=True)  # from a killed fetch
     aside.mkdir()
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)

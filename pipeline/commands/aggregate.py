@@ -1,16 +1,16 @@
 """Command `aggregate`: means, tables and figures over the finished seeds of a study."""
 
-import dataclasses
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 
 import click
 
 from data.prepared import Prepared
 from pipeline.config.options import takes_settings
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
-from pipeline.config.values import ConfigError
+from pipeline.console.errors import BadInput
 from pipeline.tracking.queries import RunNotFound, find_study, runs_of_settings
 from pipeline.tracking.retry import patiently
 from pipeline.tracking.run import Run
@@ -26,10 +26,10 @@ WITH_STUDY = {"register"}  # the settings that `aggregate -P study=` takes
 @click.option("--study", metavar="VALUE", help="id of a study's run: its figures are made again there")
 def aggregate(given: dict[str, str], study: str | None) -> None:
     """Average finished seeds: of a study, or of equal settings."""
-    config = load(given)
+    config = load_config(given)
     if study is not None:
         if ignored := sorted(set(given) - WITH_STUDY):
-            raise ConfigError(f"study has settings of its own: leave out {', '.join(ignored)}; got {study!r}")
+            raise BadInput(f"study has settings of its own: leave out {', '.join(ignored)}; got {study!r}")
         _aggregate(Run(find_study(study).id), config)
         return
     prepared = prepare_inputs(config)
@@ -59,4 +59,4 @@ def _trained(config: Config, prepared: Prepared, given: Collection[str]) -> Conf
             "-P study=<run id>"
         )
     epochs = config.epochs if "epochs" in given else max(run.epochs for run in asked)
-    return dataclasses.replace(config, seeds=seeds, epochs=epochs, fresh=False)
+    return replace(config, seeds=seeds, epochs=epochs, fresh=False)

@@ -17,7 +17,7 @@ import yaml
 from data import DataError
 from data.sources import find_source
 from models import ModelError
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.console.terminal import coloured, quiet_option
 from pipeline.host.disk import nearest_existing, unwritable
@@ -62,7 +62,7 @@ def findings() -> Iterator[tuple[str, Finding]]:
     yield "store", (reached := attempt(store))
     yield "settings", (read := attempt(settings))
     if read.level != "fix":
-        config = load({})
+        config = load_config({})
         yield "data", attempt(partial(data, config))
         yield "disk", attempt(partial(disk, config, reaches_store=reached.level != "fix"))
 
@@ -129,7 +129,7 @@ def store() -> Finding:
 
 def settings() -> Finding:
     """Read params.yaml, and the file of a custom model."""
-    config = load({})
+    config = load_config({})
     text = f"{config.study_name}, {len(config.seeds)} seeds x {config.epochs} epochs on {config.device}"
     return Finding("ok", f"params.yaml: {text}")
 

@@ -11,10 +11,11 @@ from data import DATASETS, DataError, DataSet
 from data.npz import SHAPE
 from data.prepared import prepared_names
 from data.sources import find_source
-from models import ARCHITECTURES, PREFIX, ZOO, Architecture
-from pipeline.config.names import OWN_MODEL
-from pipeline.config.resolve import load
-from pipeline.config.values import ConfigError, one_of
+from models import ARCHITECTURES, Architecture
+from models.torchvision_models import TORCHVISION_MODELS, TORCHVISION_PREFIX
+from pipeline.config.resolve import load_config
+from pipeline.config.values import OWN_MODEL
+from pipeline.config.words import one_of
 from pipeline.console.errors import BadInput
 from pipeline.console.terminal import table, width
 from pipeline.measure import FORMULAS, layer_weights
@@ -33,7 +34,8 @@ def models() -> Iterator[str]:
     yield ""
     yield from wrap(
         f"Parameters are those for 3 channels and 10 classes. {OWN_MODEL} works as well, and so does "
-        f"{PREFIX}<name>, such as {PREFIX}resnet50, for each of torchvision's {len(ZOO)} networks.",
+        f"{TORCHVISION_PREFIX}<name>, such as {TORCHVISION_PREFIX}resnet50, for each of torchvision's "
+        f"{len(TORCHVISION_MODELS)} networks.",
         width(),
     )
 
@@ -44,8 +46,8 @@ def _groups(architecture: Architecture, layers: Iterable[str]) -> str:
 
 
 def datasets() -> Iterator[str]:
-    """Yield the lines of all data sets; raise ConfigError if the settings are wrong."""
-    folder = Path(load({}).data_dir)
+    """Yield the lines of all data sets; raise BadInput if the settings are wrong."""
+    folder = Path(load_config({}).data_dir)
     prepared = prepared_names(folder)
     rows = [("name", "also", "training images", "prepared", "from")]
     for name, dataset in DATASETS.items():
@@ -89,9 +91,9 @@ KINDS = {"models": models, "datasets": datasets, "metrics": metrics}
 def listing(kind: str) -> None:
     """List the models, the data sets, or the measurements (metrics)."""
     try:
-        lines = KINDS[one_of({name: name for name in KINDS})(kind)]
-    except ConfigError as error:
-        raise ConfigError(f"what to list {error}; got {kind!r}") from None
+        lines = KINDS[one_of(KINDS).read(kind)]
+    except ValueError as error:
+        raise BadInput(f"what to list {error}; got {kind!r}") from None
     try:
         click.echo("\n".join(lines()))
     except DataError as error:

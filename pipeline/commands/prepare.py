@@ -2,17 +2,18 @@
 
 import click
 
-from pipeline.config.options import takes_config
-from pipeline.config.settings import Config
+from pipeline.config.options import takes_settings
+from pipeline.config.resolve import load_config
 from pipeline.tracking.dataset_log import log_prepared
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
 
 
 @click.command()
-@takes_config
-def prepare(config: Config) -> None:
+@takes_settings
+def prepare(given: dict[str, str]) -> None:
     """Prepare a data set and log what it holds."""
+    config = load_config(given)
     prepared = prepare_inputs(config)
     with open_run("prepare", f"prepare-{prepared.manifest.name}") as run:
         run.log_params(config.as_text())

@@ -5,9 +5,9 @@ from functools import partial
 
 import click
 
-from pipeline.config.options import takes_config
-from pipeline.config.settings import Config
-from pipeline.config.values import ConfigError, distinct_seeds
+from pipeline.config.options import takes_settings
+from pipeline.config.resolve import load_config
+from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput, Failure
 from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
@@ -29,14 +29,15 @@ class SeedFailed(Failure):
 
 
 @click.command()
-@takes_config
+@takes_settings
 @click.option("--seed", metavar="VALUE", help="the seed to train; needed")
-def train(config: Config, seed: str | None) -> None:
+def train(given: dict[str, str], seed: str | None) -> None:
     """Train one seed."""
+    config = load_config(given)
     try:
         (number,) = distinct_seeds(seed)
-    except (ConfigError, ValueError):
-        raise ConfigError(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
+    except ValueError:
+        raise BadInput(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
     prepared = prepare_inputs(config)
     study_hash = config.study_hash(prepared.manifest.digest)
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))

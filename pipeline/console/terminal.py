@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import click
 from tqdm import tqdm
 
-from pipeline.config.values import ConfigError, switch
+from pipeline.console.switch import TrueOrFalse
 
 STDOUT = 1
 WIDTH = 100
@@ -56,20 +56,19 @@ def hush() -> None:
     tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)  # type: ignore[method-assign, assignment]
 
 
-def _is_quiet(_context: click.Context, _option: click.Parameter, value: str) -> bool:
-    try:
-        return bool(switch(value))
-    except ConfigError as error:
-        raise ConfigError(f"quiet {error}; got {value!r}") from None
-
-
-def _hush_if_quiet(context: click.Context, option: click.Parameter, value: str) -> None:
-    if _is_quiet(context, option, value):
+def _hush_if_quiet(_context: click.Context, _option: click.Parameter, quiet: bool) -> None:
+    if quiet:
         hush()
 
 
 # `mlflow run -P quiet=true` gives it as --quiet true
-_QUIET: dict[str, Any] = {"is_flag": False, "flag_value": "true", "default": "false", "metavar": "[true|false]"}
+_QUIET: dict[str, Any] = {
+    "type": TrueOrFalse(),
+    "is_flag": False,
+    "flag_value": "true",
+    "default": False,
+    "metavar": "[true|false]",
+}
 hushable: Callable[[click.Command], click.Command] = click.option(
     "--quiet",
     callback=_hush_if_quiet,
@@ -78,5 +77,5 @@ hushable: Callable[[click.Command], click.Command] = click.option(
     **_QUIET,
 )
 quiet_option: Callable[[Callable[..., None]], Callable[..., None]] = click.option(
-    "--quiet", callback=_is_quiet, help="print notes and fixes alone", **_QUIET
+    "--quiet", help="print notes and fixes alone", **_QUIET
 )

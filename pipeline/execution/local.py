@@ -15,7 +15,7 @@ import click
 
 from data.prepared import Prepared
 from models.custom import remember
-from pipeline.config.resolve import on_this_machine
+from pipeline.config.resolve import resolve
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.console.progress import Progress
@@ -33,7 +33,7 @@ from pipeline.training.seed import train_seed
 class Local:
     """The executor on this machine, of so many seeds at once."""
 
-    resolve = staticmethod(on_this_machine)
+    resolve = staticmethod(resolve)
     epoch_seconds = staticmethod(estimate_epoch_seconds)
 
     def __init__(self, jobs: int) -> None:

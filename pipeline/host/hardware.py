@@ -4,6 +4,7 @@ import os
 import shutil
 import sysconfig
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -33,12 +34,12 @@ def precision_on(device: str, name: str) -> str:
     return "bf16" if has_bf16(device) else "fp32"
 
 
-def compile_on(device: str, wanted: bool | None, *, devices: int = 1) -> bool:
-    """Return whether to compile the model; None is `auto`, which compiles on a single CUDA device.
+def compile_on(device: str, wanted: bool | Literal["auto"], *, devices: int = 1) -> bool:
+    """Return whether to compile the model; `auto` compiles on a single CUDA device.
 
     On CPUs compiling gained nothing; with several devices, whose BatchNorm is synchronised, it is untested.
     """
-    return device == "cuda" and devices == 1 and can_compile() if wanted is None else wanted
+    return device == "cuda" and devices == 1 and can_compile() if wanted == "auto" else wanted
 
 
 def can_compile() -> bool:

@@ -6,12 +6,10 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from data import DATASETS
-from models import ARCHITECTURES
 from pipeline.analysis.comparison import Compared, labels
 from pipeline.analysis.paper import ACCURACIES, SETTINGS
-from pipeline.analysis.reports.comparison_page import write_comparison
-from pipeline.config.params import TABLE, paper_value, read_params, read_table
+from pipeline.analysis.reports.comparison_report import write_comparison
+from pipeline.config.params import paper_rates
 from pipeline.host.disk import disk_space
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
@@ -47,14 +45,14 @@ def _describe(run: Run, compared: Sequence[Compared]) -> None:
 
 
 def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:
-    table = read_table(read_params()[TABLE], ARCHITECTURES, DATASETS)
     named = labels([(study.id, study.name, study.settings) for study in stored])
     compared = []
     for study, label in zip(stored, named, strict=True):
         its = study.settings
         model, dataset = its["model_name"], its["dataset"]
-        cell = dataset in ACCURACIES.get(model, {})
-        rates = {"lr": paper_value(table, model, dataset, 0), "weight_decay": paper_value(table, model, dataset, 1)}
+        in_table = dataset in ACCURACIES.get(model, {})
+        rates = paper_rates(model, dataset)._asdict() if in_table else {}
+        paper = {name: str(rate) for name, rate in rates.items()} | SETTINGS if in_table else {}
         histories = read_histories(seeds_of_study(study), study.epochs)
-        compared.append(Compared(study.id, label, model, dataset, its, rates | SETTINGS if cell else {}, histories))
+        compared.append(Compared(study.id, label, model, dataset, its, paper, histories))
     return compared

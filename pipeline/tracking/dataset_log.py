@@ -10,7 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from data.manifest import MANIFEST, Manifest
 from data.prepared import Prepared
 from pipeline.analysis.figures import style
-from pipeline.analysis.figures.samples import balance_figure, samples_figure
+from pipeline.analysis.figures.dataset_figures import balance_figure, samples_figure
 from pipeline.tracking.mlflow_internals import DATASET_CONTEXT
 from pipeline.tracking.run import Run
 

@@ -7,11 +7,11 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from pipeline.analysis.distance_left import REMAINING
 from pipeline.analysis.statistics import Histories
+from pipeline.analysis.study_tables import REMAINING
 from pipeline.tracking.artifacts import download, list_files
 from pipeline.tracking.queries import StoredSeed
-from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_COLUMNS, LEVEL_TABLE, read_table, stack
+from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, LEVELS, read_table, stack
 
 DOWNLOADS = 8  # at once: each waits for the server most of its time
 
@@ -36,10 +36,10 @@ def _table_of_all(seeds: Sequence[StoredSeed], name: str) -> pd.DataFrame:
 
 def _levels(seed: StoredSeed) -> pd.DataFrame:
     if LEVEL_TABLE not in list_files(seed.artifacts):
-        return pd.DataFrame(columns=LEVEL_COLUMNS)
+        return pd.DataFrame(columns=LEVELS)
     with TemporaryDirectory() as folder:
         path = download(seed.artifacts, LEVEL_TABLE, folder)
-        missing = {column: [""] for column in LEVEL_COLUMNS[3:]}
+        missing = {column: [""] for column in LEVELS[3:]}
         return pd.read_csv(path, keep_default_na=False, na_values=missing, dtype={"layer": "str", "group": "str"})
 
 

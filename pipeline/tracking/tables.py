@@ -16,7 +16,8 @@ COLUMNS = {
     EPOCH_TABLE: ["epoch", "metric", "value"],
     STEP_TABLE: ["epoch", "step", "layer", "group", "value"],
 }
-LEVEL_COLUMNS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
+SCALARS, LAYERS = (["seed", *COLUMNS[name]] for name in (EPOCH_TABLE, LAYER_TABLE))  # of several seeds
+LEVELS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
 NUMBERS = ("seed", "epoch", "value")
 
 

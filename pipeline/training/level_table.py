@@ -16,13 +16,13 @@ from pipeline.measure.equilibrium import (
     steps_to_equilibrium,
     white_noise_rwc,
 )
-from pipeline.tracking.tables import LEVEL_COLUMNS
+from pipeline.tracking.tables import LEVELS
 
 log = logging.getLogger(__name__)
 
 
 def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, group_of: Callable[[str], str]) -> str:
-    """Return CSV with the columns LEVEL_COLUMNS, for epochs of so many steps.
+    """Return CSV with the columns LEVELS, for epochs of so many steps.
 
     Layers that are not scale-invariant have no levels; without weight decay none has.
     """
@@ -36,7 +36,7 @@ def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, 
         for layer in layer_weights(model)
     ]
     text = StringIO()
-    pd.DataFrame(rows, columns=LEVEL_COLUMNS).astype({"epoch": "Int64"}).to_csv(text, index=False)
+    pd.DataFrame(rows, columns=LEVELS).astype({"epoch": "Int64"}).to_csv(text, index=False)
     return text.getvalue()
 
 

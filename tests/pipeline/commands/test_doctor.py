@@ -14,7 +14,7 @@ import torch
 
 from pipeline.commands import doctor
 from pipeline.commands.doctor import Finding, attempt, data, device, disk, findings, packages, settings
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,7 @@ NAMES = ["packages", "device", "store", "settings", "data", "disk"]
 
 @pytest.fixture
 def config(store: str, tmp_path: Path) -> Config:  # noqa: ARG001  # it makes the folder that the study runs in
-    return load({"dataset": "Digits", "device": "cpu", "data_dir": str(tmp_path / "data")})
+    return load_config({"dataset": "Digits", "device": "cpu", "data_dir": str(tmp_path / "data")})
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import torch
@@ -36,19 +37,19 @@ def test_cuda_is_asked_for_ieee_float32_and_the_same_bits() -> None:
 @pytest.mark.parametrize(
     ("device", "wanted", "able", "expected"),
     [
-        ("cpu", None, True, False),
-        ("cuda", None, True, True),
-        ("cuda", None, False, False),
+        ("cpu", "auto", True, False),
+        ("cuda", "auto", True, True),
+        ("cuda", "auto", False, False),
         ("cpu", True, True, True),
         ("cuda", False, True, False),
     ],
 )
 def test_auto_compiles_on_cuda_where_there_is_a_compiler(
-    device: str, wanted: bool | None, able: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+    device: str, wanted: bool | Literal["auto"], able: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware_module, "can_compile", lambda: able)
     assert compile_on(device, wanted) is expected
-    assert compile_on(device, wanted, devices=2) is bool(wanted)
+    assert compile_on(device, wanted, devices=2) is (wanted is True)
 
 
 @pytest.mark.parametrize(

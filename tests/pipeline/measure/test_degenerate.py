@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.analysis.undefined import REASONS
+from pipeline.analysis.study_tables import UNDEFINED_WHEN
 from pipeline.measure.layers import measure_layers
 from pipeline.measure.measurements import MEASUREMENTS
 
@@ -30,4 +30,4 @@ CASES = {
 @pytest.mark.parametrize(("before", "after", "initial"), CASES.values(), ids=CASES)
 def test_finite_or_explained(name: str, before: Tensor, after: Tensor, initial: Tensor) -> None:
     (value,) = measure_layers({"a": before}, {"a": after}, [name], initial={"a": initial})[0].tolist()
-    assert math.isfinite(value) or (math.isnan(value) and name in REASONS)
+    assert math.isfinite(value) or (math.isnan(value) and name in UNDEFINED_WHEN)

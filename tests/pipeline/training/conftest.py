@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from data.prepared import prepare
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.training.launch import devices_of
 from pipeline.training.setup import make_trainer
@@ -54,7 +54,7 @@ def configure(tmp_path: Path) -> Callable[..., Config]:
         file.write_text(NETWORKS + code)
         common = {"dataset": "CIFAR-10", "data_dir": str(tmp_path), "batch_size": 15, "epochs": 3, "lr": 0.02}
         common |= {"device": "cpu", "precision": "fp32", "compile": "false", "threads": 1, "target_val_acc": "none"}
-        return load(common | {"model_name": f"{file}:{network}"} | given)
+        return load_config(common | {"model_name": f"{file}:{network}"} | given)
 
     return make
 

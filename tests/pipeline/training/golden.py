@@ -40,13 +40,13 @@ def losses(model_name: str, steps: int) -> list[str]:
     from torch.nn.functional import cross_entropy
 
     from data.prepared import prepare
-    from pipeline.config.resolve import load
+    from pipeline.config.resolve import load_config
     from pipeline.training.loop import train_epoch
     from pipeline.training.scores import Scores
     from pipeline.training.setup import make_trainer
 
     with TemporaryDirectory() as folder:
-        config = load(SETTINGS | {"model_name": model_name, "data_dir": folder})
+        config = load_config(SETTINGS | {"model_name": model_name, "data_dir": folder})
         trainer = make_trainer(config, 0, prepare(config.data, Path(folder), lambda _line: None))
         seen, by_step = [], []
 

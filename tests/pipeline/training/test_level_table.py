@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from models import ARCHITECTURES
-from pipeline.config.resolve import load
-from pipeline.tracking.tables import LEVEL_COLUMNS
+from pipeline.config.resolve import load_config
+from pipeline.tracking.tables import LEVELS
 from pipeline.training.level_table import level_table
 
 
@@ -22,7 +22,7 @@ def levels(tiny_npz: Path):
         given = {"model_name": model_name, "dataset": str(tiny_npz), "lr": "0.1", "weight_decay": weight_decay}
         architecture = ARCHITECTURES[model_name]
         model = architecture.build(input_channels=1, num_classes=2)
-        text = level_table(load(given), model, channels=1, steps=50, group_of=architecture.group_of)
+        text = level_table(load_config(given), model, channels=1, steps=50, group_of=architecture.group_of)
         return pd.read_csv(StringIO(text))
 
     return make
@@ -30,7 +30,7 @@ def levels(tiny_npz: Path):
 
 def test_every_layer_but_the_last_of_a_resnet_has_levels(levels) -> None:
     table = levels("ResNet18")
-    assert list(table) == LEVEL_COLUMNS
+    assert list(table) == LEVELS
     *others, last = table.to_dict("records")
     assert (last["layer"], last["scale_invariant"]) == ("fc", False)
     assert pd.isna([last["step_angle"], last["rwc"], last["epoch"]]).all()

@@ -10,7 +10,7 @@ from torch._dynamo.utils import counters
 import pipeline.training.setup as beginning
 from data.npz import npz_dataset
 from data.prepared import prepare
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.host.hardware import can_compile
 from pipeline.training.trainer import EpochResult
 
@@ -21,7 +21,7 @@ def test_pretrained_copies_what_fits_and_names_the_rest(
     weights = torchvision.models.resnet18(weights=None).state_dict()
     monkeypatch.setattr(beginning, "imagenet_weights", lambda _architecture: weights)
     caplog.set_level("INFO")
-    config = load({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
+    config = load_config({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
     model = beginning.build(config, prepare(npz_dataset(tiny_npz), tmp_path))
     assert torch.equal(model.state_dict()["layer3.0.conv1.weight"], weights["layer3.0.conv1.weight"])
     assert "not from ImageNet: conv1.weight, fc.weight, fc.bias" in caplog.text
@@ -38,7 +38,7 @@ def test_compiled_or_not_names_stay_and_losses_are_close(
 
     def train(switch: str) -> tuple[list[str], list[EpochResult]]:
         given = {"dataset": str(tiny_npz), "batch_size": "20", "lr": "0.01", "device": "cpu", "precision": "fp32"}
-        config = load(given | {"compile": switch, "epochs": "2", "target_val_acc": "none"})
+        config = load_config(given | {"compile": switch, "epochs": "2", "target_val_acc": "none"})
         trainer = beginning.make_trainer(config, 0, prepared)
         return list(trainer.model.state_dict()), list(trainer.run())
 

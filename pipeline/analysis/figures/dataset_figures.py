@@ -1,4 +1,4 @@
-"""Pictures of a data set: samples of every class, and how many images each class has."""
+"""The figures of a data set: samples of every class, and the number of images per class."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pipeline.analysis.figures import style
 
 SAMPLES = 10
-CLASSES_A_PANEL = 25
+CLASSES_PER_PANEL = 25
 Pixels = NDArray[np.uint8]
 
 
 def samples_figure(images: Pixels, labels: Pixels, classes: Sequence[str], name: str) -> Figure:
-    """Draw the first training images of every class, a row a class; images are N x H x W x channels."""
+    """Draw the first training images of every class, one row per class; images are N x H x W x channels."""
     panels = _panels(len(classes))
     figure = style.new_figure(width=6 * len(panels), height=0.42 * len(panels[0]) + 0.6)
     for axes, chosen in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -29,7 +29,7 @@ def samples_figure(images: Pixels, labels: Pixels, classes: Sequence[str], name:
 def balance_figure(
     train_counts: Sequence[int], test_counts: Sequence[int], classes: Sequence[str], name: str
 ) -> Figure:
-    """Draw the number of images of every class."""
+    """Draw the number of images of every class in both parts."""
     panels = _panels(len(classes))
     figure = style.new_figure(width=5 * len(panels) + 2, height=0.26 * len(panels[0]) + 1.4)
     for axes, chosen in zip(figure.subplots(1, len(panels), squeeze=False, sharex=True)[0], panels, strict=True):
@@ -47,8 +47,8 @@ def balance_figure(
 
 
 def _panels(classes: int) -> list[range]:
-    """Return the labels in panels side by side, so that a hundred classes still fit a screen."""
-    return [range(start, min(start + CLASSES_A_PANEL, classes)) for start in range(0, classes, CLASSES_A_PANEL)]
+    """Return the labels of each panel; panels stand side by side, so that a hundred classes fit on a screen."""
+    return [range(first, min(first + CLASSES_PER_PANEL, classes)) for first in range(0, classes, CLASSES_PER_PANEL)]
 
 
 def _first(images: Pixels, labels: Pixels, label: int) -> Pixels:

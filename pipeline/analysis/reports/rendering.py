@@ -1,4 +1,4 @@
-"""HTML pages that ask for nothing outside themselves, and how numbers, intervals and pictures stand in them."""
+"""Rendering of self-contained HTML reports: templates, numbers, intervals and pictures."""
 
 import base64
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.analysis.inference import Effect
 
-NOTHING = "\N{EN DASH}"
+MISSING = "\N{EN DASH}"
 
 
 def render(template: str, **values: object) -> str:
-    """Return a template of this folder filled with values, which are escaped."""
+    """Return a template of this folder rendered with values, which are escaped."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # names of files, classes and settings come from outside
+        autoescape=True,  # names of files, classes and settings are input
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -30,15 +30,15 @@ def rows(table: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def picture(path: Path) -> str:
-    """Return a PNG file as it stands in a page."""
+    """Return a PNG file in base64."""
     return base64.b64encode(path.read_bytes()).decode()
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return a number with so many digits that count, or a dash where there is none."""
-    return NOTHING if value != value else f"{value:.{digits}g}"
+    """Return a number with `digits` significant digits, or a dash for NaN."""
+    return MISSING if value != value else f"{value:.{digits}g}"
 
 
 def interval(row: Effect | Mapping[str, float]) -> str:
     low, high = (row.low, row.high) if isinstance(row, Effect) else (row["low"], row["high"])
-    return NOTHING if low != low else f"{number(low)} to {number(high)}"
+    return MISSING if low != low else f"{number(low)} to {number(high)}"

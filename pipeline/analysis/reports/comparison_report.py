@@ -1,19 +1,17 @@
-"""compare.html, figures and tables of several studies."""
+"""Figures, tables and compare.html of several studies."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.analysis.claims_between import claims_between
-from pipeline.analysis.comparison import Compared, accuracy_table, claims_within
-from pipeline.analysis.depth import window
+from pipeline.analysis.comparison import Compared, accuracy_table, claims_between, claims_within
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.comparison_figures import comparison_figures
-from pipeline.analysis.reports.page import picture, render, rows
+from pipeline.analysis.reports.rendering import picture, render, rows
 
 CAPTIONS = {
-    "accuracies": "Accuracies beside the paper's",
-    "rwc_by_model": "How much each layer changes on each data set, a panel a model",
-    "rwc_by_dataset": "How much each layer of each model changes, a panel a data set",
+    "accuracies": "Accuracies next to the paper's",
+    "rwc_by_model": "How much each layer changes on each data set, one panel per model",
+    "rwc_by_dataset": "How much each layer of each model changes, one panel per data set",
 }
 
 
@@ -30,17 +28,8 @@ def write_comparison(studies: Sequence[Compared], folder: Path) -> None:
     for name, figure in comparison_figures(studies, tables["accuracies"]):
         style.write(figure, folder / "figures", name)
     text = render(
-        "comparison.html.jinja",
-        studies=[
-            {
-                "label": study.label,
-                "run_id": study.run_id,
-                "accuracy": study.accuracy,
-                "last": window(study.histories),
-                "remarks": study.remarks,
-            }
-            for study in studies
-        ],
+        "comparison_report.html.jinja",
+        studies=studies,
         accuracies=rows(tables["accuracies"]),
         figures=[(caption, picture(folder / "figures" / f"{name}.png")) for name, caption in CAPTIONS.items()],
         between=rows(tables["claims_between"]),
