@@ -1,1 +1,1 @@
-"""What the project's parts cost, each as a ratio to a stated baseline in the same run."""
+"""The cost of the project's parts, each as a ratio to a stated baseline in the same run."""

@@ -64,7 +64,7 @@ def _copy(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor]) -> N
 
 
 def _sample(sampler: StepSampler) -> None:
-    """Measure one step, without taking it."""
+    """Measure one step without taking it."""
     sampler._step_begins()
     sampler._step_ends()
     sampler.epoch_end(dict.fromkeys(sampler._before, 0.0))

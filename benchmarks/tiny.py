@@ -1,4 +1,4 @@
-"""A network of under 10,000 parameters, for sweeps whose seeds cost little but their way through the pipeline."""
+"""A network of under 10,000 parameters, for sweeps whose seeds spend their time outside of training."""
 
 from torch import Tensor, nn
 

@@ -1,1 +1,1 @@
-"""Kills a real study at random moments, starts it again, and compares what is left with an undisturbed study's."""
+"""Kill a real study at random moments, resume it, and compare its results with those of an undisturbed study."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.chaos [faults] --of kind`: faults at random moments, the same command again, a comparison."""
+"""`python -m benchmarks.chaos [faults] --of kind`: faults at random moments, then a resumed study is compared."""
 
 import os
 import random
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import click
 
 from benchmarks.chaos.files import refuse_files
-from benchmarks.chaos.kills import kill_server, kill_study, nothing
+from benchmarks.chaos.kills import kill_server, kill_study, undisturbed
 from benchmarks.chaos.record import compare
 from benchmarks.chaos.study import copy_project
 from benchmarks.chaos.takeovers import meet_in_containers, stop_and_take_over
@@ -30,7 +30,7 @@ KILLS_A_STUDY = 3
 
 
 class Outcome(NamedTuple):
-    """Of one study: at what the faults came, how many points were compared, and what was wrong."""
+    """Of one study: the phases in which faults came, the points compared, and how many were wrong."""
 
     killed_at: list[str]
     points: int
@@ -40,20 +40,20 @@ class Outcome(NamedTuple):
 
 
 def outcomes(kind: str, kills: int, draw: random.Random) -> Iterator[Outcome]:
-    """Yield the outcome of one study after another, until so many kills are done."""
+    """Yield the outcome of one study after another, until there were `kills` faults."""
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     with TemporaryDirectory() as name:
         project, folder = copy_project(Path(name)), Path(name) / "undisturbed"
         folder.mkdir()
         began = time.monotonic()
-        expected = nothing(project, folder)
-        seconds = time.monotonic() - began  # within which it is killed; less where a machine became faster since
+        expected = undisturbed(project, folder)
+        seconds = time.monotonic() - began  # faults come within this time; it shrinks if a later study is faster
         print(f"undisturbed: {len(expected)} points, {seconds:.0f} s", flush=True)
         for number in count():
             shutil.rmtree(folder)
             if kills <= 0:
                 return
-            # a folder of its own: MLflow keeps connections, which would show the database that was there before
+            # a new folder: MLflow keeps connections to the database of the former one
             folder = Path(name) / f"study-{number}"
             folder.mkdir()
             began = time.monotonic()
@@ -70,10 +70,10 @@ def outcomes(kind: str, kills: int, draw: random.Random) -> Iterator[Outcome]:
 
 @click.command()
 @click.argument("kills", type=int, default=20)
-@click.option("--of", "kind", type=click.Choice(list(FAULTS)), default="study", help="what happens")
+@click.option("--of", "kind", type=click.Choice(list(FAULTS)), default="study", help="kind of fault")
 @click.option("--seed", type=int, default=0, help="of the random moments")
 def main(kills: int, kind: str, seed: int) -> None:
-    """Make faults of a kind, this many times, and print the table."""
+    """Make this many faults of a kind, and print a table."""
     done: list[Outcome] = []
     for outcome in outcomes(kind, kills, random.Random(seed)):
         print(outcome, flush=True)

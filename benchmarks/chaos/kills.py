@@ -1,4 +1,4 @@
-"""A study, or its tracking server, is killed at random moments, and the same command given again until it ends well."""
+"""Kill a study, or its tracking server, at random moments, and repeat the same command until it succeeds."""
 
 import os
 import random
@@ -11,11 +11,11 @@ from benchmarks.chaos.record import Points, record
 from benchmarks.chaos.study import LIMIT, Left, log_of, phase, start
 from tests.support.server import Server
 
-AWAY_SECONDS = 4.0  # a killed server is started again within so long, and takes seconds to start
+AWAY_SECONDS = 4.0  # a killed server is restarted within this time, and takes seconds to start
 
 
-def nothing(project: Path, folder: Path) -> Points:
-    """Let a study end, and return its points."""
+def undisturbed(project: Path, folder: Path) -> Points:
+    """Return the points of a study without faults."""
     store = f"sqlite:///{folder}/mlflow.db"
     process = start(project, store, folder / "data", folder / "log")
     assert process.wait(LIMIT) == 0, log_of(folder)
@@ -23,7 +23,7 @@ def nothing(project: Path, folder: Path) -> Points:
 
 
 def kill_study(project: Path, folder: Path, seconds: float, kills: int, draw: random.Random) -> Left:
-    """Kill it up to so many times, each time within so many seconds of its start; return at what, and what is left."""
+    """Kill the study up to `kills` times, each within `seconds` of its start."""
     store, killed_at = f"sqlite:///{folder}/mlflow.db", list[str]()
     while True:
         process = start(project, store, folder / "data", folder / "log")
@@ -40,9 +40,9 @@ def kill_study(project: Path, folder: Path, seconds: float, kills: int, draw: ra
 
 
 def kill_server(project: Path, folder: Path, seconds: float, kills: int, draw: random.Random) -> Left:
-    """Kill the server that a study tracks to up to so many times, and start it again; the study goes on meanwhile.
+    """Kill the study's tracking server up to `kills` times, and restart it while the study continues.
 
-    Where it ends all the same, which is right while it has not begun, the same command is given again.
+    A study may fail while it has not begun to train; then the same command is repeated.
     """
     killed_at = list[str]()
     with Server(folder, os.environ) as server:

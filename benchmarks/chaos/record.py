@@ -1,4 +1,4 @@
-"""What a study leaves in MLflow, point by point, and where two studies differ."""
+"""All that a study stores in MLflow, point by point, and the differences between two studies."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from mlflow.entities import Run
 
-# All that may differ between two studies with the same settings; nothing else may.
+# All that may differ between two studies with the same settings
 DURATIONS = {"epoch_seconds"}  # metrics, and their rows in tables
 SYSTEM = "system/"  # what the machine did meanwhile
 COLUMNS_OF_DURATIONS = {"seconds"}
@@ -47,9 +47,9 @@ class Difference(NamedTuple):
 
 
 def record(store: str, *, trained_once: bool = False) -> tuple[Points, Counter[tuple[str, ...]]]:
-    """Return every point of the newest finished study of a store and of its seeds, and how often each stands there.
+    """Return every point of the newest finished study in a store and of its seeds, and how often each is stored.
 
-    Where a seed must have been `trained_once`, another run of it is a point too many.
+    With `trained_once`, a second run of a seed is an unexpected point.
     """
     client = mlflow.MlflowClient(store)
     finished = "tags.`layerwise.kind` = 'study' and attributes.status = 'FINISHED'"
@@ -71,7 +71,7 @@ def record(store: str, *, trained_once: bool = False) -> tuple[Points, Counter[t
 
 
 def compare(expected: Points, found: Points, counts: Counter[tuple[str, ...]]) -> Difference:
-    """Return what is not there, what stands there more than once, and what is another value or too much."""
+    """Return points that are missing, that are stored more than once, and that differ or are unexpected."""
     lost = sorted(key for key in expected if key not in found)
     doubled = sorted(key for key, count in counts.items() if count > 1)
     other = sorted(key for key, value in found.items() if key not in expected or expected[key] != value)
@@ -104,7 +104,7 @@ def _artifacts(client: mlflow.MlflowClient, run_id: str, path: str = "") -> Iter
 
 
 def _content(path: Path) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Return what a file holds: tensors by name, rows of a table without durations, else its checksum."""
+    """Yield the content of a file: tensors by name, a table without durations, else its checksum."""
     if path.suffix == ".pt":
         yield from _tensors(torch.load(path, weights_only=True))
     elif path.suffix == ".csv":

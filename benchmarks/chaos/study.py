@@ -55,7 +55,7 @@ def copy_project(folder: Path) -> Path:
     return project
 
 
-# a process of another place: what names one is set before the project is loaded, and hearts beat and fall silent soon
+# a process that counts as on another host: its identity is set before the commands are loaded, its heartbeat is fast
 ELSEWHERE = """
 import sys
 from pipeline.tracking import heartbeat
@@ -67,15 +67,15 @@ sys.exit(main())
 """
 SILENT_SECONDS = 4.0
 LIMIT = 600  # seconds for a study to end
-Left = tuple[list[str], Points, Counter[tuple[str, ...]]]  # at what the faults came, and what `record` returns
+Left = tuple[list[str], Points, Counter[tuple[str, ...]]]  # the phases in which faults came, and the `record`
 
 
 def start(
     project: Path, store: str, data_dir: Path, log: Path, *, place: Mapping[str, str] | None = None, **more: object
 ) -> subprocess.Popen[bytes]:
-    """Start the study, in a session of its own, with its output in a file.
+    """Start the study in its own session, with its output in a file.
 
-    `place` names the parts of its identity that are not this machine's; an empty one beats as fast as those.
+    `place` replaces parts of the identity of its process; even an empty one makes its heartbeat fast.
     """
     options = [f"--{name}={value}" for name, value in {**SETTINGS, "data_dir": data_dir, **more}.items()]
     program = ["-m", "pipeline"]
@@ -93,7 +93,7 @@ def start(
 
 
 def phase(log: str) -> str:
-    """Say what a study was at, by the last line it printed."""
+    """Return the phase of a study, from the last line that it printed."""
     lines = [line for line in log.splitlines() if line.startswith("seed ") or "seeds x" in line]
     if not lines:
         return "start, preparation"
@@ -104,5 +104,5 @@ def phase(log: str) -> str:
 
 
 def log_of(folder: Path) -> str:
-    """Return what the last study in a folder has printed."""
+    """Return the output of the last study in a folder."""
     return (folder / "log").read_text(errors="replace")

@@ -1,4 +1,4 @@
-"""Two processes that want the same study, and do not see each other: one was stopped, or they are in two containers."""
+"""Two processes run the same study and do not see each other: one was stopped, or they are in two containers."""
 
 import os
 import random
@@ -15,9 +15,9 @@ from pipeline.tracking.heartbeat import BOOT, HOST, NAMESPACE
 
 
 def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int, draw: random.Random) -> Left:
-    """Stop a study (SIGSTOP) at random moments, have one of another host take over, and let the first continue.
+    """Stop a study (SIGSTOP) at random moments, resume it on another host, and let the first process continue.
 
-    Points that the first one writes into runs after the takeover are added, and so reported as other.
+    Points that the first process writes afterwards are added, and so reported as other.
     """
     store, logs, stopped_at = f"sqlite:///{folder}/mlflow.db", [folder / "log", folder / "log-2"], list[str]()
     first = start(project, store, folder / "data", logs[0], place={})
@@ -41,10 +41,10 @@ def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int,
 
 
 def meet_in_containers(project: Path, folder: Path, seconds: float, _kills: int, draw: random.Random) -> Left:
-    """Start a study twice at random moments, as in two containers that share a host name, and kill one of the two.
+    """Start a study twice at random moments, as in two containers with one host name, and kill one of the two.
 
-    Neither sees the other's processes: the second must leave to the first what it trains, and take over once it is
-    silent.
+    Neither sees the other's processes: the second must skip the seeds that the first trains, and resume them once the
+    first is silent.
     """
     store, logs, met_at = f"sqlite:///{folder}/mlflow.db", [folder / "log", folder / "log-2"], list[str]()
     first = start(project, store, folder / "data", logs[0], place={})
@@ -61,7 +61,7 @@ def meet_in_containers(project: Path, folder: Path, seconds: float, _kills: int,
     assert second.wait(LIMIT) == 0, logs[1].read_text()
     code = first.wait(LIMIT)
     assert code in ((0, -signal.SIGKILL) if killed else (0,)), log_of(folder)
-    if killed:  # the runs of the first are known to be dead once it has been silent: the next command closes them
+    if killed:  # the next command after its silence closes the runs of the first
         time.sleep(SILENT_SECONDS)
         third = start(project, store, folder / "data-2", logs[1], place={NAMESPACE: "pid:[1]"})
         assert third.wait(LIMIT) == 0, logs[1].read_text()
