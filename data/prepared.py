@@ -1,8 +1,9 @@
 """A data set as uint8 tensors of 32 x 32 images on disk, with a manifest whose checksums are checked on every use."""
 
 import hashlib
+import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from data.moments import moments_of
 from data.sources import locate
 
 SIZE = 32
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Prepared:
     y_test: Tensor
 
 
-def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print) -> Prepared:
+def prepare(dataset: DataSet, data_dir: Path) -> Prepared:
     """Return the prepared data set; make it, once, where it is not there whole. `data_dir` is created where missing."""
     folder = data_dir / "prepared"
     try:
@@ -43,7 +45,7 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
     except OSError as error:
         raise DataError(f"the folder {folder} cannot be written ({error}): name another with data_dir") from error
     with lock:
-        source = locate(dataset, data_dir, say)
+        source = locate(dataset, data_dir)
         fingerprint = _fingerprint(source.files)
         kind = "" if dataset.classes else "-numbered"  # the same file may be a set with named classes, or one without
         exact = hashlib.sha256(f"{dataset.name} {fingerprint}".encode()).hexdigest()  # h.npz and H.npz may be equal
@@ -51,7 +53,7 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
         damaged = damaged_file(target) if target.exists() else "nothing there"
         if damaged:
             if target.exists():
-                say(f"{target / damaged} is damaged: preparing {dataset.name} anew")
+                log.warning(f"{target / damaged} is damaged: preparing {dataset.name} again")
             _make(dataset, source.read(), target, source=source.name, source_sha256=fingerprint)
         return _open(dataset, target)
 

@@ -1,5 +1,6 @@
 """Where a data set is taken from: its .npz in the data folder, its original files there, or else a fetch of them."""
 
+import logging
 import shutil
 import socket
 import zlib
@@ -13,6 +14,7 @@ from data.npz import find_npz, read_npz
 
 TIMEOUT_SECONDS = 30.0
 FETCH_FAILS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz
+log = logging.getLogger(__name__)
 
 
 class Source(NamedTuple):
@@ -23,7 +25,7 @@ class Source(NamedTuple):
     read: Callable[[], Images]
 
 
-def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Source:
+def locate(dataset: DataSet, data_dir: Path) -> Source:
     """Return the first source that is there; fetch the original files where none is."""
     npz = find_npz(dataset, data_dir)
     if npz:
@@ -32,7 +34,7 @@ def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Sour
     for fetch in (None, *dataset.fetches):
         if fetch:
             try:
-                say(f"{dataset.name}: trying {fetch.source}")
+                log.info(f"{dataset.name}: trying {fetch.source}")
                 _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
             except FETCH_FAILS as error:
                 failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")

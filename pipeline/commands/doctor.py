@@ -27,7 +27,8 @@ from pipeline.commands.list import blueprint, found, prepared_names
 from pipeline.config.resolve import load
 from pipeline.config.settings import Config
 from pipeline.config.values import ConfigError
-from pipeline.console.terminal import coloured, quiet_option
+from pipeline.console.messages import quiet_option
+from pipeline.console.terminal import coloured
 from pipeline.tracking.answers import root_cause
 from pipeline.tracking.health import artifact_folder, store
 from pipeline.tracking.outbox import FOLDER
@@ -40,7 +41,7 @@ DATA_BYTES = GIGA // 2  # more than any of the known data sets takes, as it is f
 
 
 @click.command()
-@quiet_option
+@quiet_option(help="print notes and fixes alone")
 @click.pass_context
 def doctor(context: click.Context, quiet: bool) -> None:
     """Check what a study needs, and say what to do about it."""

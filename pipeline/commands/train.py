@@ -1,5 +1,6 @@
 """Entry point `train`: one seed in a run of its own, for `aggregate` to find."""
 
+import logging
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,8 @@ from pipeline.tracking.run import STUDY
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
 from pipeline.training.seed import seed_tags, train_in
+
+log = logging.getLogger(__name__)
 
 
 class SeedBusy(BadInput):
@@ -42,7 +45,7 @@ def train(config: Config, seed: str | None) -> None:
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
     with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
         start = _claim(Queue(config, study_hash, run), number)
-        click.echo(start)
+        log.info(start)
         state = patiently(start.load, config.server_wait, f"the checkpoint of seed {number}")
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)

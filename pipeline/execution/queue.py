@@ -1,11 +1,10 @@
 """The seeds of a study, as they can be trained: neither finished nor claimed by another process."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-
-import click
 
 from pipeline.config.settings import Config
 from pipeline.tracking.heartbeat import beats, is_fenced, is_gone
@@ -18,6 +17,7 @@ from pipeline.tracking.retry import ServerAway, patiently
 from pipeline.tracking.run import Run
 
 POLL_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
 
 class Queue:
@@ -37,7 +37,7 @@ class Queue:
             for seed in list(waiting):
                 start = patiently(partial(self._take, seed), self.config.server_wait)
                 if str(start) != said[seed]:
-                    click.echo(start)
+                    log.info(start)
                     said[seed] = str(start)
                 if start.busy:
                     continue
@@ -54,12 +54,12 @@ class Queue:
         try:
             patiently(partial(self.locks.release, seed), self.config.server_wait)
         except ServerAway as error:  # others are being trained
-            click.echo(f"seed {seed} stays claimed: {error}", err=True)
+            log.warning(f"seed {seed} stays claimed: {error}")
 
     def _say_all(self) -> dict[int, str]:
         runs = self._runs()
         said = {seed: str(self._choose(seed, runs)) for seed in self.config.seeds}
-        click.echo("\n".join(said.values()))
+        log.info("\n".join(said.values()))
         return said
 
     def _take(self, seed: int) -> Start:

@@ -1,7 +1,7 @@
 """Runs that end as what they were: FINISHED, FAILED, or KILLED where a signal stopped them; none stays RUNNING."""
 
+import logging
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,6 +23,7 @@ from pipeline.tracking.store import current_experiment, open_store, reaching_sto
 
 INHERITED = "MLFLOW_RUN_ID"  # set by `mlflow run`
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # MLflow's own variable
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -88,7 +89,7 @@ def _system_metrics(run_id: str, *, wanted: bool, resumed: bool) -> Iterator[Non
             monitor = SystemMetricsMonitor(run_id, resume_logging=resumed)  # type: ignore[no-untyped-call]
             monitor.start()
         except Exception as error:  # a seed can be trained without them
-            print(f"no system metrics: {first_line(error)}", file=sys.stderr)
+            log.warning(f"no system metrics: {first_line(error)}")
     try:
         yield
     finally:
@@ -114,7 +115,7 @@ def _close(client: mlflow.MlflowClient, run_id: str | None, opened: str, status:
     except Exception as error:
         if status == "FINISHED":
             raise
-        print(f"the run {run_id or opened} could not be marked {status}: {first_line(error)}", file=sys.stderr)
+        log.warning(f"the run {run_id or opened} could not be marked {status}: {first_line(error)}")
 
 
 def _end(client: mlflow.MlflowClient, run_id: str | None, opened: str, status: str) -> None:

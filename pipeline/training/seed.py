@@ -113,7 +113,7 @@ def _train(
     try:
         with Background() as background:
             for report in reports:
-                progress.report(report)
+                progress.show_epoch(report.epoch, report.losses, report.accuracies, report.seconds)
                 state = learner.state(report.epoch)
                 slot = {slot_of(report.epoch, config.checkpoint_every): state}
                 due = _is_due(config, report.epoch, learner.best)

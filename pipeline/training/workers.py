@@ -113,7 +113,7 @@ def _train_along(config: Config, source: str, seed: int, rank: int, store: Path,
     unmeasured = replace(config, rwc_every=None, step_angle_every=None)
     try:
         remember(config.model_name, source)
-        prepared = prepare(config.data, Path(config.data_dir), say=lambda _line: None)
+        prepared = prepare(config.data, Path(config.data_dir))
         if config.device == "cuda":
             torch.cuda.set_device(rank)
         loaders, learner = set_up(unmeasured, seed, prepared)

@@ -21,7 +21,7 @@ def test_images_are_split_and_scaled(tmp_path: Path) -> None:
 
 
 def test_they_are_prepared_without_a_network(tmp_path: Path, no_network: list[str]) -> None:
-    prepared = prepare(DATASETS["Digits"], tmp_path, lambda _: None)
+    prepared = prepare(DATASETS["Digits"], tmp_path)
     assert prepared.manifest.shape == [32, 32, 1]
     assert sum(prepared.manifest.train_counts) == 1437
     assert no_network == []
