@@ -9,6 +9,7 @@ from typing import Any
 from data.moments import Moments
 
 MANIFEST = "manifest.json"
+DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)  # what reading a damaged manifest raises
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a folder; raise OSError, ValueError, TypeError, KeyError or AttributeError if damaged."""
+    """Read the manifest of a folder; raise one of DAMAGED."""
     fields: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     checksum, digest = fields.pop("checksum"), fields.pop("digest")
     manifest = Manifest(**fields)
@@ -55,7 +56,7 @@ def damaged_file(folder: Path) -> str | None:
     """Return the name of the first file of a prepared data set that is missing or damaged, or None."""
     try:
         manifest = read_manifest(folder)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except DAMAGED:
         return MANIFEST
     for name, expected in manifest.sha256.items():
         path = folder / f"{name}.npy"

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from data.datasets import Array, DataError, DataSet, Images, plain
-from data.manifest import MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
+from data.manifest import DAMAGED, MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
 from data.sources import locate
 
@@ -54,6 +55,15 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
                 say(f"{target / damaged} is damaged: preparing {dataset.name} anew")
             _make(dataset, source.read(), target, source=source.name, source_sha256=fingerprint)
         return _open(dataset, target)
+
+
+def prepared_names(data_dir: Path) -> set[str]:
+    """Return the names of the prepared data sets; the checksums of their tensors are not computed."""
+    names = set()
+    for path in data_dir.glob(f"prepared/*/{MANIFEST}"):
+        with suppress(*DAMAGED):
+            names.add(read_manifest(path.parent).name)
+    return names
 
 
 def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None:

@@ -23,22 +23,28 @@ class Source(NamedTuple):
     read: Callable[[], Images]
 
 
-def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Source:
-    """Return the first source that is there; fetch the original files where none is."""
-    npz = find_npz(dataset, data_dir)
-    if npz:
+def find_source(dataset: DataSet, data_dir: Path) -> Source | None:
+    """Return the data set's .npz in the data folder, else its original files, or None; raise DataError."""
+    if npz := find_npz(dataset, data_dir):
         return Source(str(npz), [npz], lambda: read_npz(npz))
+    files = dataset.find(data_dir)
+    name = str(files[0] if len(files) == 1 else files[0].parent) if files else ""
+    return Source(name, files, lambda: dataset.read(data_dir)) if files else None
+
+
+def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Source:
+    """Return the source of a data set; fetch the original files if none is found."""
+    if source := find_source(dataset, data_dir):
+        return source
     failures = []
-    for fetch in (None, *dataset.fetches):
-        if fetch:
-            try:
-                say(f"{dataset.name}: trying {fetch.source}")
-                _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
-            except FETCH_FAILS as error:
-                failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
-        files = dataset.find(data_dir)
-        if files:
-            return Source(str(files[0] if len(files) == 1 else files[0].parent), files, lambda: dataset.read(data_dir))
+    for fetch in dataset.fetches:
+        say(f"{dataset.name}: trying {fetch.source}")
+        try:
+            _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
+        except FETCH_FAILS as error:
+            failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
+        if source := find_source(dataset, data_dir):
+            return source
     raise DataError(
         f"{dataset.name} was not found: tried {dataset.name}.npz and the original files in {data_dir}, "
         f"{', '.join(failures)}; put one of them there, or name their folder with data_dir"

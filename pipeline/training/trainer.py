@@ -103,7 +103,7 @@ class Trainer:
         each runs this in a process of its own, and all get the same losses and accuracies.
         """
         network = devices.wrap(self.model)
-        tracker = LayerTracker(self.model, self.measurements, start=self.initial)
+        tracker = LayerTracker(self.model, self.measurements, initial=self.initial)
         started = time.perf_counter()
         while not self.is_over:
             epoch = self.epoch + 1

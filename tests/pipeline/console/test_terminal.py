@@ -90,7 +90,7 @@ def test_doctor_is_green_and_yellow_on_a_terminal_and_plain_elsewhere(main_on: C
     plain = call("doctor")[1]
     shown = main_on("stdout", "doctor")
     assert f"{GREEN}{BOLD}ok  {PLAIN}  device" in shown
-    assert f"{YELLOW}{BOLD}note{PLAIN}  dataset" in shown
+    assert f"{YELLOW}{BOLD}note{PLAIN}  data" in shown
     assert re.sub(r"\x1b\[\d+m", "", shown).split() == plain.split()
 
 

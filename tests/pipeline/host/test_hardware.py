@@ -1,4 +1,4 @@
-"""What `auto` means, and the switches that make CUDA repeat itself; they can be set without a GPU."""
+"""What `auto` means, and the switches for bit-identical results on CUDA; they can be set without a GPU."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import pipeline.host.hardware as hardware_module
-from pipeline.host.hardware import compile_on, make_repeatable
+from pipeline.host.hardware import compile_on, make_repeatable, precision_on
 
 
 @pytest.fixture
@@ -50,3 +50,21 @@ def test_auto_compiles_on_cuda_where_there_is_a_compiler(
     monkeypatch.setattr(hardware_module, "can_compile", lambda: able)
     assert compile_on(device, wanted) is expected
     assert compile_on(device, wanted, devices=2) is (wanted is True)
+
+
+@pytest.mark.parametrize(
+    ("found", "precision"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": False}, "fp32"),
+        ({"neon": True}, "fp32"),
+    ],
+    ids=["AVX512", "AMX", "neither", "another architecture"],
+)
+def test_auto_is_bf16_on_a_cpu_that_computes_in_it(
+    found: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert precision_on("cpu", "auto") == precision
+    assert precision_on("cpu", "fp32") == "fp32"

@@ -14,8 +14,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from benchmarks.postgresql import Postgresql, postgresql
-from benchmarks.server import free_port, wait_until_it_answers
+from tests.support.postgresql import Postgresql, postgresql
+from tests.support.server import free_port, wait_until_it_answers
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from torch import nn
 
-from benchmarks.server import free_port, wait_until_it_answers
 from pipeline.tracking.logged_models import safe
 from pipeline.training.trainer import Best, EpochResult
+from tests.support.server import free_port, wait_until_it_answers
 
 Call = Callable[..., tuple[int, str, str]]
 

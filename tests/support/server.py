@@ -1,4 +1,4 @@
-"""A real `mlflow server`, which can be killed and started again."""
+"""A real `mlflow server` for tests, benchmarks and the tour of docs/ui.md: it can be killed and started again."""
 
 import os
 import signal
@@ -15,39 +15,21 @@ START_SECONDS = 300
 
 
 class Server:
-    """An `mlflow server` over an SQLite database in a folder, or over `store`; it keeps the artifacts in the folder."""
+    """An `mlflow server` over an SQLite database in a folder, or over `store`; artifacts are stored in the folder."""
 
     def __init__(
-        self,
-        folder: Path,
-        environment: Mapping[str, str],
-        store: str | None = None,
-        *,
-        workers: int = 1,
-        loop: str = "auto",
+        self, folder: Path, environment: Mapping[str, str], store: str | None = None, *, workers: int = 1
     ) -> None:
-        self.folder, self.environment = folder, environment
-        self.port = free_port()
+        self.folder, self.environment, self.port = folder, environment, free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        stores = ["--backend-store-uri", store or f"sqlite:///{folder}/mlflow.db"]
-        stores += ["--artifacts-destination", str(folder / "files")]
-        self.command = [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--port",
-            str(self.port),
-            "--workers",
-            str(workers),
-            "--uvicorn-opts",
-            f"--loop {loop}",
-            *stores,
-        ]
+        options = {"--port": self.port, "--workers": workers, "--artifacts-destination": folder / "files"}
+        options["--backend-store-uri"] = store or f"sqlite:///{folder}/mlflow.db"
+        given = [str(part) for option in options.items() for part in option]
+        self.command = [sys.executable, "-m", "mlflow", "server", *given]
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it answers."""
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
                 self.command, env=self.environment, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
@@ -55,7 +37,7 @@ class Server:
         wait_until_it_answers(self.address, self.process, self.folder / "log")
 
     def end(self, number: int = signal.SIGTERM) -> None:
-        """Send a signal to it and its workers, and wait until it is gone."""
+        """Send a signal to the server and its workers, and wait until it has ended."""
         os.killpg(self.process.pid, number)
         self.process.wait(timeout=100)
 
@@ -75,7 +57,7 @@ def free_port() -> int:
 
 
 def wait_until_it_answers(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server that was started answers; its log says why it does not."""
+    """Wait until a started server answers; raise AssertionError with its log."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         try:
