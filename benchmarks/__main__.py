@@ -18,8 +18,6 @@ PARTS = {
     "f-paper": ("aggregation", "paper"),
     "f-seeds": ("aggregation", "seeds"),
     "f-sizes": ("aggregation", "sizes"),
-    "g": ("work",),
-    "h": ("precision",),
 }
 
 
@@ -27,7 +25,7 @@ PARTS = {
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
 @click.option("--data_dir", default="none", help="folder of the data sets; FMNIST is needed")
 def main(parts: tuple[str, ...], data_dir: str) -> None:
-    """Measure the parts named, or all; they take an hour on two cores that do nothing else, h some two more."""
+    """Measure the parts named, or all; they take an hour on two idle cores."""
     with TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/bench.db"
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

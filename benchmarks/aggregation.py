@@ -15,18 +15,17 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from pipeline.tracking.epoch import EpochReport
 
 from benchmarks.report import Figure, peak_megabytes
 from benchmarks.setup import Bench
-from pipeline.analysis.statistics import LEVELS
 from pipeline.commands.aggregate import aggregate
 from pipeline.config.settings import Config
 from pipeline.measure.measurements import MEASUREMENTS
-from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
-from pipeline.tracking.tables import LEVEL_TABLE
+from pipeline.tracking.tables import LEVEL_TABLE, LEVELS
 
 BASE = (10, 40, 50)
 LIMITS = {(5, 75, 150): 60, (100, 75, 150): 30}

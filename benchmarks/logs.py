@@ -8,18 +8,18 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import mlflow
+from pipeline.tracking.epoch import EpochReport
 
-from benchmarks.postgresql import postgresql
 from benchmarks.report import Figure
 from benchmarks.rounds import time_in_turns
-from benchmarks.server import Server
 from benchmarks.setup import Bench
 from pipeline.measure.measurements import MEASUREMENTS
 from pipeline.tracking.background import Background
-from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
+from tests.support.postgresql import postgresql
+from tests.support.server import Server
 
 LAYERS = [f"block{number // 15 + 1}.{number}.conv" for number in range(60)]
 ROUNDS = 41

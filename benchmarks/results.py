@@ -7,14 +7,13 @@ import click
 import mlflow
 import pandas as pd
 
-from benchmarks.report import ROOT
-from pipeline.analysis.reports.page import NOTHING, interval, number
+from benchmarks.report import ROOT, fill, markdown
+from pipeline.analysis.reports.rendering import MISSING, interval, number
 from pipeline.tracking.run import COMPARED
 
 PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "figures" / "results"
 TEXTS = ("remarks", "measured by")  # an empty one is read as NaN
-BEGIN, END = "<!-- table: {} -->\n", "<!-- end -->"
 OF_ALL = ("accuracies", "rwc_by_model")
 OF_A_STUDY = ("equilibrium", "straightness", "size_bias")
 
@@ -35,11 +34,9 @@ def main(run: str) -> None:
         "claims": _claims(_table(run, "claims")),
         "depth": _depth({labels[study]: _table(study, "depth") for study in studies}),
     }
-    text = PAGE.read_text()
     for name, lines in tables.items():
-        before, mark, rest = text.partition(BEGIN.format(name))
-        text = before + mark + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2]
-    PAGE.write_text(text)
+        fill(PAGE, name, lines)
+    text = PAGE.read_text()
     PICTURES.mkdir(parents=True, exist_ok=True)
     for source, figures, prefix in [
         (run, OF_ALL, ""),
@@ -59,16 +56,10 @@ def _table(run: str, name: str) -> pd.DataFrame:
     return pd.read_csv(_artifact(run, f"tables/{name}.csv")).fillna(dict.fromkeys(TEXTS, ""))
 
 
-def _lines(*rows: list[str]) -> list[str]:
-    """Return the rows as a table in Markdown, the first as its heading."""
-    rule = ["---"] * len(rows[0])
-    return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]
-
-
 def _accuracies(table: pd.DataFrame) -> list[str]:
     heading = ["study", "test accuracy, %", "95 % interval", "n", "the paper, %", "remarks"]
     ran = table[table["n"] > 0]
-    return _lines(
+    return markdown(
         heading,
         *(
             [
@@ -91,8 +82,8 @@ def _claims(table: pd.DataFrame) -> list[str]:
     for (study, claim), lines in table.groupby(["study", "claim"], sort=False):
         by = {line["measured by"]: line for line in lines.to_dict("records")}
         said = {name: f"{row['verdict']}: {number(row['effect'])} ({interval(row)})" for name, row in by.items()}
-        rows.append([study, claim, *(said.get(name, NOTHING) for name in measured)])
-    return _lines(["study", "claim", *measured], *rows)
+        rows.append([study, claim, *(said.get(name, MISSING) for name in measured)])
+    return markdown(["study", "claim", *measured], *rows)
 
 
 def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -102,8 +93,8 @@ def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
     for study, table in tables.items():
         by = table[table["measured by"] == "rwc"].set_index("what").to_dict("index")
         said = {what: f"{number(row['mean'])} ({interval(row)})" for what, row in by.items()}
-        rows.append([study, *(said.get(what, NOTHING) for what in whats)])
-    return _lines(["study", *(f"RWC and {what}" for what in whats)], *rows)
+        rows.append([study, *(said.get(what, MISSING) for what in whats)])
+    return markdown(["study", *(f"RWC and {what}" for what in whats)], *rows)
 
 
 if __name__ == "__main__":

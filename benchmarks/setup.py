@@ -9,7 +9,7 @@ from torch import Generator, nn
 from data.loader import Loader, load
 from data.prepared import Prepared, prepare
 from models import ARCHITECTURES
-from pipeline.config.resolve import load as load_config
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.training.streams import stream_seed
 

@@ -1,4 +1,4 @@
-"""Data sets, prepared on disk and loaded in whole batches. A data set is one file here: every module is imported."""
+"""Data sets, prepared on disk and loaded in batches. To add one, add a file here: every module is imported."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,4 +1,4 @@
-"""Random crops and flips of whole batches of uint8 images, by gathers of whole rows and images."""
+"""Random crops and flips of batches of uint8 images, by gathering whole rows and images."""
 
 import torch
 from torch import Generator, Tensor
@@ -6,9 +6,9 @@ from torch.nn.functional import pad
 
 
 def crop_and_flip(images: Tensor, *, padding: int, flip: bool, generator: Generator) -> Tensor:
-    """Crop each image at random from itself with `padding` black pixels on every side; flip half of them left to right.
+    """Crop each image at random after padding it with `padding` black pixels; flip each left to right with chance 1/2.
 
-    `images` and the result are uint8, N x H x W x channels. The generator lives on the device of the images.
+    `images` and the result are uint8, N x H x W x channels. The generator is on the device of the images.
     """
     count, device = len(images), images.device
     flipped = torch.rand(count, device=device, generator=generator) < 0.5 if flip else None
@@ -22,11 +22,11 @@ def crop_and_flip(images: Tensor, *, padding: int, flip: bool, generator: Genera
 
 
 def _crop(images: Tensor, padding: int, top: Tensor, left: Tensor) -> Tensor:
-    """Copy each row of a crop as one run of pixels: much faster than pixel by pixel. `top` and `left` are N x 1."""
+    """Crop images at offsets `top` and `left`, N x 1; copying a row at once is much faster than pixel by pixel."""
     count, height, width, channels = images.shape
     padded = pad(images, (0, 0, padding, padding, padding, padding))
     rows = torch.arange(height, device=images.device) + top
     image = torch.arange(count, device=images.device).unsqueeze(1)
-    starts = (image * padded.shape[1] + rows) * padded.shape[2] + left  # in pixels
+    first_pixels = (image * padded.shape[1] + rows) * padded.shape[2] + left
     runs = padded.as_strided((padded.numel() // channels - width + 1, width * channels), (channels, 1))
-    return runs.index_select(0, starts.flatten()).view(images.shape)
+    return runs.index_select(0, first_pixels.flatten()).view(images.shape)

@@ -1,7 +1,7 @@
-"""CIFAR-10 and CIFAR-100, from torchvision's batches or archive, or downloaded by torchvision.
+"""CIFAR-10 and CIFAR-100 from torchvision's batches or archive, or its download.
 
-The originals are pickles. They are read only through torchvision's classes, which check every batch against their table
-of MD5 sums before they unpickle it.
+The batches are pickles. They are read only by torchvision's classes, which check every batch against its MD5 checksum
+before they unpickle it.
 """
 
 from functools import partial
@@ -39,7 +39,7 @@ def _read(original: type[CIFAR10], data_dir: Path) -> Images:
     if _find(original, data_dir) != [archive]:
         return _read_batches(original, data_dir)
     if not check_integrity(archive, original.tgz_md5):
-        raise DataError(f"{archive} is damaged: delete it, then it is fetched anew")
+        raise DataError(f"{archive} is damaged: delete it, and it is downloaded again")
     with TemporaryDirectory() as folder:
         extract_archive(archive, folder)
         return _read_batches(original, Path(folder))
@@ -51,7 +51,7 @@ def _read_batches(original: type[CIFAR10], data_dir: Path) -> Images:
     except RuntimeError as error:
         folder = data_dir / original.base_folder
         raise DataError(
-            f"{folder} is damaged (torchvision's checksums do not hold): delete it, then it is fetched anew"
+            f"{folder} is damaged (its checksums do not match): delete it, and it is downloaded again"
         ) from error
     return Images(
         train.data, np.asarray(train.targets, dtype=np.uint8), test.data, np.asarray(test.targets, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""The data sets by name: their classes, how they are augmented, and where the original files of each come from."""
+"""The registry of data sets: classes, augmentation, and the sources of the original files of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ Array = NDArray[np.uint8]
 
 
 class DataError(Exception):
-    """Data that are missing or damaged; the message is one line and names the remedy."""
+    """Data are missing or damaged; the message is one line and names the remedy."""
 
 
 class Images(NamedTuple):
-    """Images, uint8, N x H x W x channels, and their labels, uint8, N, of both parts of a data set."""
+    """Images, uint8, N x H x W x channels, and labels, uint8, N, of both parts of a data set."""
 
     x_train: Array
     y_train: Array
@@ -25,7 +25,7 @@ class Images(NamedTuple):
 
 
 class Fetch(NamedTuple):
-    """One way to bring the original files of a data set into an empty folder; raises OSError or RuntimeError."""
+    """One way to fetch the original files of a data set into an empty folder; it raises OSError or RuntimeError."""
 
     source: str
     into: Callable[[Path], object]
@@ -33,10 +33,10 @@ class Fetch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """`find` lists the original files under a data folder, none where they are not all there; `read` reads them.
+    """`find` lists the original files in a data folder, or nothing if any is missing; `read` reads them.
 
-    `fetches` are tried in order where no files are found. Without `classes`, the labels are the classes' names.
-    `padding` (pixels on each side, for a random crop) and `flip` (left to right) say how training images are augmented.
+    If no files are found, `fetches` are tried in order. Without `classes`, the labels are the names of the classes.
+    Training images are augmented by a random crop with `padding` pixels on each side, and with `flip` left to right.
     """
 
     name: str
@@ -53,12 +53,12 @@ DATASETS: dict[str, DataSet] = {}
 
 
 def plain(name: str) -> str:
-    """Return a name as it is compared: without case, '-' and '_'."""
+    """Return a name without case, '-' and '_', for comparison."""
     return name.casefold().replace("-", "").replace("_", "")
 
 
 def register(dataset: DataSet) -> None:
-    """Register a data set under its name and its aliases."""
+    """Register a data set under its name and its aliases; raise ValueError if one is taken."""
     taken = {plain(name) for known in DATASETS.values() for name in (known.name, *known.aliases)}
     for name in (dataset.name, *dataset.aliases):
         if plain(name) in taken:

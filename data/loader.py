@@ -1,4 +1,4 @@
-"""Batches of a prepared data set on the training device: shuffled, augmented and normalised as whole batches."""
+"""Batches of a prepared data set on the training device, shuffled, augmented and normalised."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,9 +18,9 @@ EVALUATION_BATCH = 512
 class Loader:
     """Yields images, float32, N x channels x 32 x 32 in channels-last memory, and labels, int64, N, on a device.
 
-    With a generator, which lives on that device, the order is shuffled and, where the data set asks for it, the images
-    are augmented; all are normalised by `moments`. The same draws give the same batches whether the images lie on the
-    device or are streamed to it.
+    With a generator, which is on that device, the order is shuffled and the images are augmented as the data set
+    specifies; all images are normalised by `moments`. The batches are the same whether the images are `resident` on
+    the device or streamed to it.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Loader:
         self.batch_size, self.device, self.generator = batch_size, device, generator
         self.stream = None if resident else Stream(device)
         self.padding, self.flip, self.moments = prepared.padding, prepared.flip, moments
-        # as wide as an image: broadcasting three numbers, pixel by pixel, is many times slower on a CPU
+        # as large as an image: broadcasting three numbers over the pixels is many times slower on a CPU
         height, width, _channels = images.shape[1:]
         self.mean = (torch.tensor(moments.mean, device=device) * 255).repeat(height * width)
         self.std = (torch.tensor(moments.std, device=device) * 255).repeat(height * width)
@@ -49,7 +49,7 @@ class Loader:
 
     @property
     def whole_batches(self) -> int:
-        """How many batches have `batch_size` images: all, or all but the last."""
+        """The number of batches with `batch_size` images: all, or all but the last."""
         return len(self.images) // self.batch_size
 
     def __iter__(self) -> Iterator[Batch]:
@@ -63,11 +63,11 @@ class Loader:
             yield self._normalise(images), labels.long()
 
     def _chosen(self, order: Tensor | None) -> Iterator[Batch]:
-        """Yield images, uint8, N x 32 x 32 x channels, and labels, uint8, where they lie."""
+        """Yield images, uint8, N x 32 x 32 x channels, and labels, uint8, on the device where they are stored."""
         if order is not None:
-            order = order.to(self.images.device)  # the one wait for the device in an epoch of streamed images
-        for start in range(0, len(self.images), self.batch_size):
-            batch = slice(start, start + self.batch_size)
+            order = order.to(self.images.device)  # the only wait for the device in an epoch of streamed images
+        for first in range(0, len(self.images), self.batch_size):
+            batch = slice(first, first + self.batch_size)
             if order is None:
                 yield self.images[batch], self.labels[batch]
             else:
@@ -79,18 +79,18 @@ class Loader:
 
 
 def held_out_images(val_split: float, count: int) -> int:
-    """Return how many of the training images `val_split` holds out; raise DataError where none is left to train on."""
+    """Return how many of `count` images `val_split` holds out; raise DataError if none is left to train on."""
     held_out = max(1, round(val_split * count)) if val_split else 0
     if held_out >= count:
-        raise DataError(f"val_split={val_split} leaves none of {count} images to train on: take a smaller share")
+        raise DataError(f"val_split={val_split} leaves none of {count} images to train on: use a smaller fraction")
     return held_out
 
 
 def load(prepared: Prepared, *, batch_size: int, val_split: float, generator: Generator) -> dict[str, Loader]:
-    """Return the loaders `train`, `val` (where `val_split`, a share of the training images, is not 0) and `test`.
+    """Return the loaders `train`, `val` (if `val_split`, a fraction of the training images, is not 0) and `test`.
 
-    The held-out images, the order and the augmentation are drawn from the generator, on whose device the batches are.
-    All parts are normalised by the moments of the images in `train`, and every loader carries these.
+    The held-out images, the order and the augmentation are drawn from the generator, and the batches are on its device.
+    All parts are normalised by the moments of the images in `train`.
     """
     device = generator.device
     train, parts, trained_on = (prepared.x_train, prepared.y_train), {}, prepared.manifest.moments

@@ -1,4 +1,4 @@
-"""What a prepared data set holds, with the checksums that tell whether it is whole."""
+"""The manifest of a prepared data set: what it holds, and the checksums of its files."""
 
 import hashlib
 import json
@@ -9,11 +9,12 @@ from typing import Any
 from data.moments import Moments
 
 MANIFEST = "manifest.json"
+DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)  # what reading a damaged manifest raises
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """`mean` and `std` are the moments of all training images; `sha256` has a sum a tensor file."""
+    """`mean` and `std` are the moments of all training images; `sha256` has the checksum of each tensor file."""
 
     name: str
     source: str
@@ -28,34 +29,34 @@ class Manifest:
 
     @property
     def moments(self) -> Moments:
-        """Mean and deviation of all training images; those of a seed's network are its loaders'."""
+        """The moments of all training images; with held-out images, a seed uses those of its loaders."""
         return Moments(self.mean, self.std)
 
     @property
     def digest(self) -> str:
-        """A short hash of the tensors: equal for equal data, whatever file they came from."""
+        """A short hash of the tensors: equal for equal data, regardless of the source."""
         return _short_hash(self.sha256)
 
     def to_json(self) -> str:
-        """Return all fields, the digest, and a checksum of the fields."""
+        """Return all fields, the digest, and a checksum of the fields, as JSON."""
         return json.dumps({**asdict(self), "digest": self.digest, "checksum": _short_hash(asdict(self))}, indent=2)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a folder; raise OSError, ValueError, TypeError, KeyError or AttributeError if damaged."""
+    """Read the manifest of a folder; raise one of DAMAGED."""
     fields: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     checksum, digest = fields.pop("checksum"), fields.pop("digest")
     manifest = Manifest(**fields)
     if (checksum, digest) != (_short_hash(fields), manifest.digest):
-        raise ValueError(f"the checksum of {folder / MANIFEST} does not hold")
+        raise ValueError(f"the checksum of {folder / MANIFEST} does not match")
     return manifest
 
 
 def damaged_file(folder: Path) -> str | None:
-    """Return the name of a file of a prepared data set that is missing or damaged, or nothing."""
+    """Return the name of the first file of a prepared data set that is missing or damaged, or None."""
     try:
         manifest = read_manifest(folder)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except DAMAGED:
         return MANIFEST
     for name, expected in manifest.sha256.items():
         path = folder / f"{name}.npy"

@@ -1,4 +1,4 @@
-"""MNIST and FMNIST, from torchvision's IDX files, from Debian's package of FMNIST, or downloaded by torchvision."""
+"""MNIST and FMNIST from torchvision's IDX files, Debian's package of FMNIST, or torchvision's download."""
 
 import gzip
 from functools import partial
@@ -21,14 +21,14 @@ def _find(original: type[MNIST], data_dir: Path) -> list[Path]:
 
 
 def _read(original: type[MNIST], data_dir: Path) -> Images:
-    """Read the IDX files; torchvision's class itself would rather take an old pickle beside them."""
+    """Read the IDX files; torchvision's class would prefer an old pickle next to them."""
     folder = data_dir / original.__name__ / "raw"
     try:
         x_train, y_train, x_test, y_test = (
             (read_image_file if "images" in name else read_label_file)(str(folder / name)).numpy() for name in FILES
         )
-    except Exception as error:  # torchvision's reader raises whatever the bytes make it raise
-        raise DataError(f"{folder} is damaged ({type(error).__name__}): delete it, then it is fetched anew") from error
+    except Exception as error:  # torchvision's reader raises many types for damaged bytes
+        raise DataError(f"{folder} is damaged ({type(error).__name__}): delete it, and it is fetched again") from error
     return Images(x_train[..., np.newaxis], y_train.astype(np.uint8), x_test[..., np.newaxis], y_test.astype(np.uint8))
 
 

@@ -1,14 +1,15 @@
-"""Mean and standard deviation of images, by which they are normalised: of the ones that a network is trained on."""
+"""Mean and standard deviation of training images, with which images are normalised."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.datasets import Array
 
 VALUES = np.arange(256) / 255
-BLOCK = 512  # images counted at once: counting takes eight bytes a pixel
+BLOCK = 512  # images counted at once, as counting takes eight bytes per pixel
 
 
 class Moments(NamedTuple):
@@ -19,19 +20,19 @@ class Moments(NamedTuple):
 
 
 def moments_of(images: Array) -> Moments:
-    """Return the moments of images, uint8, N x height x width x channels, of which there is one at least."""
+    """Return the moments of one or more images, uint8, N x height x width x channels."""
     mean, std = [], []
     for channel in range(images.shape[3]):
         share = _counts(images[..., channel]) / images[..., channel].size
         centre = float(share @ VALUES)
         spread = float(np.sqrt(share @ (VALUES - centre) ** 2))
         mean.append(centre)
-        std.append(spread or 1.0)  # a constant channel is left at zero
+        std.append(spread or 1.0)  # a constant channel becomes zero
     return Moments(mean, std)
 
 
-def _counts(pixels: Array) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return how many pixels have each of the 256 values."""
+def _counts(pixels: Array) -> NDArray[np.intp]:
+    """Return the number of pixels with each of the 256 values."""
     counts = np.zeros(256, dtype=np.intp)
     for first in range(0, len(pixels), BLOCK):
         counts += np.bincount(pixels[first : first + BLOCK].ravel(), minlength=256)

@@ -1,4 +1,4 @@
-"""Any data set as one .npz file: uint8 arrays x_train, y_train, x_test, y_test; N x H x W or N x H x W x channels."""
+"""A data set as one .npz file: uint8 arrays x_train, y_train, x_test, y_test; N x H x W or N x H x W x channels."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ SHAPE = "uint8 arrays x_train, y_train, x_test, y_test, images N x H x W or N x 
 
 
 def npz_dataset(path: Path) -> DataSet:
-    """Return the data set of a file; it is named after the file and not augmented."""
+    """Return the data set of a file, named after the file and not augmented."""
 
     def find(_data_dir: Path) -> list[Path]:
         if not path.is_file():
@@ -21,7 +21,7 @@ def npz_dataset(path: Path) -> DataSet:
 
 
 def find_npz(dataset: DataSet, data_dir: Path) -> Path | None:
-    """Return the file under the data folder that holds a registered data set by its name or an alias."""
+    """Return the .npz file in the data folder with the name or an alias of a registered data set, or None."""
     if DATASETS.get(dataset.name) is not dataset:
         return None
     names = {plain(name) for name in (dataset.name, *dataset.aliases)}
@@ -30,11 +30,11 @@ def find_npz(dataset: DataSet, data_dir: Path) -> Path | None:
 
 
 def read_npz(path: Path) -> Images:
-    """Read and check the four arrays; nothing is unpickled."""
+    """Read and check the four arrays, without unpickling; raise DataError."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in Images._fields if name in archive.files}
-    except Exception as error:  # zipfile, zlib and numpy raise whatever the bytes make them raise
+    except Exception as error:  # zipfile, zlib and numpy raise many types for damaged bytes
         raise DataError(f"{path} cannot be read ({error}): it must be an .npz file with {SHAPE}") from error
     missing = [name for name in Images._fields if name not in arrays]
     if missing:
@@ -46,7 +46,7 @@ def read_npz(path: Path) -> Images:
     test = _part(path, "test", arrays["x_test"], arrays["y_test"])
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DataError(
-            f"{path}: training images are {train[0].shape[1:]}, test images {test[0].shape[1:]}: make both one shape"
+            f"{path}: training images are {train[0].shape[1:]}, test images {test[0].shape[1:]}: give both one shape"
         )
     return Images(*train, *test)
 
@@ -58,6 +58,6 @@ def _part(path: Path, part: str, images: Array, labels: Array) -> tuple[Array, A
         raise DataError(f"{path}: x_{part} has the shape {images.shape}: it must hold {SHAPE}")
     if labels.shape != images.shape[:1]:
         raise DataError(
-            f"{path}: {len(images)} images but y_{part} has the shape {labels.shape}: give one label an image"
+            f"{path}: {len(images)} images but y_{part} has the shape {labels.shape}: give one label per image"
         )
     return images, labels

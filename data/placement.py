@@ -1,33 +1,33 @@
-"""Where images lie while a seed trains: on the training device, or, where they do not fit, streamed from the host."""
+"""Placement of images during training: on the training device, or streamed from the host if they do not fit."""
 
 from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
-KEPT_FREE = 0.5  # share of a GPU's free memory that images leave to weights, activations and the allocator
+KEPT_FREE = 0.5  # fraction of a GPU's free memory kept for weights, activations and the allocator
 
 Batch = tuple[Tensor, Tensor]
 
 
 def fits(tensors: Iterable[Tensor], device: torch.device) -> bool:
-    """Say whether the tensors may lie on the device while a model is trained there."""
+    """Return whether the tensors fit on the device beside a model that is trained there."""
     if device.type != "cuda":
         return True
     free, _total = torch.cuda.mem_get_info(device)
-    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # what an earlier seed left
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # cached by the allocator
     return sum(tensor.nbytes for tensor in tensors) <= (1 - KEPT_FREE) * free
 
 
 class Stream:
-    """Brings batches of the host to a device on a CUDA stream of its own, beside the training."""
+    """Copies batches from the host to a device on a separate CUDA stream, in parallel with the training."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self.copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # torch types it not
+        self.copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # untyped in torch
 
     def __call__(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Yield the batches on the device; the copy of the next one has started before one is used."""
+        """Yield the batches on the device; the copy of the next batch starts before a batch is yielded."""
         sent = None
         for batch in batches:
             received = self._receive(sent) if sent else None
@@ -49,5 +49,5 @@ class Stream:
             training = torch.cuda.current_stream(self.device)
             training.wait_stream(self.copies)  # the device waits, not the host
             for tensor in batch:
-                tensor.record_stream(training)  # or a later copy would be given this memory while it is in use
+                tensor.record_stream(training)  # else a later copy could overwrite this memory while it is in use
         return batch

@@ -1,9 +1,10 @@
-"""A data set as uint8 tensors of 32 x 32 images on disk, with a manifest whose checksums are checked on every use."""
+"""Prepared data sets: uint8 tensors of 32 x 32 images on disk, whose checksums are verified on every use."""
 
 import hashlib
 import logging
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from data.datasets import Array, DataError, DataSet, Images, plain
-from data.manifest import MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
+from data.manifest import DAMAGED, MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
 from data.sources import locate
 
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """Images, uint8, N x 32 x 32 x channels, and labels, uint8, N, mapped from disk."""
+    """Images, uint8, N x 32 x 32 x channels, and labels, uint8, N, memory-mapped from disk."""
 
     manifest: Manifest
     padding: int
@@ -47,15 +48,24 @@ def prepare(dataset: DataSet, data_dir: Path) -> Prepared:
     with lock:
         source = locate(dataset, data_dir)
         fingerprint = _fingerprint(source.files)
-        kind = "" if dataset.classes else "-numbered"  # the same file may be a set with named classes, or one without
+        kind = "" if dataset.classes else "-numbered"  # one file can serve with named classes and without
         exact = hashlib.sha256(f"{dataset.name} {fingerprint}".encode()).hexdigest()  # h.npz and H.npz may be equal
         target = folder / f"{plain(dataset.name)}{kind}-{exact[:12]}"
         damaged = damaged_file(target) if target.exists() else "nothing there"
         if damaged:
             if target.exists():
-                log.warning(f"{target / damaged} is damaged: preparing {dataset.name} again")
+                log.warning("%s is damaged: preparing %s again", target / damaged, dataset.name)
             _make(dataset, source.read(), target, source=source.name, source_sha256=fingerprint)
         return _open(dataset, target)
+
+
+def prepared_names(data_dir: Path) -> set[str]:
+    """Return the names of the prepared data sets; the checksums of their tensors are not computed."""
+    names = set()
+    for path in data_dir.glob(f"prepared/*/{MANIFEST}"):
+        with suppress(*DAMAGED):
+            names.add(read_manifest(path.parent).name)
+    return names
 
 
 def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None:
@@ -88,11 +98,11 @@ def _check_labels(dataset: DataSet, images: Images) -> None:
     for part, pixels, labels in (("training", images.x_train, images.y_train), ("test", images.x_test, images.y_test)):
         if len(pixels) != len(labels):
             raise DataError(
-                f"{dataset.name} has {len(pixels)} {part} images but {len(labels)} labels: give one label an image"
+                f"{dataset.name} has {len(pixels)} {part} images but {len(labels)} labels: give one label per image"
             )
     classes = len(dataset.classes) or int(images.y_train.max()) + 1
     if classes < 2:
-        raise DataError(f"{dataset.name} has one class only: give labels of two or more classes")
+        raise DataError(f"{dataset.name} has only one class: give labels of two or more classes")
     highest = max(int(images.y_train.max()), int(images.y_test.max()))
     if highest >= classes:
         raise DataError(
@@ -102,7 +112,7 @@ def _check_labels(dataset: DataSet, images: Images) -> None:
 
 def _resize(images: Array) -> Array:
     if images.shape[1:3] == (SIZE, SIZE):
-        return np.ascontiguousarray(images)  # equal data make equal files, whatever order they came in
+        return np.ascontiguousarray(images)  # equal data give equal files, whatever their order in memory
     channels_first = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     resized: Tensor = transforms.resize(
         channels_first, [SIZE, SIZE], interpolation=transforms.InterpolationMode.BILINEAR, antialias=True
@@ -121,9 +131,9 @@ def _map(path: Path) -> NDArray[np.uint8]:
 
 
 def _fingerprint(files: Sequence[Path]) -> str:
-    """Return a file's checksum, or that of the checksums of several."""
+    """Return the checksum of a file, or a checksum of the checksums of several."""
     try:
         sums = [file_sha256(path) for path in files]
     except OSError as error:
-        raise DataError(f"{error.filename} cannot be read ({error.strerror}): mend it, or remove it") from error
+        raise DataError(f"{error.filename} cannot be read ({error.strerror}): fix or remove it") from error
     return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Where a data set is taken from: its .npz in the data folder, its original files there, or else a fetch of them."""
+"""The source of a data set: its .npz file in the data folder, its original files there, or a fetch of these."""
 
 import logging
 import shutil
@@ -18,38 +18,44 @@ log = logging.getLogger(__name__)
 
 
 class Source(NamedTuple):
-    """The files that hold a data set, and how they are read."""
+    """The files that hold a data set, and a function that reads them."""
 
     name: str
     files: list[Path]
     read: Callable[[], Images]
 
 
-def locate(dataset: DataSet, data_dir: Path) -> Source:
-    """Return the first source that is there; fetch the original files where none is."""
-    npz = find_npz(dataset, data_dir)
-    if npz:
+def find_source(dataset: DataSet, data_dir: Path) -> Source | None:
+    """Return the data set's .npz in the data folder, else its original files, or None; raise DataError."""
+    if npz := find_npz(dataset, data_dir):
         return Source(str(npz), [npz], lambda: read_npz(npz))
+    files = dataset.find(data_dir)
+    name = str(files[0] if len(files) == 1 else files[0].parent) if files else ""
+    return Source(name, files, lambda: dataset.read(data_dir)) if files else None
+
+
+def locate(dataset: DataSet, data_dir: Path) -> Source:
+    """Return the source of a data set; fetch the original files if none is found."""
+    if source := find_source(dataset, data_dir):
+        return source
     failures = []
-    for fetch in (None, *dataset.fetches):
-        if fetch:
-            try:
-                log.info(f"{dataset.name}: trying {fetch.source}")
-                _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
-            except FETCH_FAILS as error:
-                failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
-        files = dataset.find(data_dir)
-        if files:
-            return Source(str(files[0] if len(files) == 1 else files[0].parent), files, lambda: dataset.read(data_dir))
+    for fetch in dataset.fetches:
+        log.info("%s: trying %s", dataset.name, fetch.source)
+        try:
+            _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
+        except FETCH_FAILS as error:
+            failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
+        if source := find_source(dataset, data_dir):
+            return source
     raise DataError(
-        f"{dataset.name} is not there: tried {dataset.name}.npz and the original files in {data_dir}, "
+        f"{dataset.name} was not found: tried {dataset.name}.npz and the original files in {data_dir}, "
         f"{', '.join(failures)}; put one of them there, or name their folder with data_dir"
     )
 
 
 def _fetch(into: Callable[[Path], object], data_dir: Path, aside: Path) -> None:
-    """Bring files aside first: an interrupted fetch leaves nothing that looks whole."""
-    shutil.rmtree(aside, ignore_errors=True)  # of one that was killed
+    """Fetch files into the folder `aside`, then move them: an interrupted fetch leaves nothing that looks complete."""
+    shutil.rmtree(aside, ignore_errors=True)  # from a killed fetch
     aside.mkdir()
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)

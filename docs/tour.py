@@ -16,7 +16,7 @@ from typing import NamedTuple
 import mlflow
 from playwright.sync_api import Error, Page, sync_playwright
 
-from benchmarks.server import Server
+from tests.support.server import Server
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "figures" / "ui"

@@ -1,9 +1,10 @@
-"""The architectures by name: a factory, the layer groups that the figures use, and where its ImageNet weights are."""
+"""The registry of architectures: a factory, the layer groups of the figures, and the ImageNet weights of each."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+import torch
 from torch import nn
 
 Factory = Callable[..., nn.Module]
@@ -11,18 +12,18 @@ THIRDS = ("early", "middle", "later")
 
 
 class ModelError(Exception):
-    """A network that is not there or does not fit; the message names the remedy."""
+    """A network is missing or cannot be used; the message is one line and names the remedy."""
 
 
 def first_line(error: BaseException) -> str:
-    """Return what kind of error it is and what it says, in one line that is short enough to read."""
+    """Return the type of an error and the first line of its message, shortened."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:200]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """`source` is the code of a network from a file of one's own: other code makes other numbers."""
+    """`imagenet` names torchvision's weights for `pretrained=true`; `source` is the code of a custom model's file."""
 
     name: str
     factory: Factory
@@ -34,15 +35,23 @@ class Architecture:
         """Return a new network for 32 x 32 images, initialised from torch's global generator."""
         return self.factory(input_channels=input_channels, num_classes=num_classes)
 
+    def blueprint(self) -> nn.Module:
+        """Return a network for 3 channels and 10 classes, on the meta device if its code allows that."""
+        try:
+            with torch.device("meta"):
+                return self.build(input_channels=3, num_classes=10)
+        except (NotImplementedError, RuntimeError):  # it reads values of tensors
+            return self.build(input_channels=3, num_classes=10)
+
     def group_of(self, layer: str) -> str:
-        """Return the group of a layer, or an empty string where it stands outside all groups."""
+        """Return the group of a layer, or an empty string if it has none."""
         for group, patterns in self.groups.items():
             if any(fnmatchcase(layer, pattern) for pattern in patterns):
                 return group
         return ""
 
     def grouped(self, layers: Sequence[str]) -> "Architecture":
-        """Return it with groups: its own, or, where it names none, the thirds of its layers, given in order."""
+        """Return the architecture with groups: its own, else the thirds of its layers, which are given in order."""
         if self.groups:
             return self
         ends = [round(len(layers) * part / len(THIRDS)) for part in range(len(THIRDS) + 1)]
@@ -58,11 +67,10 @@ ARCHITECTURES: dict[str, Architecture] = {}
 def register(
     name: str, *, groups: Mapping[str, Iterable[str]], imagenet: str | None = None
 ) -> Callable[[Factory], Factory]:
-    """Register the factory below under a name.
+    """Register the decorated factory, which takes `input_channels` and `num_classes`, under a name.
 
     `groups` maps each group, from the input to the output, to the names of its layers (`*` matches any part).
-    `imagenet` names torchvision's weights that `pretrained=true` starts from. The factory takes `input_channels` and
-    `num_classes`.
+    `imagenet` names torchvision's weights for `pretrained=true`. Raise ValueError if the name is taken.
     """
 
     def decorate(factory: Factory) -> Factory:

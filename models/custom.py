@@ -1,4 +1,4 @@
-"""A network from a file of one's own, named `path/to/file.py:factory`."""
+"""Custom models: networks from a user's file, named `path/to/file.py:factory`."""
 
 import difflib
 import inspect
@@ -12,18 +12,18 @@ from types import ModuleType
 from models.architectures import Architecture, Factory, ModelError, first_line
 
 _NAME = re.compile(r"(.+\.py)(?::(\w*))?")
-_SOURCES: dict[Path, str] = {}  # a study is of one code: that of its start, whatever is edited meanwhile
+_SOURCES: dict[Path, str] = {}  # a study uses the code of its beginning, even if the file is edited meanwhile
 
 
 def is_path(name: str) -> bool:
-    """Say whether a name is that of a file and its factory, or of the file alone."""
+    """Return whether a model's name is a file and its factory, or a file alone."""
     return bool(_NAME.fullmatch(name))
 
 
-def own_architecture(name: str) -> Architecture:
-    """Return the architecture that a factory in a file makes, with its attribute `groups`, if any; raise ModelError.
+def custom_architecture(name: str) -> Architecture:
+    """Return the architecture of a factory in a file, with the factory's attribute `groups`, if any; raise ModelError.
 
-    The file may import what lies beside it, as a script may.
+    Like a script, the file may import modules of its folder.
     """
     path, factory_name = _parts(name)
     file = Path(path).absolute()
@@ -38,7 +38,7 @@ def own_architecture(name: str) -> Architecture:
 
 
 def remember(name: str, source: str) -> None:
-    """Take a text for the file of a name from now on: that of the process which has started the study."""
+    """Use `source` instead of the file of a model: workers use the code of the process that began the study."""
     if source:
         _SOURCES[Path(_parts(name)[0]).absolute()] = source
 
@@ -46,7 +46,7 @@ def remember(name: str, source: str) -> None:
 def _parts(name: str) -> tuple[str, str]:
     match = _NAME.fullmatch(name)
     if match is None:
-        raise ModelError(f"{name} is no name of a network: give path/to/file.py:factory")
+        raise ModelError(f"{name} is not the name of a network: give path/to/file.py:factory")
     return match[1], match[2] or ""
 
 
@@ -59,31 +59,31 @@ def _read(path: Path) -> str:
 
 
 def _module(path: Path, source: str) -> ModuleType:
-    """Return what a file defines; it is run once in a process."""
-    name = f"own_{path.stem}_{sha256(f'{path}:{source}'.encode()).hexdigest()[:12]}"
+    """Return a file as a module; it runs once per process."""
+    name = f"custom_{path.stem}_{sha256(f'{path}:{source}'.encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules[name] = module  # dataclasses look the module of a class up
+    sys.modules[name] = module  # dataclasses look up the module of a class
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
     try:
         exec(compile(source, path, "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:  # the code may do anything
+    except (Exception, SystemExit) as error:  # the code may raise anything
         del sys.modules[name]
-        raise ModelError(f"{path} cannot be run ({first_line(error)}): mend it") from error
+        raise ModelError(f"{path} cannot be run ({first_line(error)}): fix it") from error
     return module
 
 
 def _factory(module: ModuleType, name: str) -> Factory:
     factory = getattr(module, name, None)
     if not callable(factory):
-        own = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
-        near = difflib.get_close_matches(name, own, n=1)
+        defined = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        near = difflib.get_close_matches(name, defined, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ModelError(
-            f"{module.__file__} has no factory {name!r}{hint}: name one of {', '.join(own) or 'its functions'}, "
+            f"{module.__file__} has no factory {name!r}{hint}: name one of {', '.join(defined) or 'its functions'}, "
             "like path/to/file.py:factory"
         )
     try:

@@ -1,4 +1,4 @@
-"""Torchvision's ImageNet weights, and what of them fits a network for 32 x 32 images."""
+"""ImageNet weights of torchvision, and copying those that fit a network for 32 x 32 images."""
 
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -11,11 +11,11 @@ from models.architectures import Architecture
 
 
 class WeightsError(Exception):
-    """The ImageNet weights could not be had; the message is one line and names the remedy."""
+    """The ImageNet weights are not available; the message is one line and names the remedy."""
 
 
 def imagenet_weights(architecture: Architecture) -> Mapping[str, Tensor]:
-    """Return torchvision's weights of an architecture, downloaded once into torch's cache; raise WeightsError."""
+    """Return torchvision's weights of an architecture, from torch's cache or downloaded into it; raise WeightsError."""
     if architecture.imagenet is None:
         raise WeightsError(f"{architecture.name} has no ImageNet weights: set pretrained to false")
     try:
@@ -25,14 +25,14 @@ def imagenet_weights(architecture: Architecture) -> Mapping[str, Tensor]:
     except (OSError, RuntimeError, HTTPException, EOFError, UnpicklingError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
-            f"{architecture.imagenet} cannot be had ({reason}): find a network, delete what is damaged in torch's "
-            "cache, or set pretrained to false"
+            f"{architecture.imagenet} could not be downloaded ({reason}): check the internet connection, delete a "
+            "damaged file from torch's cache, or set pretrained to false"
         ) from error
     return weights
 
 
 def copy_equal(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
-    """Copy every tensor of equal name and shape into the model; return the names of the model's tensors that stay."""
+    """Copy every tensor of equal name and shape into the model; return the names of the model's other tensors."""
     state = model.state_dict()
     equal = {name: weights[name] for name in state if name in weights and weights[name].shape == state[name].shape}
     model.load_state_dict(equal, strict=False)

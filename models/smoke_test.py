@@ -1,4 +1,4 @@
-"""A network that is not the project's own, tried on one batch before anything is trained."""
+"""Smoke test of a network that is not registered: one batch forward and back, before anything is trained."""
 
 import re
 from collections.abc import Callable
@@ -9,30 +9,31 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import UninitializedParameter
 from torch.nn.functional import cross_entropy
-from torch.nn.parameter import is_lazy
 
 from models.architectures import Architecture, ModelError, first_line
 
 CHANGE = "change it, or name another one"
-NAME = re.compile(r"[\w.\- ]+")  # what MLflow takes as a part of a metric's key
+ONE_IMAGE = "an epoch's last batch has one image, so try another batch_size, or another network"
+NAME = re.compile(r"[\w.\- ]+")  # allowed by MLflow in the key of a metric
 
 
 def run_smoke_test(architecture: Architecture, *, channels: int, classes: int, images: int) -> None:
-    """Build it, and take one batch of random images forward and back, as in training and evaluation; raise ModelError.
+    """Build the network and run a batch of random images in evaluation and training mode; raise ModelError.
 
-    `images` is the size of the smallest batch it will meet. The random generators are left as they were.
+    `images` is the size of the smallest batch of the training. The random generators are left unchanged.
     """
-    with torch.random.fork_rng(devices=[]):  # all of it is on the CPU
+    with torch.random.fork_rng(devices=[]):  # all computation is on the CPU
         network = _attempt(
             architecture, "be built", lambda: architecture.build(input_channels=channels, num_classes=classes)
         )
         _check_layers(architecture, network)
         batch = torch.randn(images, channels, 32, 32)
         where = f"take batches of {images} x {channels} x 32 x 32"
-        for mode in (False, True):  # in evaluation first: the gradient is taken of the other
+        for mode in (False, True):  # training last: its logits give the gradient
             network.train(mode)
-            logits = _attempt(architecture, where, partial(network, batch), _remedy(images))
+            logits = _attempt(architecture, where, partial(network, batch), ONE_IMAGE if images == 1 else CHANGE)
             if not isinstance(logits, Tensor) or logits.shape != (images, classes):
                 got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
                 raise ModelError(
@@ -46,30 +47,24 @@ def run_smoke_test(architecture: Architecture, *, channels: int, classes: int, i
 def _attempt(architecture: Architecture, what: str, call: Callable[[], Any], remedy: str = CHANGE) -> Any:
     try:
         return call()
-    except Exception as error:  # the code may do anything
+    except Exception as error:  # the code may raise anything
         raise ModelError(f"{architecture.name} cannot {what} ({first_line(error)}): {remedy}") from error
 
 
 def _check_layers(architecture: Architecture, network: nn.Module) -> None:
-    """Raise ModelError where layers or groups cannot be followed, named in MLflow, or found."""
+    """Raise ModelError if a layer cannot be measured or named in MLflow, or if a group matches no layer."""
     parameters = dict(network.named_parameters())
-    if lazy := [name for name, parameter in parameters.items() if is_lazy(parameter)]:
+    if lazy := [name for name, parameter in parameters.items() if isinstance(parameter, UninitializedParameter)]:
         raise ModelError(f"{architecture.name}: {lazy[0]} has no size before the first batch: give it one")
     layers = [name.removesuffix(".weight") for name, parameter in parameters.items() if parameter.ndim >= 2]
     if not layers:
-        raise ModelError(f"{architecture.name} has no layer to follow: no weight of two or more dimensions")
+        raise ModelError(f"{architecture.name} has no layer to measure: no weight has two or more dimensions")
     for name in (*layers, *architecture.groups):
         if not NAME.fullmatch(name):
-            raise ModelError(f"{architecture.name}: {name!r} must be of letters, digits, '_', '-', '.' and spaces")
+            raise ModelError(f"{architecture.name}: {name!r} may have letters, digits, '_', '-', '.' and spaces only")
     for group, patterns in architecture.groups.items():
         for pattern in patterns:
             if not any(fnmatchcase(layer, pattern) for layer in layers):
                 near = get_close_matches(pattern, layers, n=1)
-                hint = f" (did you mean {near[0]}?)" if near else f": they are {', '.join(layers)}"
-                raise ModelError(f"{architecture.name}: {pattern!r} in the group {group!r} is no layer{hint}")
-
-
-def _remedy(images: int) -> str:
-    if images == 1:
-        return "an epoch's last batch has one image, so try another batch_size, or another network"
-    return CHANGE
+                hint = f" (did you mean {near[0]}?)" if near else f"; the layers are {', '.join(layers)}"
+                raise ModelError(f"{architecture.name}: {pattern!r} in the group {group!r} matches no layer{hint}")

@@ -9,9 +9,9 @@ from torchvision.models import get_model, get_model_weights, list_models
 
 from models.architectures import Architecture
 
-PREFIX = "torchvision:"
-ZOO: tuple[str, ...] = tuple(list_models(module=torchvision.models))
-# what the builders of some families need for small images, or to return logits alone
+TORCHVISION_PREFIX = "torchvision:"
+TORCHVISION_MODELS: tuple[str, ...] = tuple(list_models(module=torchvision.models))
+# arguments that some families need for small images, or to return logits alone
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "vit": {"image_size": 32},
     "googlenet": {"aux_logits": False, "init_weights": False},
@@ -19,18 +19,20 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def zoo_architecture(name: str) -> Architecture:
-    """Return the architecture of one of ZOO, without groups of its own."""
+def torchvision_architecture(name: str) -> Architecture:
+    """Return the architecture of one of TORCHVISION_MODELS, without groups."""
     weights = get_model_weights(name).DEFAULT
-    return Architecture(name=f"{PREFIX}{name}", factory=partial(small, name), groups={}, imagenet=str(weights))
+    return Architecture(
+        name=f"{TORCHVISION_PREFIX}{name}", factory=partial(build_adapted, name), groups={}, imagenet=str(weights)
+    )
 
 
-def small(name: str, *, input_channels: int, num_classes: int) -> nn.Module:
-    """Return a new network of one of ZOO; it need not fit 32 x 32 images.
+def build_adapted(name: str, *, input_channels: int, num_classes: int) -> nn.Module:
+    """Return a new network of one of TORCHVISION_MODELS; not every one of them fits 32 x 32 images.
 
-    As is usual for CIFAR, nothing is halved before the second convolution: the first has stride 1, and 3 x 3 in place
-    of what it had, and max-pooling right after it goes. Stems that cut patches (stride 4) stay. The new first
-    convolution is initialised as PyTorch does it.
+    As usual for CIFAR, the images keep their size up to the second convolution: if the first has stride 2, it becomes
+    3 x 3 with stride 1, and max-pooling before the second is removed. Other stems (patches with stride 4) keep their
+    size. The new first convolution has PyTorch's default initialisation.
     """
     family = name if name in ARGUMENTS else name.partition("_")[0]
     network: nn.Module = get_model(name, weights=None, num_classes=num_classes, **ARGUMENTS.get(family, {}))

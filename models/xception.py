@@ -20,7 +20,7 @@ class SeparableConv(nn.Module):
 
 
 class Block(nn.Module):
-    """Separable convolutions, each after a ReLU, then pooling where the stride is not 1; with a residual link."""
+    """Separable convolutions, each after a ReLU, then pooling if the stride is not 1; with a residual connection."""
 
     def __init__(self, widths: tuple[int, ...], *, stride: int = 1, relu_first: bool = True) -> None:
         super().__init__()

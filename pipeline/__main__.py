@@ -90,7 +90,7 @@ def main() -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    logging.getLogger("pipeline").error(f"{coloured('error:', 'red', sys.stderr)} {' '.join(message.split())}")
+    logging.getLogger("pipeline").error("%s %s", coloured("error:", "red", sys.stderr), " ".join(message.split()))
     return code
 
 

@@ -18,8 +18,9 @@ import pytest
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"  # they depend on time; one test has them
-from pipeline.analysis.statistics import LAYERS, SCALARS, Histories
+from pipeline.analysis.statistics import Histories
 from pipeline.console.messages import configure
+from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
 
 ROOT = Path(__file__).parent.parent
 ensure_running()  # multiprocessing's own process, which serves all tests: it is the one without the variable
@@ -120,7 +121,7 @@ def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def histories() -> Callable[..., Histories]:
-    """Return a maker of histories: {seed: epochs it ran} for the layers {layer: group}."""
+    """Return a maker of histories: {seed: epochs it ran} for the layers {layer: group}; no layer has a level."""
 
     def make(epochs_by_seed: dict[int, int], groups: dict[str, str]) -> Histories:
         layers, scalars = [], []
@@ -139,6 +140,12 @@ def histories() -> Callable[..., Histories]:
                 for depth, (layer, group) in enumerate(groups.items(), start=1):
                     for metric in ("rwc", "rwc_elementwise"):
                         layers.append((seed, epoch, layer, group, metric, depth / epoch + 0.01 * seed))
-        return Histories(pd.DataFrame(scalars, columns=SCALARS), pd.DataFrame(layers, columns=LAYERS))
+                    layers.append((seed, epoch, layer, group, "weights", 100.0))
+        levels = [(layer, group, False, np.nan, np.nan, np.nan) for layer, group in groups.items()]
+        return Histories(
+            pd.DataFrame(scalars, columns=SCALARS),
+            pd.DataFrame(layers, columns=LAYERS),
+            pd.DataFrame(levels, columns=LEVELS),
+        )
 
     return make

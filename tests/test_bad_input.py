@@ -30,9 +30,9 @@ from data.manifest import MANIFEST, Manifest, damaged_file, read_manifest
 from data.mnist import FILES
 from data.npz import npz_dataset, read_npz
 from data.prepared import prepare
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
-from pipeline.config.values import ConfigError
+from pipeline.console.errors import BadInput
 from pipeline.tracking.checkpoints import newest_whole, slot_tag, slots
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +79,7 @@ def refused(call: Callable[[], Any]) -> Any:
     """Return what a call returns, or nothing where it refuses with a message that is not empty."""
     try:
         return call()
-    except (ConfigError, DataError) as error:
+    except (BadInput, DataError) as error:
         if not str(error).strip():
             raise AssertionError("refused without a word") from error
         return None
@@ -132,7 +132,7 @@ YAML_VALUES = st.recursive(
 @given(st.sampled_from(sorted(Config.__dataclass_fields__)), TEXTS)
 @example("epochs", "7")
 def test_values_of_options(name: str, value: str) -> None:
-    config = refused(lambda: load({name: value}))
+    config = refused(lambda: load_config({name: value}))
     if (name, value) == ("epochs", "7"):
         assert config.epochs == 7
     assert config is None or isinstance(config.files()["config.yaml"], str)
@@ -143,7 +143,7 @@ def test_values_of_options(name: str, value: str) -> None:
 @example(content=WHOLE_PARAMS)
 def test_damaged_params(params: Path, content: bytes) -> None:
     params.write_bytes(content)
-    config = refused(lambda: load({}))
+    config = refused(lambda: load_config({}))
     assert config or content != WHOLE_PARAMS
 
 
@@ -153,7 +153,7 @@ def test_damaged_params(params: Path, content: bytes) -> None:
 def test_params_of_other_types(params: Path, changed: dict[str, Any]) -> None:
     whole = yaml.safe_load(WHOLE_PARAMS)
     params.write_text(yaml.safe_dump(whole | changed, allow_unicode=True))
-    config = refused(lambda: load({}))
+    config = refused(lambda: load_config({}))
     assert config or changed
 
 

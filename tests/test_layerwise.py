@@ -66,8 +66,8 @@ def test_everything_that_is_offered_is_there() -> None:
     assert all(0 < left < 1 for left in found["remaining"].values())
 
 
-def test_a_measurement_that_there_is_not_is_said_before_training() -> None:
-    with pytest.raises(ValueError, match=r"there is no measurement rcw; there are .*, rwc, "):
+def test_an_unknown_measurement_raises_with_the_nearest_name() -> None:
+    with pytest.raises(ValueError, match=r"^unknown measurement 'rcw' \(did you mean rwc\?\); choose from .*, rwc, "):
         LayerTracker(nn.Linear(2, 2), ["rwc", "rcw"])
 
 

@@ -6,10 +6,10 @@ import signal
 import subprocess
 from pathlib import Path
 
+from benchmarks.chaos.proxy import DROPPED, refusing
 from benchmarks.chaos.record import record
 from benchmarks.chaos.study import LIMIT, Left, log_of, phase, start
-from benchmarks.load.proxy import DROPPED, recording
-from benchmarks.server import Server
+from tests.support.server import Server
 
 
 def refuse_files(project: Path, folder: Path, seconds: float, kills: int, draw: random.Random) -> Left:
@@ -18,7 +18,7 @@ def refuse_files(project: Path, folder: Path, seconds: float, kills: int, draw: 
     Each time the study must end with a line; the same command resumes once the store accepts and answers.
     """
     failed_at, gate = list[str](), _Gate()
-    with Server(folder, os.environ) as server, recording(server.port, gate) as (address, _requests):
+    with Server(folder, os.environ) as server, refusing(server.port, gate) as address:
         while True:
             process = start(project, address, folder / "data", folder / "log", server_wait=2)
             try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.chaos.record import Points, record
 from benchmarks.chaos.study import LIMIT, Left, log_of, phase, start
-from benchmarks.server import Server
+from tests.support.server import Server
 
 AWAY_SECONDS = 4.0  # a killed server is started again within so long, and takes seconds to start
 

@@ -58,10 +58,10 @@ def copy_project(folder: Path) -> Path:
 # a process of another place: what names one is set before the project is loaded, and hearts beat and fall silent soon
 ELSEWHERE = """
 import sys
-from pipeline.tracking import heartbeat as identity
-identity.BEAT_SECONDS, identity.SILENT_SECONDS = 0.5, {silent}
-place = identity._place() | {parts}
-identity._place = lambda: place
+from pipeline.tracking import heartbeat
+heartbeat.BEAT_SECONDS, heartbeat.SILENT_SECONDS = 0.5, {silent}
+place = heartbeat._place() | {parts}
+heartbeat._place = lambda: place
 from pipeline.__main__ import main
 sys.exit(main())
 """

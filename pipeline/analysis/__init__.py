@@ -1,1 +1,1 @@
-"""From the histories of the seeds to what people look at: statistics, tables, figures; without MLflow and torch."""
+"""Statistics, tables, figures and reports from the histories of a study's seeds."""

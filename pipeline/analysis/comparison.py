@@ -1,27 +1,33 @@
-"""Several studies side by side: what they are, accuracies beside the paper's, what each says to the claims."""
+"""Several studies side by side: accuracies next to the paper's, and verdicts on the paper's claims."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
-from pipeline.analysis.claims import claims_table
+from pipeline.analysis.claims import CLAIM_METRICS, claims_table, verdict
+from pipeline.analysis.depth import mean_logs
 from pipeline.analysis.inference import Effect, effect
-from pipeline.analysis.paper import ACCURACIES, EPOCHS, SEEDS
+from pipeline.analysis.paper import ACCURACIES, CLAIMS_BETWEEN, EPOCHS, SEEDS
 from pipeline.analysis.statistics import Histories, final_values
 
-TOLD_APART_BY = (
+DISTINGUISHING_SETTINGS = (
     "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained", "precision",
     "device", "compile", "devices",
 )  # fmt: skip
+ACCURACY_COLUMNS = ["model", "dataset", "study", "test_acc", "low", "high", "n", "paper", "difference", "remarks"]
+BETWEEN_COLUMNS = [
+    "claim", "number", "measured by", "verdict", "ratio", "low", "high", "p", "n", "last", "less", "more",
+]  # fmt: skip
 NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One study; `label` tells it from the others, `paper` has the paper's values of some settings."""
+    """One study with a unique `label`; `paper` has the settings that the paper used."""
 
     run_id: str
     label: str
@@ -38,16 +44,16 @@ class Compared:
 
     @property
     def remarks(self) -> str:
-        """What is missing or not as in the paper, in words; empty where nothing is."""
+        """What is missing or differs from the paper, in words."""
         asked, seeds = self.settings["seeds"].count(",") + 1, len(self.histories.seeds)
         wanted, ran = max(asked, SEEDS), max(self.histories.last_epochs.values())
-        said = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
-        said += [f"{ran} of {EPOCHS} epochs"] * (ran < EPOCHS)
-        changed = {name: value for name, value in self.paper.items() if _plain(self.settings[name]) != _plain(value)}
-        return "; ".join([*said, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
+        remarks = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
+        remarks += [f"{ran} of {EPOCHS} epochs"] * (ran < EPOCHS)
+        changed = {n: value for n, value in self.paper.items() if _comparable(self.settings[n]) != _comparable(value)}
+        return "; ".join([*remarks, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
 
 
-def _plain(value: str) -> float | str:
+def _comparable(value: str) -> float | str:
     """Return a setting's value so that 0.10 equals 0.1, and False equals false."""
     try:
         return float(value)
@@ -56,11 +62,11 @@ def _plain(value: str) -> float | str:
 
 
 def labels(studies: Sequence[tuple[str, str, Mapping[str, str]]]) -> list[str]:
-    """Return a label for each study, given as id, name and settings: its name, and where needed what differs."""
+    """Return a unique label for each study (id, name, settings): its name, and the settings or id that differ."""
     made = []
     for _id, name, settings in studies:
         namesakes = [other for _id, its_name, other in studies if its_name == name]
-        keys = [key for key in TOLD_APART_BY if len({other.get(key) for other in namesakes}) > 1]
+        keys = [key for key in DISTINGUISHING_SETTINGS if len({other.get(key) for other in namesakes}) > 1]
         made.append(" ".join([name, *(f"{key}={settings.get(key)}" for key in keys)]))
     ids = [run_id for run_id, *_rest in studies]
     return [
@@ -69,7 +75,7 @@ def labels(studies: Sequence[tuple[str, str, Mapping[str, str]]]) -> list[str]:
 
 
 def accuracy_table(studies: Sequence[Compared]) -> pd.DataFrame:
-    """Return a line for each study, and for each cell of the paper's table that was not run."""
+    """Return a row for each study, and for each cell of the paper's table that was not run: ACCURACY_COLUMNS."""
     rows = []
     for study in studies:
         mean, low, high, _p, n = study.accuracy
@@ -81,15 +87,43 @@ def accuracy_table(studies: Sequence[Compared]) -> pd.DataFrame:
             if (model, dataset) not in ran:
                 nan = math.nan
                 rows.append((model, dataset, f"{model}-{dataset}", nan, nan, nan, 0, paper, nan, NOT_RUN))
-    columns = ["model", "dataset", "study", "test_acc", "low", "high", "n", "paper", "difference", "remarks"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
 
 
 def claims_within(studies: Sequence[Compared]) -> pd.DataFrame:
-    """Return what each study says to the claims about it, with the study's label as the first column."""
+    """Return the verdicts on the claims about one data set, with the study's label as the first column."""
     tables = []
     for study in studies:
         table = claims_table(study.histories, study.model, study.dataset)
         table.insert(0, "study", study.label)
         tables.append(table)
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def claims_between(studies: Sequence[Compared]) -> pd.DataFrame:
+    """Return a row for each claim about two data sets and each measurement of both studies: BETWEEN_COLUMNS.
+
+    `ratio` is more / less: the mean of the logarithms over all layers and the epochs that all seeds of both studies
+    ran (up to `last`), paired by the seeds of both. If a model was run several times on a data set, the newest counts.
+    """
+    newest = {(study.model, study.dataset): study for study in studies}
+    rows = []
+    for claim in CLAIMS_BETWEEN:
+        less, more = (newest.get((claim.model, dataset)) for dataset in (claim.less, claim.more))
+        if less is None or more is None:
+            rows.append((str(claim), claim.number, "", NOT_RUN, *[math.nan] * 4, 0, 0, "", ""))
+            continue
+        last = min(study.histories.last_common_epoch for study in (less, more))
+        for metric in CLAIM_METRICS:
+            if all(metric in study.histories.measurements for study in (less, more)):
+                found = _difference(less.histories, more.histories, metric, last)
+                ratios = np.exp([found.mean, found.low, found.high])
+                rows.append((str(claim), claim.number, metric, verdict("<", found), *ratios, found.p, found.n, last,
+                             less.label, more.label))  # fmt: skip
+    return pd.DataFrame(rows, columns=BETWEEN_COLUMNS)
+
+
+def _difference(less: Histories, more: Histories, metric: str, last: int) -> Effect:
+    """Return the effect of the difference of the logarithms, more - less, seed by seed."""
+    by_seed = [mean_logs(histories, metric, "layer", last).mean(axis=1) for histories in (more, less)]
+    return effect((by_seed[0] - by_seed[1]).dropna().to_numpy())

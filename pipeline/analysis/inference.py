@@ -1,4 +1,4 @@
-"""What a few seeds can tell: intervals by resampling whole seeds, sign flips, rank correlation with depth."""
+"""Inference from few seeds: bootstrap intervals, sign-flip tests, and rank correlation with depth."""
 
 import math
 from typing import NamedTuple
@@ -11,11 +11,11 @@ Values = NDArray[np.float64]
 QUANTILES = (0.025, 0.975)
 RESAMPLES = 2000
 FLIPS = 9999
-COLUMNS = 2048  # at once, which bounds the memory
+BLOCK = 2048  # columns at once, which bounds the memory
 
 
 class Effect(NamedTuple):
-    """A mean over seeds with its interval (NaN for one seed), the p-value of no effect, and the number of seeds."""
+    """A mean over `n` seeds, its 95 % interval (NaN for one seed), and the p-value of no effect."""
 
     mean: float
     low: float
@@ -27,33 +27,34 @@ class Effect(NamedTuple):
 def interval(values: Values) -> tuple[Values, Values]:
     """Return the ends of the 95 % percentile bootstrap interval of the mean over the first axis, the seeds.
 
-    Whole seeds are resampled, the same for all columns, so the means are one product of matrices;
-    `scipy.stats.bootstrap`, which a test compares it with, takes 20 times as long for the curves of a study. It is too
-    narrow for few seeds, as every bootstrap is: for normal values it covers the mean in 84 % of the cases with 5 seeds,
-    in 92 % with 20 (tests/pipeline/results/test_inference.py).
+    All columns share the resampled seeds, so the means are one product of matrices; `scipy.stats.bootstrap`, with which
+    a test compares it, takes 20 times as long for the curves of a study. Like every bootstrap it is too narrow for few
+    seeds: for normal values it covers the mean in 84 % of the cases with 5 seeds, in 92 % with 20
+    (tests/pipeline/analysis/test_inference.py).
     """
     seeds, columns = len(values), values.reshape(len(values), -1)
     ends = np.full((2, columns.shape[1]), np.nan)
     if seeds > 1:
         drawn = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
         weights = np.stack([np.bincount(draw, minlength=seeds) for draw in drawn]) / seeds
-        for first in range(0, columns.shape[1], COLUMNS):
-            part = slice(first, first + COLUMNS)
+        for first in range(0, columns.shape[1], BLOCK):
+            part = slice(first, first + BLOCK)
             ends[:, part] = np.quantile(columns[:, part].T @ weights.T, QUANTILES, axis=1)
     low, high = ends.reshape(2, *values.shape[1:])
     return low, high
 
 
 def interquartile_mean(values: Values) -> Values:
-    """Return the mean over the first axis of what is left without the lowest and the highest quarter, rounded down."""
+    """Return the mean over the first axis without the lowest and the highest quarter of the values, rounded down."""
     means: Values = stats.trim_mean(values, 0.25, axis=0)
     return means
 
 
 def sign_flip_p(differences: Values) -> float:
-    """Return the two-sided p-value of a mean of zero, by flipping the sign of each seed's difference.
+    """Return the two-sided p-value of a mean of zero, from flipping the sign of each seed's difference.
 
-    It is exact for up to 13 seeds, 2 / 2**n at the least: 0.0625 with 5. For more it is that of FLIPS random flips.
+    Up to 13 seeds all flips are counted, so the smallest p-value is 2 / 2**n: 0.0625 with 5 seeds. Beyond, FLIPS
+    random ones are.
     """
     if len(differences) < 2:
         return math.nan
@@ -64,7 +65,7 @@ def sign_flip_p(differences: Values) -> float:
 
 
 def effect(by_seed: Values) -> Effect:
-    """Return mean, interval and p-value of a number a seed; zero is no effect."""
+    """Return mean, interval and p-value of one number per seed; zero is no effect. NaN values are left out."""
     by_seed = by_seed[np.isfinite(by_seed)]
     if not len(by_seed):
         return Effect(math.nan, math.nan, math.nan, math.nan, 0)
@@ -73,9 +74,9 @@ def effect(by_seed: Values) -> Effect:
 
 
 def depth_correlation(by_layer: Values, given: Values | None = None) -> float:
-    """Return Spearman's correlation of depth and a number a layer; `given` is a covariate whose ranks are taken out.
+    """Return Spearman's correlation of depth and one number per layer, or the partial one given a covariate.
 
-    NaN where there are no two layers, or nothing differs.
+    NaN for fewer than two layers, or if all values or depths are the same.
     """
     if len(by_layer) < 2:
         return math.nan

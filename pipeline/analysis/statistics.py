@@ -1,6 +1,6 @@
-"""Statistics over seeds: for every epoch, of the seeds that ran it."""
+"""Histories of a study's seeds, and statistics over the seeds of each epoch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -9,26 +9,22 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.inference import interquartile_mean, interval
 
-SCALARS = ["seed", "epoch", "metric", "value"]
-LAYERS = ["seed", "epoch", "layer", "group", "metric", "value"]
-LEVELS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
-
 
 @dataclass(frozen=True)
 class Histories:
-    """What the seeds of a study logged, as long tables: `scalars` with the columns SCALARS, `layers` with LAYERS.
+    """What the seeds of a study logged, as long tables: `scalars` and `layers` by seed and epoch.
 
-    `levels`, with the columns LEVELS, has a line a layer, the same for all seeds: whether it is scale-invariant, and if
-    so its levels of equilibrium, the angle of a step (radians) and RWC*, and the epoch from which it can be expected.
-    It is empty where the seeds are older than it.
+    `levels` has one row per layer, the same for all seeds: whether the layer is scale-invariant, and if so its
+    equilibrium levels, the step angle (radians) and RWC*, and the epoch from which equilibrium can be expected; else
+    NaN.
 
-    The rows of `layers` are in the order of the network's layers, epochs count from 1. There are millions of rows in a
-    large study: what several readers need of them is computed once.
+    The rows of `layers` and `levels` are in the order of the network's layers; epochs count from 1. A large study has
+    millions of rows, so what several tables and figures need is computed once.
     """
 
     scalars: pd.DataFrame
     layers: pd.DataFrame
-    levels: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEVELS))
+    levels: pd.DataFrame
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -36,9 +32,18 @@ class Histories:
 
     @cached_property
     def last_epochs(self) -> dict[int, int]:
-        """The last epoch that each seed ran."""
+        """The last epoch of each seed."""
         last = self.scalars.groupby("seed", as_index=False)["epoch"].max()
         return dict(zip(last["seed"].tolist(), last["epoch"].tolist(), strict=True))
+
+    @property
+    def last_common_epoch(self) -> int:
+        """The last epoch that all seeds ran: comparisons use epochs 1 to this one."""
+        return min(self.last_epochs.values())
+
+    @property
+    def last_epoch(self) -> int:
+        return max(self.last_epochs.values())
 
     @cached_property
     def measurements(self) -> dict[str, pd.DataFrame]:
@@ -47,31 +52,47 @@ class Histories:
 
     @cached_property
     def group_of(self) -> dict[str, str]:
-        """The group of each layer, from the first layer to the last; an empty string outside the groups."""
+        """The group of each layer, in the order of the layers; an empty string for a layer without a group."""
         first = self.measurements["rwc"].drop_duplicates("layer")
         return dict(zip(first["layer"], first["group"], strict=True))
 
+    @property
+    def groups(self) -> list[str]:
+        """The groups in the order of their first layers, with "" for layers without a group."""
+        return list(dict.fromkeys(self.group_of.values()))
+
+    @property
+    def layers_with_level(self) -> list[str]:
+        """The layers that have equilibrium levels: the scale-invariant ones, under weight decay."""
+        return self.levels.loc[self.levels["epoch"].notna(), "layer"].tolist()
+
+    @property
+    def equilibrium_epoch(self) -> int | None:
+        """The epoch from which equilibrium can be expected; None if no layer has a level."""
+        epochs = self.levels["epoch"].dropna()
+        return int(epochs.iloc[0]) if len(epochs) else None
+
     def means(self, metric: str) -> NDArray[np.float64]:
-        """Return the mean of a measurement over the seeds: layers x epochs, NaN where there is none."""
+        """Return the mean of a measurement over the seeds: layers x epochs, NaN for missing values."""
         means = over_seeds(self.measurements[metric])
         return self._by_layer_and_epoch(means, means["mean"])
 
     def by_seed(self, metric: str) -> NDArray[np.float64]:
-        """Return a measurement of every seed: seeds x layers x epochs, NaN where there is none."""
+        """Return a measurement of every seed: seeds x layers x epochs, NaN for missing values."""
         seeds = self.measurements[metric].groupby("seed")
         return np.stack([self._by_layer_and_epoch(rows, rows["value"]) for _seed, rows in seeds])
 
     def _by_layer_and_epoch(self, rows: pd.DataFrame, values: pd.Series) -> NDArray[np.float64]:
-        grid = np.full((len(self.group_of), max(self.last_epochs.values())), np.nan)
+        grid = np.full((len(self.group_of), self.last_epoch), np.nan)
         depth = pd.Index(list(self.group_of)).get_indexer(pd.Index(rows["layer"]))
         grid[depth, rows["epoch"] - 1] = values
         return grid
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Return mean, standard deviation (n - 1; NaN for one seed) and n of `value` over the seeds, per all else.
+    """Return mean, standard deviation (n - 1; NaN for one seed) and n of `value` over the seeds, per other columns.
 
-    A seed that stopped early counts while it ran. NaN values are left out of all three.
+    A seed that stopped early counts in the epochs that it ran. NaN values are left out of all three.
     """
     keys = [column for column in table.columns if column not in ("seed", "value")]
     grouped = table.groupby(keys, sort=False, observed=True)["value"]
@@ -80,16 +101,15 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return, beside what `over_seeds` does, median, interquartile mean and 95 % interval of the mean: low, high.
+    """Return the columns of `over_seeds`, and median, interquartile mean and the 95 % interval of the mean (low, high).
 
-    Rows with the same seeds are resampled together, NaN values left out.
+    Rows with the same seeds are resampled together; NaN values are left out.
     """
     result = over_seeds(table)
     keys = [column for column in result.columns if column not in ("mean", "std", "n")]
     wide = table.pivot_table(index=keys, columns="seed", values="value", sort=False, observed=True)
     values = wide.reindex(pd.MultiIndex.from_frame(result[keys])).to_numpy()
-    there = np.isfinite(values)
-    patterns, of_row = np.unique(there, axis=0, return_inverse=True)
+    patterns, of_row = np.unique(np.isfinite(values), axis=0, return_inverse=True)
     added = np.full((len(result), 4), np.nan)
     for number, seeds in enumerate(patterns):
         rows = np.flatnonzero(of_row.ravel() == number)
@@ -108,6 +128,6 @@ def final_values(histories: Histories, metric: str) -> pd.Series:
 
 
 def group_means(layers: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the mean of a measurement over the layers of each group: seed, epoch, group, value; in depth order."""
+    """Return the mean of a measurement over each group's layers: seed, epoch, group, value; in depth order."""
     rows = layers[(layers["metric"] == metric) & (layers["group"] != "")].dropna(subset="value")
     return rows.groupby(["seed", "epoch", "group"], sort=False, observed=True)["value"].mean().reset_index()

@@ -1,17 +1,17 @@
 """Command `aggregate`: means, tables and figures over the finished seeds of a study."""
 
-import dataclasses
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 
 import click
 
 from data.prepared import Prepared
 from pipeline.config.options import takes_settings
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
-from pipeline.config.values import ConfigError
+from pipeline.console.errors import BadInput
 from pipeline.tracking.queries import RunNotFound, find_study, runs_of_settings
 from pipeline.tracking.retry import patiently
 from pipeline.tracking.run import Run
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 @click.option("--study", metavar="VALUE", help="id of a study's run: its figures are made again there")
 def aggregate(given: dict[str, str], study: str | None) -> None:
     """Average finished seeds: of a study, or of equal settings."""
-    config = load(given)
+    config = load_config(given)
     if study is not None:
         if ignored := sorted(set(given) - WITH_STUDY):
-            raise ConfigError(f"study has settings of its own: leave out {', '.join(ignored)}; got {study!r}")
+            raise BadInput(f"study has settings of its own: leave out {', '.join(ignored)}; got {study!r}")
         _aggregate(Run(find_study(study).id), config)
         return
     prepared = prepare_inputs(config)
@@ -51,7 +51,7 @@ def _trained(config: Config, prepared: Prepared, given: Collection[str]) -> Conf
     known = runs_of_settings(config.study_hash(prepared.manifest.digest))
     runs = [run for run in known if run.finished]
     if unfinished := sorted({run.number for run in known} - {run.number for run in runs}):
-        log.info(f"not finished with these settings: seeds {', '.join(map(str, unfinished))}")
+        log.info("not finished with these settings: seeds %s", ", ".join(map(str, unfinished)))
     seeds = config.seeds if "seeds" in given else tuple(sorted({run.number for run in runs}))
     asked = [run for run in runs if run.number in seeds]
     if not asked:
@@ -61,4 +61,4 @@ def _trained(config: Config, prepared: Prepared, given: Collection[str]) -> Conf
             "-P study=<run id>"
         )
     epochs = config.epochs if "epochs" in given else max(run.epochs for run in asked)
-    return dataclasses.replace(config, seeds=seeds, epochs=epochs, fresh=False)
+    return replace(config, seeds=seeds, epochs=epochs, fresh=False)

@@ -4,8 +4,8 @@ import logging
 
 import click
 
-from pipeline.config.options import takes_config
-from pipeline.config.settings import Config
+from pipeline.config.options import takes_settings
+from pipeline.config.resolve import load_config
 from pipeline.tracking.dataset_log import log_prepared
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
@@ -14,12 +14,14 @@ log = logging.getLogger(__name__)
 
 
 @click.command()
-@takes_config
-def prepare(config: Config) -> None:
+@takes_settings
+def prepare(given: dict[str, str]) -> None:
     """Prepare a data set and log what it holds."""
+    config = load_config(given)
     prepared = prepare_inputs(config)
-    with open_run("prepare", f"prepare-{prepared.manifest.name}") as run:
+    manifest = prepared.manifest
+    with open_run("prepare", f"prepare-{manifest.name}") as run:
         run.log_params(config.as_text())
         log_prepared(run, prepared)
     counts = f"{len(prepared.x_train):,} training and {len(prepared.x_test):,} test images"
-    log.info(f"{prepared.manifest.name}: {counts}, {len(prepared.manifest.classes)} classes, in {config.data_dir}")
+    log.info("%s: %s, %s classes, in %s", manifest.name, counts, len(manifest.classes), config.data_dir)

@@ -10,8 +10,8 @@ import click
 from pipeline.analysis.comparison import labels
 from pipeline.config.grid import combinations
 from pipeline.config.options import takes_settings
-from pipeline.config.values import ConfigError, switch
-from pipeline.console.errors import Failure
+from pipeline.console.errors import BadInput, Failure
+from pipeline.console.switch import TrueOrFalse
 from pipeline.execution.executor import Executor, executor_of
 from pipeline.execution.plan import print_plan
 from pipeline.execution.status import live_table
@@ -30,32 +30,30 @@ log = logging.getLogger(__name__)
 
 @click.command()
 @takes_settings
-@click.option("--plan", default="false", metavar="VALUE", help="true: say what would run and how long, and run nothing")
-def sweep(given: dict[str, str], plan: str) -> None:
+@click.option(
+    "--plan",
+    type=TrueOrFalse(),
+    default=False,
+    metavar="[true|false]",
+    help="true: only print what would run, and how long",
+)
+def sweep(given: dict[str, str], plan: bool) -> None:
     """Run a study for every combination of listed settings, like dataset=MNIST,FMNIST."""
-    only_plan = _switch(plan)
-    settings = combinations(given)
-    with executor_of(settings) as executor:
-        configs = [executor.resolve(values) for values in settings]
+    studies_given = combinations(given)
+    with executor_of(studies_given) as executor:
+        configs = [executor.resolve(settings) for settings in studies_given]
         told_apart = labels([(f"{n}", each.study_name, each.as_text()) for n, each in enumerate(configs, start=1)])
         studies = [Study(each, prepare_inputs(each), label) for each, label in zip(configs, told_apart, strict=True)]
         _refuse_twins(studies)
-        print_plan(studies, executor, timed=only_plan)
-        if not only_plan:
+        print_plan(studies, executor, timed=plan)
+        if not plan:
             _run(studies, executor, given)
-
-
-def _switch(plan: str) -> bool:
-    try:
-        return switch(plan)
-    except ConfigError as error:
-        raise ConfigError(f"plan {error}; got {plan!r}") from None
 
 
 def _refuse_twins(studies: Sequence[Study]) -> None:
     counts = Counter(study.hash for study in studies)
     if twins := [study.label for study in studies if counts[study.hash] > 1]:
-        raise ConfigError(f"a sweep must name every study once; {' and '.join(twins)} are the same: remove one")
+        raise BadInput(f"a sweep must name every study once; {' and '.join(twins)} are the same: remove one")
 
 
 def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) -> None:
@@ -66,7 +64,7 @@ def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) ->
             failures = executor.run([partial(_begin, study, executor, run) for study in studies], table.refresh)
         failed = {study.label: failure for study, failure in zip(studies, failures, strict=True) if failure}
         for label, failure in failed.items():
-            log.warning(f"study {label}: {failure}", exc_info=None if isinstance(failure, Failure) else failure)
+            log.warning("study %s: %s", label, failure, exc_info=None if isinstance(failure, Failure) else failure)
         patiently(partial(_compare, run), studies[0].config.server_wait)
         if failed:
             raise SeedsFailed(
@@ -80,5 +78,5 @@ def _compare(run: Run) -> None:
 
 
 def _begin(study: Study, executor: Executor, sweep: Run) -> None:
-    log.info(f"study {study.label}")
+    log.info("study %s", study.label)
     study.run(executor, sweep.id)

@@ -6,9 +6,9 @@ from functools import partial
 
 import click
 
-from pipeline.config.options import takes_config
-from pipeline.config.settings import Config
-from pipeline.config.values import ConfigError, distinct_seeds
+from pipeline.config.options import takes_settings
+from pipeline.config.resolve import load_config
+from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput, Failure
 from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
@@ -18,7 +18,7 @@ from pipeline.tracking.retry import StoreError, patiently
 from pipeline.tracking.run import STUDY
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
-from pipeline.training.seed import seed_tags, train_in
+from pipeline.training.seed import load_checkpoint, seed_tags, train_in
 
 log = logging.getLogger(__name__)
 
@@ -32,21 +32,22 @@ class SeedFailed(Failure):
 
 
 @click.command()
-@takes_config
+@takes_settings
 @click.option("--seed", metavar="VALUE", help="the seed to train; needed")
-def train(config: Config, seed: str | None) -> None:
+def train(given: dict[str, str], seed: str | None) -> None:
     """Train one seed."""
+    config = load_config(given)
     try:
         (number,) = distinct_seeds(seed)
-    except (ConfigError, ValueError):
-        raise ConfigError(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
+    except ValueError:
+        raise BadInput(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
     prepared = prepare_inputs(config)
     study_hash = config.study_hash(prepared.manifest.digest)
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
     with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
-        start = _claim(Queue(config, study_hash, run), number)
+        start = _lock(Queue(config, study_hash, run), number)
         log.info(start)
-        state = patiently(start.load, config.server_wait, f"the checkpoint of seed {number}")
+        start, state = load_checkpoint(config, start)
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)
         try:
@@ -59,12 +60,11 @@ def _busy(study_hash: str, seed: int) -> list[StoredSeed]:
     return [run for run in runs_of_settings(study_hash, seed) if run.busy]
 
 
-def _claim(queue: Queue, seed: int) -> Start:
-    """Return where the seed starts, in the run that claims it; raise SeedBusy."""
-    taken = patiently(partial(queue.locks.acquire, seed), queue.config.server_wait)
-    start = queue.start(seed) if taken else Start(seed, queue.config.epochs, busy=True)
+def _lock(queue: Queue, seed: int) -> Start:
+    """Lock the seed for the run of this command, and return its start there; raise SeedBusy."""
+    start = patiently(partial(queue.lock, seed), queue.config.server_wait)
     _refuse_if_busy(start)
-    return start._replace(own_run=None, done=False)
+    return start._replace(own_run=None)
 
 
 def _refuse_if_busy(start: Start) -> None:

@@ -1,24 +1,17 @@
-"""The studies that a sweep is made of: every combination of the values that its settings list."""
+"""The studies of a sweep: every combination of the listed values of settings."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from itertools import product
-from typing import Any
 
-from pipeline.config.resolve import checked
-from pipeline.config.settings import Config
-
-LISTED = [f.name for f in fields(Config) if f.metadata["changes_numbers"]]
+from pipeline.config.resolve import read_settings
+from pipeline.config.schema import CHANGE_NUMBERS, Settings
 
 
-def combinations(given: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the checked settings of every study, the last list turning fastest; raise ConfigError.
+def combinations(given: Mapping[str, str]) -> list[Settings]:
+    """Return the settings of every study, the last list turning fastest; raise BadInput.
 
-    What changes no numbers is the same for all of them; `seeds` are those of each. `epochs` too: a study that is longer
-    holds the shorter one.
+    Settings that do not change the numbers are the same for all studies: `seeds` are those of each, and `epochs` is one
+    number, since a longer study contains the shorter one.
     """
-    lists = {name: given[name].split(",") for name in LISTED if "," in given.get(name, "")}
-    return [
-        checked({**given, **dict(zip(lists, map(str.strip, values), strict=True))})
-        for values in product(*lists.values())
-    ]
+    lists = {name: given[name].split(",") for name in CHANGE_NUMBERS if "," in given.get(name, "")}
+    return [read_settings({**given, **dict(zip(lists, values, strict=True))}) for values in product(*lists.values())]

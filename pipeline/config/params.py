@@ -1,62 +1,68 @@
 """params.yaml: the defaults, and the paper's Table 1."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import yaml
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from data.datasets import plain
-from pipeline.config.values import ConfigError, one_of
+from data import DATASETS
+from models import ARCHITECTURES
+from pipeline.config.values import NotNegative, Positive
+from pipeline.config.words import one_of
+from pipeline.console.errors import BadInput
 
 PARAMS = Path("params.yaml")
-TABLE = "table_1"
-OTHER = "other"
+TABLE, OTHER = "table_1", "other"
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class Rates(NamedTuple):
+    """A cell of Table 1."""
+
+    lr: Positive
+    weight_decay: NotNegative
+
+
+_Model = Annotated[str, AfterValidator(one_of((*ARCHITECTURES, OTHER)).read)]
+_Dataset = Annotated[str, AfterValidator(one_of((*DATASETS, OTHER)).read)]
+_TABLE = TypeAdapter(dict[_Model, dict[_Dataset, Rates]])
+
+
+class _Texts(yaml.BaseLoader):
+    """Reads every value as text, as options are given: 1e-3 is as good as 0.001."""
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [str(key.value) for key, _value in node.value]
-        repeated = sorted({key for key in keys if keys.count(key) > 1})
-        if repeated:
-            raise ConfigError(f"{PARAMS}: {', '.join(repeated)} stands twice: remove one")
+        if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+            raise BadInput(f"{PARAMS}: {', '.join(repeated)} stands twice: remove one")
         return super().construct_mapping(node, deep)
 
 
 def read_params() -> dict[str, Any]:
-    """Return what params.yaml of the folder the project runs in holds; raise ConfigError."""
+    """Return what params.yaml of the working folder holds, as text; raise BadInput."""
     try:
-        content = yaml.load(PARAMS.read_text(), _UniqueKeys)  # a SafeLoader
+        content = yaml.load(PARAMS.read_text(), _Texts)  # it makes texts, lists and dicts alone
     except OSError as error:
-        raise ConfigError(
-            f"{PARAMS.absolute()} cannot be read ({error.strerror}): run in the project's folder"
-        ) from None
+        raise BadInput(f"{PARAMS.absolute()} cannot be read ({error.strerror}): run in the project's folder") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{PARAMS} is not YAML ({reason}): write a line `name: value` a setting") from None
+        raise BadInput(f"{PARAMS} is not YAML ({reason}): write a line `name: value` per setting") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{PARAMS} holds no settings: write a line `name: value` a setting")
+        raise BadInput(f"{PARAMS} holds no settings: write a line `name: value` per setting")
     return content
 
 
-def read_table(table: Any, models: Iterable[str], datasets: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return Table 1 under the names' own spellings; raise ConfigError for names that do not exist."""
-    model = one_of({plain(name): name for name in (*models, OTHER)}, plain)
-    dataset = one_of({plain(name): name for name in (*datasets, OTHER)}, plain)
+def paper_rates(model: str, dataset: str) -> Rates:
+    """Return what Table 1 has for a model and a data set, or for `other` ones; raise BadInput."""
     try:
-        return {model(name): {dataset(cell): pair for cell, pair in row.items()} for name, row in table.items()}
-    except ConfigError as error:
-        raise ConfigError(f"{PARAMS}: a name in {TABLE} {error}") from None
-    except AttributeError:
-        raise ConfigError(
-            f"{PARAMS}: {TABLE} must hold a line `model: {{data set: [lr, weight_decay]}}` a model"
-        ) from None
-
-
-def paper_value(table: dict[str, dict[str, Any]], model: str, dataset: str, column: int) -> Any:
-    """Return the learning rate (column 0) or weight decay (1) of a model on a data set; raise ConfigError."""
-    try:
+        table = _TABLE.validate_python(read_params().get(TABLE))
         row = table.get(model, {})
-        return row.get(dataset, row.get(OTHER, table[OTHER][OTHER]))[column]
-    except (KeyError, TypeError, IndexError):
-        raise ConfigError(f"{PARAMS}: {TABLE} has no [lr, weight_decay] for {model} on {dataset}: add it") from None
+        return row.get(dataset) or row.get(OTHER) or table[OTHER][OTHER]
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = wrong.get("ctx", {}).get("error")
+        line = "must hold a line `model: {data set: [lr, weight_decay]}` for each model"
+        remedy = f"a name in {TABLE} {name}" if name else f"{TABLE} {line}"
+        raise BadInput(f"{PARAMS}: {remedy}; got {wrong['input']!r}") from None
+    except KeyError:
+        raise BadInput(f"{PARAMS}: {TABLE} has no [lr, weight_decay] for {model} on {dataset}: add it") from None

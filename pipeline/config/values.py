@@ -1,118 +1,91 @@
-"""From what a person wrote to checked values: each parser returns one, or says in one line what would be right."""
+"""The types of settings."""
 
-import difflib
-import math
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from pipeline.console.errors import BadInput
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter
 
-Parser = Callable[[Any], Any]
+from data import DATASETS
+from data.datasets import plain
+from models import ARCHITECTURES
+from models.custom import is_path
+from models.torchvision_models import TORCHVISION_MODELS, TORCHVISION_PREFIX
+from pipeline.config.words import Takes, nearest, one_of, spellings
+
 LONGEST = 6000  # characters of a param in MLflow
+OWN_MODEL = "path/to/file.py:factory"
+_MODEL = one_of(ARCHITECTURES, f"{TORCHVISION_PREFIX}<name>", OWN_MODEL)
+_ALIASES = {plain(name): known.name for known in DATASETS.values() for name in (known.name, *known.aliases)}
+_DATASET = replace(one_of(DATASETS, "the path of an .npz file"), words=_ALIASES)
 
 
-class ConfigError(BadInput):
-    """A setting is wrong."""
-
-
-def nearest(name: str, known: Mapping[str, str]) -> str:
-    """Return ` (did you mean X?)` for the nearest of {name: its spelling}, or nothing."""
-    close = difflib.get_close_matches(name.casefold(), known, n=1)
-    return f" (did you mean {known[close[0]]}?)" if close else ""
-
-
-def whole(minimum: int, maximum: int | None = None) -> Parser:
-    """Parse a whole number in a range."""
-    bounds = f"a whole number of {minimum} or more" if maximum is None else f"a whole number, {minimum} to {maximum}"
-
-    def parse(value: Any) -> int:
-        try:
-            number = int(str(value))
-        except ValueError:
-            raise ConfigError(f"must be {bounds}") from None
-        if isinstance(value, bool) or number < minimum or (maximum is not None and number > maximum):
-            raise ConfigError(f"must be {bounds}")
-        return number
-
-    return parse
-
-
-def real(description: str, holds: Callable[[float], bool]) -> Parser:
-    """Parse a finite number that fits the description; 1e-3 is one, though PyYAML reads it as text."""
-
-    def parse(value: Any) -> float:
-        try:
-            number = float(str(value))
-        except ValueError:
-            raise ConfigError(f"must be {description}") from None
-        if isinstance(value, bool) or not math.isfinite(number) or not holds(number):
-            raise ConfigError(f"must be {description}")
-        return number
-
-    return parse
-
-
-def word_or(word: str, meaning: Any, parser: Parser) -> Parser:
-    """Parse a word that stands for a meaning, or else what the parser takes."""
-
-    def parse(value: Any) -> Any:
-        if isinstance(value, str) and value.casefold() == word:
-            return meaning
-        try:
-            return parser(value)
-        except ConfigError as error:
-            raise ConfigError(f"{error}, or {word}") from None
-
-    return parse
-
-
-def switch(value: Any) -> bool:
-    """Parse true or false."""
-    words = {"true": True, "false": False}
-    if str(value).casefold() not in words:
-        raise ConfigError("must be true or false")
-    return words[str(value).casefold()]
-
-
-def text(value: Any) -> str:
-    """Parse text that is not empty."""
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError("must be a text that is not empty")
-    return value.strip()
-
-
-def expanded(value: str) -> str:
-    """Parse a path that may start with ~."""
+def _expanded(path: str) -> str:
     try:
-        return str(Path(value).expanduser())
+        return str(Path(path).expanduser())
     except RuntimeError:
-        raise ConfigError("must be a path whose ~ names a user of this machine") from None
+        raise ValueError("must be a path whose ~ names a user of this machine") from None
 
 
-def one_of(names: Mapping[str, str], key: Callable[[str], str] = str.casefold) -> Parser:
-    """Parse a name out of {key of a name: its spelling}."""
-
-    def parse(value: Any) -> str:
-        spelling = names.get(key(str(value)))
-        if spelling is None:
-            known = ", ".join(dict.fromkeys(names.values()))
-            raise ConfigError(f"must be one of {known}{nearest(key(str(value)), names)}")
-        return spelling
-
-    return parse
+def _model_name(name: str) -> str:
+    if is_path(name):
+        return _expanded(name)
+    return (
+        TORCHVISION_PREFIX + _torchvision_name(name.removeprefix(TORCHVISION_PREFIX))
+        if name.startswith(TORCHVISION_PREFIX)
+        else _MODEL.read(name)
+    )
 
 
-def distinct_seeds(value: Any) -> tuple[int, ...]:
-    """Parse whole numbers, separated by commas, none twice."""
-    parts = list(value) if isinstance(value, list | tuple) else str("" if value is None else value).split(",")
-    example = "must be whole numbers of 0 or more, none twice, like 0,42,123"
-    try:
-        seeds = tuple(whole(0, 2**63 - 1)(str(part).strip()) for part in parts)
-    except ConfigError:
-        raise ConfigError(example) from None
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ConfigError(example)
+def _torchvision_name(name: str) -> str:
+    """Return torchvision's spelling; `_` counts where names differ by it alone, as regnet_x_16gf and _1_6gf do."""
+    spelled = name.casefold().replace("-", "_")
+    alike = (
+        [spelled]
+        if spelled in TORCHVISION_MODELS
+        else [known for known in TORCHVISION_MODELS if plain(known) == plain(name)]
+    )
+    if len(alike) != 1:
+        hint = f" (did you mean {alike[0]}?)" if alike else nearest(name, spellings(TORCHVISION_MODELS))
+        raise ValueError(f"must name a classification model of torchvision, as {TORCHVISION_PREFIX}resnet50{hint}")
+    return alike[0]
+
+
+def _dataset(name: str) -> str:
+    return _expanded(name) if name.endswith(".npz") else _DATASET.read(name)
+
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError
     if len(",".join(map(str, seeds))) > LONGEST:
-        raise ConfigError(f"must have at most {LONGEST:,} characters in all, as MLflow keeps no longer values")
+        raise ValueError(f"must have at most {LONGEST:,} characters in all, the longest value that MLflow stores")
     return seeds
+
+
+Whole = Annotated[int, Field(ge=1), Takes("a whole number of 1 or more")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Takes("a number greater than 0")]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), Takes("a number of 0 or more")]
+Share = Annotated[float, Field(ge=0, lt=1), Takes("a number from 0 to less than 1")]
+Percent = Annotated[float, Field(gt=0, le=100), Takes("a percentage, more than 0 to 100")]
+Gpus = Annotated[
+    Annotated[float, Field(ge=0.001, le=1)] | Annotated[float, Field(ge=0, multiple_of=1, allow_inf_nan=False)],
+    Takes("0, a share of 1 from 0.001, or a whole number"),
+]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), Takes("a text that is not empty")]
+Folder = Annotated[Text, AfterValidator(_expanded)]
+ModelName = Annotated[Text, AfterValidator(_model_name), _MODEL]
+DatasetName = Annotated[Text, AfterValidator(_dataset), _DATASET]
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**63)], ...],
+    BeforeValidator(lambda seeds: seeds.split(",") if isinstance(seeds, str) else seeds),
+    Field(min_length=1),
+    AfterValidator(_distinct),
+    Takes("whole numbers of 0 or more, none twice, like 0,42,123"),
+]
+Switch = Annotated[bool, Field(strict=True), Takes("true or false", {"true": True, "false": False})]
+Nothing = Annotated[None, Takes("none", {"none": None})]
+ByTime = Annotated[None, Takes("auto", {"auto": None})]
+Auto = Annotated[Literal["auto"], Takes("auto", {"auto": "auto"})]
+Paper = Annotated[Literal["paper"], Takes("paper", {"paper": "paper"})]
+distinct_seeds = TypeAdapter[tuple[int, ...]](Seeds).validate_python

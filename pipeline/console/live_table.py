@@ -67,5 +67,5 @@ class LiveTable:
             lines = Text("\n".join(table(seen.rows)), no_wrap=True, overflow="ellipsis")
             self._live.update(lines, refresh=True)
         elif seen.counts != self._counts and time.monotonic() >= self._next_line:
-            log.info(f"seeds: {seen.counts}; time left: {seen.left}")
+            log.info("seeds: %s; time left: %s", seen.counts, seen.left)
             self._counts, self._next_line = seen.counts, time.monotonic() + LINE_SECONDS

@@ -6,6 +6,8 @@ from functools import partial
 
 import click
 
+from pipeline.console.switch import TrueOrFalse
+
 LOGGERS = tuple(map(logging.getLogger, ("pipeline", "data", "models")))
 
 
@@ -34,18 +36,19 @@ def is_quiet() -> bool:
     return not LOGGERS[0].isEnabledFor(logging.INFO)
 
 
-def _configure(_context: click.Context, _option: click.Parameter, value: str) -> bool:
-    configure(quiet=value == "true")
-    return is_quiet()
+def _configure(_context: click.Context, _option: click.Parameter, quiet: bool) -> bool:
+    configure(quiet=quiet)
+    return quiet
 
 
 # `mlflow run -P quiet=true` gives it as --quiet true
 quiet_option = partial(
     click.option,
     "--quiet",
-    type=click.Choice(["true", "false"], case_sensitive=False),
+    type=TrueOrFalse(),
     is_flag=False,
     flag_value="true",
-    default="false",
+    default=False,
+    metavar="[true|false]",
     callback=_configure,
 )

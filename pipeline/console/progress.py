@@ -33,8 +33,7 @@ class Progress:
     def watch(self, epoch: int, batches: Iterable[Batch]) -> Iterable[Batch]:
         """Wrap the batches of an epoch in a bar, on a terminal that no other process writes to."""
         console = live_console() if self.jobs == 1 else None
-        label = f"seed {self.seed}  epoch {epoch}/{self.epochs}"
-        return _with_bar(batches, label, console) if console else batches
+        return _with_bar(batches, self._label(epoch), console) if console else batches
 
     def show_epoch(
         self, epoch: int, losses: Mapping[str, float], accuracies: Mapping[str, float], seconds: float
@@ -44,21 +43,22 @@ class Progress:
         Losses and accuracies (percent) are by part of the data.
         """
         self.seconds_by_epoch.append(seconds)
+        label = self._label(epoch)
         scores = "  ".join(f"{part} loss {loss:.4f} acc {accuracies[part]:5.2f} %" for part, loss in losses.items())
         left = _duration(self._seconds(self.epochs - epoch))
-        log.info(
-            f"seed {self.seed}  epoch {epoch}/{self.epochs}  {scores}  {seconds:.1f} s  about {left} left for this seed"
-        )
+        log.info("%s  %s  %.1f s  about %s left for this seed", label, scores, seconds, left)
         if len(self.seconds_by_epoch) == 1 and self.announces:
             self._estimate()
+
+    def _label(self, epoch: int) -> str:
+        return f"seed {self.seed}  epoch {epoch}/{self.epochs}"
 
     def _estimate(self) -> None:
         rounds = -(-self.seeds // self.jobs)
         total = self._seconds(rounds * self.epochs)
-        log.info(
-            f"the study: {_count(self.seeds, 'seed')} x {_count(self.epochs, 'epoch')}: about {_duration(total)}"
-            + (f"; {SHORTER}" if total > LONG_SECONDS else "")
-        )
+        advice = f"; {SHORTER}" if total > LONG_SECONDS else ""
+        seeds, epochs = _count(self.seeds, "seed"), _count(self.epochs, "epoch")
+        log.info("the study: %s x %s: about %s%s", seeds, epochs, _duration(total), advice)
 
     def _seconds(self, epochs: int) -> float:
         return epochs * median(self.seconds_by_epoch)

@@ -1,13 +1,14 @@
 """Where the seeds of studies are trained: on this machine, or on a Ray cluster."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from data.prepared import Prepared
-from pipeline.config.settings import RAY, Config
-from pipeline.config.values import ConfigError
+from pipeline.config.schema import Settings
+from pipeline.config.settings import Config
+from pipeline.console.errors import BadInput
 from pipeline.execution.local import Local
 from pipeline.execution.queue import Queue
 from pipeline.execution.status import Capacity
@@ -20,8 +21,8 @@ class Executor(Protocol):
     def capacity(self) -> Capacity:
         """How many seeds it trains at once."""
 
-    def resolve(self, values: Mapping[str, Any]) -> Config:
-        """Return checked values as a configuration, with what `auto` means where the seeds are trained."""
+    def resolve(self, settings: Settings) -> Config:
+        """Return the configuration that settings are where the seeds are trained."""
 
     def epoch_seconds(self, config: Config, prepared: Prepared) -> float:
         """Return about how many seconds an epoch takes where the seeds are trained."""
@@ -37,18 +38,18 @@ class Executor(Protocol):
 
 
 @contextmanager
-def executor_of(studies: Sequence[Mapping[str, Any]]) -> Iterator[Executor]:
-    """Give the executor that the checked settings of all studies name; raise ConfigError."""
+def executor_of(studies: Sequence[Settings]) -> Iterator[Executor]:
+    """Give the executor that the settings of all studies name; raise BadInput."""
     (first, *_others) = studies  # they differ in nothing that says where seeds are trained
-    if first["executor"] != RAY:
-        yield Local(jobs=first["jobs"])
+    if first.executor != "ray":
+        yield Local(jobs=first.jobs)
         return
     try:
         from pipeline.execution.ray.cluster import Cluster  # Ray is optional
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise
-        raise ConfigError(
+        raise BadInput(
             f"executor must be local here: {sys.executable} lacks Ray: pip install -r requirements-ray.txt; got 'ray'"
         ) from None
     with Cluster.connected(studies) as cluster:

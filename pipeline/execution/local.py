@@ -13,7 +13,7 @@ from typing import Self, cast
 
 from data.prepared import Prepared
 from models.custom import remember
-from pipeline.config.resolve import on_this_machine
+from pipeline.config.resolve import resolve
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.console.messages import configure, is_quiet
@@ -21,7 +21,7 @@ from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
 from pipeline.execution.status import Capacity
 from pipeline.host.signals import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-from pipeline.tracking.means import close_seed
+from pipeline.tracking.fencing import close_seed
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import ServerAway, patiently
 from pipeline.training.epoch_time import estimate_epoch_seconds
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class Local:
     """The executor on this machine, of so many seeds at once."""
 
-    resolve = staticmethod(on_this_machine)
+    resolve = staticmethod(resolve)
     epoch_seconds = staticmethod(estimate_epoch_seconds)
 
     def __init__(self, jobs: int) -> None:
@@ -73,9 +73,9 @@ def _train(config: Config, start: Start, prepared: Prepared | None, progress: Pr
     try:
         train_seed(config, start, prepared or prepare_inputs(config), progress, study=study)
     except Failure as error:
-        log.warning(f"seed {start.seed} failed: {error}")
+        log.warning("seed %s failed: %s", start.seed, error)
     except Exception:  # one seed's failure must not cost the others
-        log.warning(f"seed {start.seed} failed:", exc_info=True)
+        log.warning("seed %s failed:", start.seed, exc_info=True)
 
 
 def _side_by_side(config: Config, queue: Queue) -> None:
@@ -123,12 +123,12 @@ class Processes:
         try:
             patiently(partial(close_seed, self.queue.study_hash, seed), self.config.server_wait)
         except ServerAway as error:  # the next command closes it; others are being trained
-            log.warning(f"seed {seed}: {error}")
+            log.warning("seed %s: %s", seed, error)
         if process.exitcode < 0:
             ended = f"was ended by {signal.Signals(-process.exitcode).name} (out of memory?)"
         else:
             ended = f"ended with exit code {process.exitcode} (what it printed says why)"
-        log.warning(f"seed {seed} failed: its process {ended}")
+        log.warning("seed %s failed: its process %s", seed, ended)
 
     def __enter__(self) -> Self:
         return self

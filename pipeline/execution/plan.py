@@ -21,7 +21,7 @@ def print_plan(studies: Sequence[Study], executor: Executor, *, timed: bool) -> 
     rows = [_row(status, executor.capacity) for status in statuses]
     log.info("\n".join(table([HEAD, *rows])))
     at_once = f"{executor.capacity.seeds} seed{'s' * (executor.capacity.seeds > 1)} at a time"
-    log.info(f"time in all: {time_left(statuses, executor.capacity)}, {at_once}, if none stops early")
+    log.info("time in all: %s, %s, if none stops early", time_left(statuses, executor.capacity), at_once)
 
 
 def _timed(study: Study, status: Status, executor: Executor) -> Status:

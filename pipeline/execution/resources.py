@@ -1,10 +1,10 @@
 """What of a node's CPUs and GPUs a seed takes, and how many seeds find room on a cluster at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pipeline.config.settings import AUTO
-from pipeline.config.values import ConfigError
+from pipeline.config.schema import Settings
+from pipeline.console.errors import BadInput
 
 Node = Mapping[str, float]  # how many of each resource it has
 
@@ -16,16 +16,16 @@ class Needs(NamedTuple):
     num_gpus: float
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], nodes: Sequence[Node]) -> "Needs":
-        """Return what checked settings take on a cluster; raise ConfigError where no node has it."""
-        devices, gpus = values["devices"], values["ray_gpus"]
-        if gpus == AUTO:
-            gpus = float(devices * (values["device"] != "cpu" and any(node.get("GPU") for node in nodes)))
-        if not gpus and values["device"] == "cuda":
-            raise ConfigError("device must be cpu or auto on a cluster without GPUs, or with ray_gpus=0; got 'cuda'")
-        needs = cls(devices * values["ray_cpus"], gpus)
+    def of(cls, settings: Settings, nodes: Sequence[Node]) -> "Needs":
+        """Return what settings take on a cluster; raise BadInput where no node has it."""
+        devices, gpus = settings.devices, settings.ray_gpus
+        if gpus == "auto":
+            gpus = float(devices * (settings.device != "cpu" and any(node.get("GPU") for node in nodes)))
+        if not gpus and settings.device == "cuda":
+            raise BadInput("device must be cpu or auto on a cluster without GPUs, or with ray_gpus=0; got 'cuda'")
+        needs = cls(devices * settings.ray_cpus, gpus)
         if not needs.places(nodes):
-            raise ConfigError(
+            raise BadInput(
                 f"ray_cpus and ray_gpus must fit on one node: none of {len(nodes)} has {needs.num_cpus} CPUs and "
                 f"{gpus:g} GPUs: ask for less"
             )

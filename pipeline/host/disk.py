@@ -1,6 +1,7 @@
-"""Room on disk: whether there is enough of it, and which disk lacks how much."""
+"""Disks: whether a place can be written, whether there is enough space, and how much is missing."""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,20 @@ MEGA = 1_000_000
 
 class DiskFull(Failure):
     """The message is one line: which disk, how much is missing, and what to do."""
+
+
+def nearest_existing(path: Path) -> Path:
+    """Return a path, or the nearest folder above it that exists."""
+    path = path.absolute()
+    return next(place for place in (path, *path.parents) if os.access(place, os.F_OK))
+
+
+def unwritable(path: Path) -> str:
+    """Return why a file or folder cannot be written or created; an empty text if it can."""
+    place = nearest_existing(path)
+    if place != path.absolute() and not place.is_dir():
+        return f"{place} is not a folder"
+    return "" if os.access(place, os.W_OK) else f"{place} is not writable"
 
 
 @contextmanager

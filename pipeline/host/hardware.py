@@ -1,20 +1,21 @@
-"""What `auto` means on this machine, and what makes a device repeat itself to the last bit."""
+"""What `auto` means on this machine, and the switches for bit-identical results."""
 
 import os
 import shutil
 import sysconfig
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 
 def device_kind(name: str) -> str:
-    """Return cpu or cuda for auto."""
+    """Return the device of a name; `auto` is cuda if torch finds one."""
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def too_many_devices(device: str, devices: int, batch_size: int, jobs: int) -> str | None:
-    """Return what is wrong with so many devices and would be right, or none."""
+    """Return why a seed cannot use `devices` devices and what to use instead, or None."""
     if devices == 1:
         return None
     if device == "cuda" and devices > torch.cuda.device_count():
@@ -27,45 +28,47 @@ def too_many_devices(device: str, devices: int, batch_size: int, jobs: int) -> s
 
 
 def precision_on(device: str, name: str) -> str:
-    """Return fp32 or bf16 for auto: bf16 only where the hardware has it, as emulating it is slow."""
+    """Return the precision of a name; `auto` is bf16 if the hardware computes in it: emulation is slow."""
     if name != "auto":
         return name
-    return "bf16" if _has_bf16(device) else "fp32"
+    return "bf16" if has_bf16(device) else "fp32"
 
 
-def compile_on(device: str, wanted: bool | None, *, devices: int = 1) -> bool:
-    """Return true or false for none, which is auto: compiling gained nothing on CPUs, so cuda alone is worth it.
+def compile_on(device: str, wanted: bool | Literal["auto"], *, devices: int = 1) -> bool:
+    """Return whether to compile the model; `auto` compiles on a single CUDA device.
 
-    With several devices nobody has tried it there, beside a BatchNorm over all of them.
+    On CPUs compiling gained nothing; with several devices, whose BatchNorm is synchronised, it is untested.
     """
-    return device == "cuda" and devices == 1 and can_compile() if wanted is None else wanted
+    return device == "cuda" and devices == 1 and can_compile() if wanted == "auto" else wanted
 
 
 def can_compile() -> bool:
-    """Say whether there is what torch.compile builds its kernels with: a C++ compiler and Python's headers."""
+    """Return whether torch.compile finds what it builds kernels with: a C++ compiler and Python's headers."""
     headers = Path(sysconfig.get_path("include"), "Python.h")
     return bool(shutil.which(os.environ.get("CXX") or "g++")) and headers.is_file()
 
 
 def threads_each(jobs: int) -> int:
-    """Return an equal share of this machine's CPU threads for each of several processes side by side."""
+    """Return each process's equal share of this machine's CPU threads."""
     return max(1, torch.get_num_threads() // jobs)
 
 
 def make_repeatable(device: str, threads: int) -> None:
-    """Have the device give the same bits every time: a CPU needs the same threads, CUDA certain algorithms.
+    """Make results bit-identical from run to run: a CPU needs the same threads, CUDA deterministic algorithms.
 
-    float32 is IEEE's on CUDA too: no TF32. cudnn.benchmark stays off, for it chooses algorithms by how fast they were.
+    On CUDA, float32 is IEEE's: no TF32. cudnn.benchmark stays off, because it chooses algorithms by their speed.
     """
     torch.set_num_threads(threads)
     if device == "cuda":
-        # not fp32_precision, which is newer: torch.export of 2.14 stumbles over it
+        # the newer fp32_precision breaks torch.export of torch 2.14
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def _has_bf16(device: str) -> bool:
+def has_bf16(device: str) -> bool:
+    """Return whether the hardware computes in bfloat16; processors without AVX512 or AMX count as not."""
     if device == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).parent.parent
+from pipeline.host.hardware import has_bf16
+
+ROOT = Path(__file__).parents[2]
 COMMIT = "LAYERWISE_COMMIT"  # of code that was sent here without its history
 PACKAGES = ("torch", "torchvision", "mlflow", "numpy")
 
@@ -62,7 +64,7 @@ def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     processor = model or platform.processor() or platform.machine()
-    half = "with" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "no"
+    half = "with" if has_bf16("cpu") else "no"
     gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     vectors = f"{torch.backends.cpu.get_cpu_capability()}, {half} bfloat16 arithmetic"
     return ", ".join([processor, f"{os.cpu_count()} cores", vectors, *gpu])

@@ -1,14 +1,14 @@
-"""What is measured of each layer, as pure functions of its weights before and after an epoch.
+"""Measurements of each layer: pure functions of its weights before and after an epoch.
 
-In a training loop of one's own, with or without MLflow:
+In your own training loop, with or without MLflow:
 
     tracker = LayerTracker(model)
     for epoch in ...:
         ...
         mlflow.log_metrics(as_metrics(tracker.epoch_end()), step=epoch)
 
-For that it is installed as `layerwise`, and here it is `pipeline.measure`. So its modules import each other relatively,
-and nothing but torch.
+The package is installed as `layerwise`; inside the repository it is `pipeline.measure`. So its modules import each
+other relatively, and torch alone.
 """
 
 from importlib import import_module
@@ -17,12 +17,13 @@ from pkgutil import iter_modules
 from .equilibrium import scale_invariant_layers, step_angle_level, steps_to_equilibrium, straightness, white_noise_rwc
 from .keys import as_metrics
 from .measurements import MEASUREMENTS
-from .remaining import remaining_distance
-from .steps import StepSampler, StepTracker
+from .remaining import FORMULA, remaining_distance
+from .steps import STEP_FORMULAS, StepSampler, StepTracker
 from .tracker import LayerTracker, copy_of, layer_weights
 
 __version__ = "0.1.0"
 __all__ = [
+    "FORMULAS",
     "MEASUREMENTS",
     "LayerTracker",
     "StepSampler",
@@ -40,3 +41,6 @@ __all__ = [
 
 for _module in iter_modules(__path__):  # each registers its measurements
     import_module(f"{__name__}.{_module.name}")
+
+FORMULAS = {name: measured.formula for name, measured in MEASUREMENTS.items()}
+FORMULAS |= {**STEP_FORMULAS, "remaining_distance": FORMULA}

@@ -1,4 +1,4 @@
-"""A part of a layer's weights, small enough to stay in the processor's cache while it is measured."""
+"""Blocks: parts of a layer's weights that fit into the processor's cache while they are measured."""
 
 from collections.abc import Iterator
 from functools import cache, cached_property, reduce
@@ -6,26 +6,26 @@ from functools import cache, cached_property, reduce
 import torch
 from torch import Tensor
 
-# 1 MB of float32; larger ones fall out of the cache, for smaller ones the calls cost more than the arithmetic
+# 1 MB of float32: larger blocks fall out of the cache; for smaller ones the calls cost more than the arithmetic
 CPU_ELEMENTS = 1 << 18
-# on other devices a call costs more than memory; up to here float32 counts single elements exactly
+# on other devices calls cost more than memory traffic; up to this size float32 counts elements exactly
 DEVICE_ELEMENTS = 1 << 24
-# up to here float64 costs nothing, and its sums have too few terms for rounding errors to cancel
+# up to this size float64 costs nothing, and float32 sums have too few terms for rounding errors to cancel
 EXACT_ELEMENTS = 1 << 12
 
 
 class Block:
-    """The same elements before an epoch, after it and at the start, 1-D. What several sums need is computed once.
+    """The same elements of a layer before an epoch, after it, and initially, 1-D. Shared terms are computed once.
 
-    They are measured in `dtype`, or as they are; in float64 where there are few.
+    Small blocks are converted to float64, others to `dtype` where it is given.
     """
 
-    def __init__(self, before: Tensor, after: Tensor, start: Tensor, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, before: Tensor, after: Tensor, initial: Tensor, dtype: torch.dtype | None = None) -> None:
         if len(after) <= EXACT_ELEMENTS:
-            before, after, start = before.double(), after.double(), start.double()
+            before, after, initial = before.double(), after.double(), initial.double()
         elif dtype:
-            before, after, start = before.to(dtype), after.to(dtype), start.to(dtype)
-        self.before, self.after, self.start = before, after, start
+            before, after, initial = before.to(dtype), after.to(dtype), initial.to(dtype)
+        self.before, self.after, self.initial = before, after, initial
 
     @cached_property
     def size(self) -> Tensor:
@@ -44,12 +44,12 @@ class Block:
 
     @cached_property
     def drift(self) -> Tensor:
-        """after - start."""
-        return self.after - self.start
+        """after - initial."""
+        return self.after - self.initial
 
 
 def blocks(*weights: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Cut 1-D tensors of one length and device alike, one that is given twice only once; the parts are views."""
+    """Yield corresponding views of 1-D tensors of one length and device; a tensor given twice is split once."""
     elements = len(weights[0])
     length = CPU_ELEMENTS if weights[0].device.type == "cpu" else DEVICE_ELEMENTS
     if elements > length:
@@ -61,6 +61,6 @@ def blocks(*weights: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 @cache
 def precise_dtype(*dtypes: torch.dtype) -> torch.dtype | None:
-    """Return a dtype that holds numbers of all these, and sums of them, or none where each does: float16 overflows."""
+    """Return the dtype to sum values of these dtypes in: float32 or wider; None if all have it already."""
     precise = reduce(torch.promote_types, dtypes, torch.float32)
     return None if {precise} == {*dtypes} else precise

@@ -1,7 +1,7 @@
-"""How far a layer's weights turn and move, between two snapshots and from the start: lengths in the 2-norm, angles.
+"""Rotation and displacement of each layer, since the last snapshot and since initialisation (2-norm, radians).
 
-The cosine of a small angle is 1 in float32, whatever the angle. So every angle here is made of sums over the difference
-of the weights (`_chord`), and not of the scalar product of the two.
+In float32 the cosine of every small angle rounds to 1. So angles are computed from sums over the difference of the
+weights (`_chord`), not from the scalar product.
 """
 
 import math
@@ -25,7 +25,7 @@ def difference_squared(block: Block) -> Tensor:
 
 @summed
 def difference_along(block: Block) -> Tensor:
-    """Sum (after - before) before: how much of the change is along the weights."""
+    """Sum (after - before) * before: the part of the change along the weights."""
     return dot(block.difference, block.before)
 
 
@@ -35,8 +35,8 @@ def after_squared(block: Block) -> Tensor:
 
 
 @summed
-def start_squared(block: Block) -> Tensor:
-    return dot(block.start, block.start)
+def initial_squared(block: Block) -> Tensor:
+    return dot(block.initial, block.initial)
 
 
 @summed
@@ -46,40 +46,40 @@ def drift_squared(block: Block) -> Tensor:
 
 @summed
 def drift_along(block: Block) -> Tensor:
-    return dot(block.drift, block.start)
+    return dot(block.drift, block.initial)
 
 
-@measurement("l2_change")
+@measurement("l2_change", "||after - before|| / ||before||")
 def relative_l2_change(difference_squared: Tensor, before_squared: Tensor) -> Tensor:
-    """Return ||after - before|| / ||before||; NaN where all previous weights are zero."""
+    """Return ||after - before|| / ||before||; NaN if all previous weights are zero."""
     return torch.where(before_squared > 0, (difference_squared / before_squared).sqrt(), math.nan)
 
 
-@measurement("displacement")
+@measurement("displacement", "||after - before||")
 def displacement(difference_squared: Tensor) -> Tensor:
     """Return ||after - before||."""
     return difference_squared.sqrt()
 
 
-@measurement("angular_update")
+@measurement("angular_update", "angle between before and after, radians (arXiv 2006.08419)")
 def angular_update(difference_squared: Tensor, difference_along: Tensor, before_squared: Tensor) -> Tensor:
-    """Return the angle between before and after, radians (arXiv 2006.08419); NaN where either is zero."""
+    """Return the angle between before and after, radians (arXiv 2006.08419); NaN if either is zero."""
     return 2 * (_chord(difference_squared, difference_along, before_squared) / 2).clamp(max=1).asin()
 
 
-@measurement("layer_rotation")
-def layer_rotation(drift_squared: Tensor, drift_along: Tensor, start_squared: Tensor) -> Tensor:
-    """Return 1 - cos of the angle between weights and initial ones (arXiv 1806.01603); NaN where either is zero."""
-    return _chord(drift_squared, drift_along, start_squared).square() / 2
+@measurement("layer_rotation", "1 - cos(angle between initial and after) (arXiv 1806.01603)")
+def layer_rotation(drift_squared: Tensor, drift_along: Tensor, initial_squared: Tensor) -> Tensor:
+    """Return 1 - cos of the angle between initial and after (arXiv 1806.01603); NaN if either is zero."""
+    return _chord(drift_squared, drift_along, initial_squared).square() / 2
 
 
-@measurement("distance_from_start")
-def distance_from_start(drift_squared: Tensor, start_squared: Tensor) -> Tensor:
-    """Return ||after - start|| / ||start||; NaN where all initial weights are zero."""
-    return torch.where(start_squared > 0, (drift_squared / start_squared).sqrt(), math.nan)
+@measurement("distance_from_start", "||after - initial|| / ||initial||")
+def distance_from_start(drift_squared: Tensor, initial_squared: Tensor) -> Tensor:
+    """Return ||after - initial|| / ||initial||; NaN if all initial weights are zero."""
+    return torch.where(initial_squared > 0, (drift_squared / initial_squared).sqrt(), math.nan)
 
 
-@measurement("weight_norm")
+@measurement("weight_norm", "||after||")
 def weight_norm(after_squared: Tensor) -> Tensor:
     """Return ||after||."""
     return after_squared.sqrt()
@@ -91,7 +91,7 @@ def _length_after(moved: Tensor, along: Tensor, from_squared: Tensor) -> Tensor:
 
 
 def _chord(moved: Tensor, along: Tensor, from_squared: Tensor) -> Tensor:
-    """Return the distance of the directions of w and w + d on the unit sphere from |d|^2, <d, w> and |w|^2."""
+    """Return the distance between w / |w| and (w + d) / |w + d| from |d|^2, <d, w> and |w|^2."""
     length, after = from_squared.sqrt(), _length_after(moved, along, from_squared)
     longer = (2 * along + moved) / (after + length)
     squared = ((moved - longer.square()) / (after * length)).clamp(min=0)

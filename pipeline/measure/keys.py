@@ -1,4 +1,4 @@
-"""The metric keys of layers and groups, the same wherever they are logged, so that MLflow draws them in one chart."""
+"""The metric keys of layers and groups: the same for every run, so that MLflow draws runs in one chart."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -17,12 +17,12 @@ def group_key(group: str) -> str:
 
 
 def third_key(third: str) -> str:
-    """Return the key of the mean over a third of the layers, which networks with other groups share."""
+    """Return the key of the mean over a third of the layers: the same for all networks, whatever their groups."""
     return f"rwc_third/{third}"
 
 
 def thirds(layers: Sequence[str]) -> dict[str, str]:
-    """Return {layer: first, middle or last} for the layers of a network, in order: the third of the depth."""
+    """Return {layer: first, middle or last}, its third of the depth, for the layers of a network in order."""
     count = len(layers)
     ends = [round(count * part / len(THIRDS)) for part in range(len(THIRDS) + 1)]
     return {
@@ -33,10 +33,10 @@ def thirds(layers: Sequence[str]) -> dict[str, str]:
 
 
 def as_metrics(measured: Mapping[str, Mapping[str, float]], names: Iterable[str] = ("rwc",)) -> dict[str, float]:
-    """Return {`rwc/01_conv1`: value} of measurements by name and layer, for `mlflow.log_metrics`.
+    """Return {`rwc/01_conv1`: value} for `mlflow.log_metrics`, from measurements by name and layer.
 
-    Every key is a chart of its own in MLflow, so name no more than you look at; KeyError for what was not measured.
-    NaN, where a measurement has no value, stays NaN, which MLflow stores.
+    MLflow draws one chart a key, so name only measurements that you look at. Undefined values stay NaN, which MLflow
+    stores. KeyError for a name that was not measured.
     """
     metrics: dict[str, float] = {}
     for name in names:

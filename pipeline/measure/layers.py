@@ -1,4 +1,4 @@
-"""All measurements of all layers in one sweep over the weights, without a copy on the host."""
+"""All measurements of all layers in one pass over the weights, without a copy on the host."""
 
 from collections.abc import Iterable
 
@@ -18,22 +18,21 @@ def measure_layers(
     after: Weights,
     measurements: Iterable[str] = MEASUREMENTS,
     *,
-    start: Weights | None = None,
+    initial: Weights | None = None,
     keep: bool = False,
 ) -> Tensor:
-    """Return measurements x layers, float64, on the device of the weights, which does not wait for them.
+    """Return a tensor, measurements x layers of `after`, float64, on the device of the weights; it is not waited for.
 
-    Layers are those of `after`; `start` holds the initial weights, of which only some measurements need to know. With
-    `keep`, `before` holds a copy of `after` when it returns: written in the same sweep, while the weights are in the
-    cache.
+    Without `initial`, the weights in `before` count as the initial ones. With `keep`, `before` holds a copy of `after`
+    on return, written in the same pass while the weights are in the cache.
     """
     names = list(dict.fromkeys(name for measurement in measurements for name in parts_of(measurement)))
     summed, wholes = ([name for name in names if name in registry] for registry in (SUMS, WHOLES))
     columns = []
     for layer, weight in after.items():
-        old, first = (each[layer].to(weight.device) for each in (before, start or before))
+        old, first = (each[layer].to(weight.device) for each in (before, initial or before))
         order = memory_order(weight)
-        found = [WHOLES[name](old, weight) for name in wholes]  # first, for what is kept overwrites before
+        found = [WHOLES[name](old, weight) for name in wholes]  # first: keeping a copy overwrites `old`
         kept = buffer_for(weight, old, order) if keep else None
         totals = _totals(old, weight, first, kept, order, summed)
         columns.append(torch.cat([torch.stack(found), totals]) if found else totals)
@@ -41,17 +40,17 @@ def measure_layers(
             before[layer] = kept
     table = torch.stack(columns, dim=1) if columns else torch.zeros(len(names), 0, dtype=torch.float64)
     parts = dict(zip(wholes + summed, table, strict=True))
-    return torch.stack([MEASUREMENTS[name](*(parts[each] for each in parts_of(name))) for name in measurements])
+    return torch.stack([MEASUREMENTS[name].compute(*(parts[each] for each in parts_of(name))) for name in measurements])
 
 
 def _totals(old: Tensor, weight: Tensor, first: Tensor, kept: Tensor | None, order: Order, names: list[str]) -> Tensor:
-    """Return the sums of a layer; copy its weight to `kept`, which may be the memory of `old`."""
+    """Return the sums of a layer, and copy its weight to `kept`, which may be `old` itself."""
     written = [] if kept is None else [to_write(kept, order)]
     before = written[0] if kept is old else to_read(old, order)
-    start = before if first is old else to_read(first, order)
+    initial = before if first is old else to_read(first, order)
     dtype = precise_dtype(old.dtype, weight.dtype, first.dtype)
     totals = torch.zeros(len(names), dtype=torch.float64, device=weight.device)
-    for was, now, begun, *copies in blocks(before, to_read(weight, order), start, *written):
+    for was, now, begun, *copies in blocks(before, to_read(weight, order), initial, *written):
         block = Block(was, now, begun, dtype)
         if names:
             totals += torch.stack([SUMS[name](block) for name in names])

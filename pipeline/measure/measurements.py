@@ -1,15 +1,25 @@
-"""The measurements by name, and what they are made of: sums over a layer's weights, or what needs all of them."""
+"""The registries: measurements by name, and their parts, which are sums over blocks or functions of a whole layer."""
 
 from collections.abc import Callable
 from inspect import signature
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 
 from .block import Block
 
+Registered = TypeVar("Registered")
 Sum = Callable[[Block], Tensor]
 Whole = Callable[[Tensor, Tensor], Tensor]
-Measurement = Callable[..., Tensor]
+Compute = Callable[..., Tensor]
+
+
+class Measurement(NamedTuple):
+    """`compute` maps its parts (float64, one element a layer, by name) to values; people read the `formula`."""
+
+    compute: Compute
+    formula: str
+
 
 SUMS: dict[str, Sum] = {}
 WHOLES: dict[str, Whole] = {}
@@ -17,24 +27,22 @@ MEASUREMENTS: dict[str, Measurement] = {}
 
 
 def summed(function: Sum) -> Sum:
-    """Register the function below, by its own name: from a block of a layer's weights to its part of a sum."""
-    _add(SUMS, function.__name__, function)
+    """Register a part by the function's name: it maps each block of a layer to a term of the sum."""
+    _register(SUMS, function.__name__, function)
     return function
 
 
 def whole(function: Whole) -> Whole:
-    """Register the function below, by its own name: from all weights of a layer, before and after, to a number."""
-    if function.__name__ in SUMS:
-        raise ValueError(f"{function.__name__} is registered twice")
-    _add(WHOLES, function.__name__, function)
+    """Register a part by the function's name: it maps a layer's weights before and after to a 0-d tensor."""
+    _register(WHOLES, function.__name__, function)
     return function
 
 
-def measurement(name: str) -> Callable[[Measurement], Measurement]:
-    """Register the function below: its parameters are those by name, float64, an element a layer; so is its result."""
+def measurement(name: str, formula: str) -> Callable[[Compute], Compute]:
+    """Register the function below as a measurement; its parameters name the parts that it takes."""
 
-    def decorate(function: Measurement) -> Measurement:
-        _add(MEASUREMENTS, name, function)
+    def decorate(function: Compute) -> Compute:
+        _register(MEASUREMENTS, name, Measurement(function, formula))
         return function
 
     return decorate
@@ -42,10 +50,11 @@ def measurement(name: str) -> Callable[[Measurement], Measurement]:
 
 def parts_of(name: str) -> tuple[str, ...]:
     """Return the names of the sums and wholes that a measurement takes."""
-    return tuple(signature(MEASUREMENTS[name]).parameters)
+    return tuple(signature(MEASUREMENTS[name].compute).parameters)
 
 
-def _add(registry: dict[str, Callable[..., Tensor]], name: str, function: Callable[..., Tensor]) -> None:
-    if name in registry:
+def _register(registry: dict[str, Registered], name: str, entry: Registered) -> None:
+    taken = MEASUREMENTS if registry is MEASUREMENTS else {*SUMS, *WHOLES}
+    if name in taken:
         raise ValueError(f"{name} is registered twice")
-    registry[name] = function
+    registry[name] = entry

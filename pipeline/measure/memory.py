@@ -1,4 +1,4 @@
-"""The order in which a weight's elements lie in memory, whatever its layout, and memory to copy it to in that order."""
+"""Reading and copying weights in the order of their memory, whatever the layout."""
 
 import torch
 from torch import Tensor
@@ -9,8 +9,8 @@ Order = tuple[int, ...]
 def memory_order(weight: Tensor) -> Order:
     """Return the dimensions from the longest stride to the shortest.
 
-    Those of one element come last: their stride says nothing. So dense memory of any layout (contiguous, channels-last,
-    transposed, permuted) is contiguous with the dimensions in this order.
+    Dimensions of one element come last: their stride has no meaning. Permuted to this order, dense memory of any layout
+    (contiguous, channels-last, transposed) is contiguous.
     """
     shape, strides = weight.shape, weight.stride()
     stride_of = [stride if size > 1 else 0 for size, stride in zip(shape, strides, strict=True)]
@@ -18,23 +18,23 @@ def memory_order(weight: Tensor) -> Order:
 
 
 def to_read(weight: Tensor, order: Order) -> Tensor:
-    """Return the elements, 1-D, with the dimensions in an order: a view where the memory allows it, else a copy."""
+    """Return the elements, 1-D, with the dimensions in `order`: a view if the memory allows it, else a copy."""
     return weight.permute(*order).reshape(-1)
 
 
 def to_write(kept: Tensor, order: Order) -> Tensor:
-    """Return the elements, 1-D, with the dimensions in an order, always a view: RuntimeError where there is none."""
+    """Return a 1-D view of the elements with the dimensions in `order`; RuntimeError if the memory allows none."""
     return kept.permute(*order).view(-1)
 
 
 def buffer_for(weight: Tensor, kept: Tensor, order: Order | None = None) -> Tensor:
-    """Return memory to copy a weight to: `kept` if it has the weight's order, dtype and device, else memory not filled.
+    """Return memory to copy a weight to: `kept` if order, dtype and device match, else new, uninitialised memory.
 
-    It is dense where the weight is not (sliced, expanded), so every element has a place of its own.
+    New memory is dense even if the weight is not (sliced, expanded), so that no two elements share a place.
     """
     order = order or memory_order(weight)
     alike = kept.dtype == weight.dtype and kept.device == weight.device
     if alike and kept.permute(*order).is_contiguous():
         return kept
-    room = torch.empty([weight.shape[dim] for dim in order], dtype=weight.dtype, device=weight.device)
-    return room.permute(*(order.index(dim) for dim in range(weight.ndim)))
+    empty = torch.empty([weight.shape[dim] for dim in order], dtype=weight.dtype, device=weight.device)
+    return empty.permute(*(order.index(dim) for dim in range(weight.ndim)))

@@ -1,18 +1,20 @@
-"""How much of its way a layer still has before it, once its end is known (in the spirit of Chen et al., ICLR 2023)."""
+"""Remaining distance of each layer to its final weights (in the spirit of Chen et al., ICLR 2023)."""
 
 import math
 
 from .layers import Weights
 
+FORMULA = "||weights - final|| / ||initial - final||"
 
-def remaining_distance(weights: Weights, start: Weights, end: Weights) -> dict[str, float]:
-    """Return ||w - w_end|| / ||w_start - w_end|| of each layer of `start`, in float64: 1 at the start, 0 at the end.
 
-    NaN where the layer ended where it started.
+def remaining_distance(weights: Weights, initial: Weights, final: Weights) -> dict[str, float]:
+    """Return ||weights - final|| / ||initial - final|| of each layer of `initial`, computed in float64.
+
+    It is 1 for the initial weights and 0 for the final ones; NaN if these are equal.
     """
     distances = {}
-    for layer, first in start.items():
-        last = end[layer].double().to(first.device)
-        way, left = ((tensor.double() - last).norm().item() for tensor in (first, weights[layer].to(first.device)))
-        distances[layer] = left / way if way > 0 else math.nan
+    for layer, first in initial.items():
+        last = final[layer].double().to(first.device)
+        whole, left = ((tensor.double() - last).norm().item() for tensor in (first, weights[layer].to(first.device)))
+        distances[layer] = left / whole if whole > 0 else math.nan
     return distances

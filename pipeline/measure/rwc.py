@@ -28,7 +28,7 @@ def relative_changes(block: Block) -> Tensor:
 
 @summed
 def nonzero(block: Block) -> Tensor:
-    """Count the elements that were not zero; count_nonzero takes three times as long."""
+    """Count the elements that were not zero; torch.count_nonzero takes three times as long."""
     return block.size.sign().sum()
 
 
@@ -37,29 +37,29 @@ def elements(block: Block) -> Tensor:
     return block.size.new_full((), block.size.numel())
 
 
-@measurement("rwc")
+@measurement("rwc", "||after - before||_1 / ||before||_1, the paper's Eq. 1")
 def relative_weight_change(change: Tensor, size: Tensor) -> Tensor:
-    """Return ||after - before||_1 / ||before||_1, the paper's Eq. 1; NaN where all previous weights are zero."""
+    """Return ||after - before||_1 / ||before||_1, the paper's Eq. 1; NaN if all previous weights are zero."""
     return torch.where(size > 0, change / size, math.nan)
 
 
-@measurement("rwc_elementwise")
+@measurement("rwc_elementwise", "mean(|after - before| / |before|) over the elements that were not zero")
 def elementwise_weight_change(relative_changes: Tensor, nonzero: Tensor) -> Tensor:
     """Return mean(|after - before| / |before|) over the elements that were not zero, as the paper's code computes it.
 
-    It grows with the number of elements at the same true change: its expectation is infinite for Gaussian weights. NaN
-    where all previous weights are zero.
+    At the same true change it grows with the number of elements: for Gaussian weights its expectation is infinite. NaN
+    if all previous weights are zero.
     """
     return relative_changes / nonzero
 
 
-@measurement("weights")
+@measurement("weights", "number of elements, with which rwc_elementwise grows")
 def number_of_weights(elements: Tensor) -> Tensor:
     """Return the number of elements, with which `rwc_elementwise` grows."""
     return elements
 
 
-@measurement("rwc_elementwise_zeros")
+@measurement("rwc_elementwise_zeros", "number of elements that rwc_elementwise skips because they were zero")
 def zeros_left_out(elements: Tensor, nonzero: Tensor) -> Tensor:
-    """Return the number of elements that `rwc_elementwise` leaves out, because they were zero."""
+    """Return the number of elements that `rwc_elementwise` skips because they were zero."""
     return elements - nonzero

@@ -1,7 +1,7 @@
-"""The largest singular values of a layer's weights and of their change, the weights as a matrix: outputs x the rest.
+"""Largest singular values of each layer's weights and of their change; weights are matrices, outputs x the rest.
 
-They are exact: the eigenvalues of the smaller Gram matrix take less time than a power iteration that is as near as 1 %,
-for the singular values of trained and of random layers lie close together (docs/performance.md, c).
+They are exact. The eigenvalues of the smaller Gram matrix take less time than a power iteration to within 1 %, because
+singular values of trained and of random layers lie close together (docs/performance.md, c).
 """
 
 import math
@@ -14,9 +14,9 @@ from .measurements import measurement, whole
 
 
 def largest_singular_value(weight: Tensor) -> Tensor:
-    """Return the spectral norm, 0-d float64, of a weight: out x in, or out x in x kernel; 0 for one without elements.
+    """Return the spectral norm, 0-d float64, of a weight, out x in or out x in x kernel; 0 if it has no elements.
 
-    Weights of half precision are computed with in float32.
+    Weights of half precision are converted to float32.
     """
     if not weight.numel():
         return weight.new_zeros((), dtype=torch.float64)
@@ -38,19 +38,19 @@ def spectral_difference(before: Tensor, after: Tensor) -> Tensor:
     return largest_singular_value(after - before)
 
 
-@measurement("spectral_norm")
+@measurement("spectral_norm", "largest singular value of after")
 def spectral_norm(spectral_after: Tensor) -> Tensor:
     """Return the largest singular value of the weights after the epoch."""
     return spectral_after
 
 
-@measurement("spectral_change")
+@measurement("spectral_change", "largest singular value of after - before (arXiv 2310.17813)")
 def spectral_norm_of_change(spectral_difference: Tensor) -> Tensor:
     """Return the largest singular value of after - before (arXiv 2310.17813)."""
     return spectral_difference
 
 
-@measurement("stable_rank")
+@measurement("stable_rank", "||after||_F^2 / ||after||_2^2")
 def stable_rank(after_squared: Tensor, spectral_after: Tensor) -> Tensor:
-    """Return ||after||_F^2 / ||after||_2^2: 1 for a matrix of rank 1; NaN where all weights are zero."""
+    """Return ||after||_F^2 / ||after||_2^2: 1 for a matrix of rank 1; NaN if all weights are zero."""
     return torch.where(spectral_after > 0, after_squared / spectral_after.square(), math.nan)

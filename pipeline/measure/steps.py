@@ -1,4 +1,4 @@
-"""What happens within epochs: RWC over every so many steps, and the size and angle of single steps."""
+"""Measurements within epochs: RWC over a number of steps, and the length and angle of single steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,18 @@ from .layers import measure_layers
 from .memory import buffer_for
 from .tracker import LayerTracker, copy_of, layer_weights
 
+STEP_FORMULAS = {  # of `StepSampler.epoch_end`, in its order
+    "step_angle": "root mean square angle of single steps, radians",
+    "step_ratio": "||after - before|| / ||before|| of the epoch's last sampled step",
+    "straightness": "displacement / that of a random walk with momentum whose steps are as long",
+}
+
 
 class StepTracker(LayerTracker):
-    """RWC over every so many steps; the values wait on the device until they are collected."""
+    """Measures RWC over every `every` steps; the values stay on the device until they are collected."""
 
     def __init__(self, model: nn.Module, *, every: int) -> None:
-        super().__init__(model, ["rwc"], start={})
+        super().__init__(model, ["rwc"], initial={})
         self.every = every
         self.step = 0
         self._waiting: dict[int, Tensor] = {}
@@ -27,28 +33,27 @@ class StepTracker(LayerTracker):
             self._waiting[self.step] = self._advance()[0]
 
     def state(self) -> dict[str, Any]:
-        """Return, not copied, what going on needs: the step, and the weights at the last measurement."""
+        """Return the step and the weights at the last measurement, not copied, for `restore`."""
         return {"step": self.step, "before": self.before}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state, at the end of an epoch."""
+        """Resume from the `state()` of an epoch's end."""
         self.step = state["step"]
         for layer, weight in self.before.items():
             weight.copy_(state["before"][layer])
 
     def collect(self) -> dict[int, dict[str, float]]:
-        """Return {step: {layer: RWC}} of the steps that were measured since the last call; steps count from 1."""
+        """Return {step: {layer: RWC}} of the measurements since the last call; steps count from 1."""
         collected = {step: self._by_layer(row.tolist()) for step, row in self._waiting.items()}
         self._waiting.clear()
         return collected
 
 
 class StepSampler:
-    """Measures single steps of an optimizer, every so many of them, counted back from an epoch's last whole batch.
+    """Measures every `every`-th step of an optimizer, counted back from the last whole batch of each epoch.
 
-    So every epoch has one at least, and needs to know nothing of the one before. The step of a last batch that is not
-    whole is left out: fewer images make a noisier gradient, and a longer step. The values wait on the device until the
-    epoch ends.
+    So each epoch has at least one sample, and epochs are independent. The step of an incomplete last batch is skipped:
+    fewer images give a noisier gradient and a longer step. The values stay on the device until the epoch ends.
     """
 
     MEASURED = ("angular_update", "l2_change", "displacement")
@@ -56,13 +61,12 @@ class StepSampler:
     def __init__(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, *, every: int, steps: int, whole: int | None = None
     ) -> None:
-        """Watch an optimizer that takes so many steps an epoch, the first `whole` of them (all) on whole batches.
+        """Hook into an SGD optimizer that takes `steps` steps an epoch, the first `whole` (or all) on whole batches.
 
-        As for `LayerTracker`, weights may have any layout in memory. KeyError for an optimizer without `momentum`: it
-        is for SGD.
+        As with `LayerTracker`, weights may have any memory layout. KeyError for an optimizer without `momentum`.
         """
         self.every, self.steps = every, steps
-        self._left_out = steps - (whole or steps)  # all count where none is whole
+        self._left_out = steps - (whole or steps)  # without a whole batch, all steps count
         self.momentum: float = optimizer.param_groups[0]["momentum"]
         self._model = model
         self._before = copy_of(layer_weights(model))
@@ -72,10 +76,9 @@ class StepSampler:
         optimizer.register_step_post_hook(lambda *_: self._step_ends())
 
     def epoch_end(self, displacement: Mapping[str, float]) -> dict[str, dict[str, float]]:
-        """Return {measurement: {layer: value}} of the epoch, in which each layer came so far (2-norm).
+        """Return {measurement: {layer: value}} of the epoch for the names in `STEP_FORMULAS`.
 
-        `step_angle` is the root mean square angle of the steps, radians; `step_ratio` is ||w_after - w_before|| /
-        ||w_before|| of the last one; `straightness` see there.
+        `displacement` is each layer's distance between the epoch's two ends (2-norm), as `LayerTracker` measures it.
         """
         angles, ratios, sizes = torch.stack(self._samples).unbind(1)
         self._samples, self._left = [], self.steps
@@ -84,15 +87,16 @@ class StepSampler:
             straightness(far, size, steps=self.steps, momentum=self.momentum)
             for far, size in zip(displacement.values(), rms_sizes.tolist(), strict=True)
         ]
-        measured = {"step_angle": rms_angles.tolist(), "step_ratio": ratios[-1].tolist(), "straightness": straight}
-        return {name: dict(zip(self._before, values, strict=True)) for name, values in measured.items()}
+        measured = zip(STEP_FORMULAS, (rms_angles.tolist(), ratios[-1].tolist(), straight), strict=True)
+        return {name: dict(zip(self._before, values, strict=True)) for name, values in measured}
 
     def _step_begins(self) -> None:
         self._left -= 1
         if self._is_sampled():
-            weights = layer_weights(self._model)  # a network that was moved meanwhile has them elsewhere
+            weights = layer_weights(self._model)  # a model that was moved has new tensors
             self._before = {layer: buffer_for(weight, self._before[layer]) for layer, weight in weights.items()}
-            torch._foreach_copy_(list(self._before.values()), list(weights.values()))
+            for layer, weight in weights.items():
+                self._before[layer].copy_(weight)
 
     def _step_ends(self) -> None:
         if self._is_sampled():

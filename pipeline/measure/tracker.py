@@ -1,6 +1,7 @@
-"""Follows the layers of any model through any training loop: call `epoch_end()` after every epoch."""
+"""Track the layers of any model in any training loop: call `epoch_end()` after every epoch."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from torch import Tensor, nn
 
@@ -9,7 +10,7 @@ from .measurements import MEASUREMENTS
 
 
 def layer_weights(model: nn.Module) -> Weights:
-    """Return the weights of each layer, not copied: parameters of two or more dimensions, without `.weight`."""
+    """Return {layer: weights}, not copied: all parameters of two or more dimensions, named without `.weight`."""
     return {
         name.removesuffix(".weight"): parameter.detach()
         for name, parameter in model.named_parameters()
@@ -18,30 +19,30 @@ def layer_weights(model: nn.Module) -> Weights:
 
 
 def copy_of(weights: Weights) -> Weights:
-    """Return what stays as it is while the network goes on learning."""
+    """Return a copy of the weights."""
     return {layer: weight.clone() for layer, weight in weights.items()}
 
 
 class LayerTracker:
-    """Holds the weights of a network as they were at the last call, and the initial ones: a copy each.
+    """Measures the change of a model's weights since the last call; keeps a copy of these and of the initial ones.
 
-    Weights may have any layout in memory (channels-last, transposed, expanded). A network may be moved, or take another
-    dtype, at any time; it is cheapest to make the tracker after `model.to(device)`. Of one that is wrapped
-    (torch.compile, DistributedDataParallel), give it the network inside, whose layers have their names. Where training
-    resumes from a checkpoint, make it after loading; `start` holds the weights before the first epoch then. ValueError
-    for a measurement that there is not.
+    Weights may have any memory layout (channels-last, transposed, expanded). The model may move to another device or
+    dtype at any time; creating the tracker after `model.to(device)` saves a copy. For a wrapped model (torch.compile,
+    DistributedDataParallel) pass the inner model, whose layers keep their names. When training resumes from a
+    checkpoint, create the tracker after loading it, and pass the weights before the first epoch as `initial`.
+    ValueError for an unknown measurement.
     """
 
     def __init__(
-        self, model: nn.Module, measurements: Iterable[str] = MEASUREMENTS, *, start: Weights | None = None
+        self, model: nn.Module, measurements: Iterable[str] = MEASUREMENTS, *, initial: Weights | None = None
     ) -> None:
         self.model = model
         self.measurements = tuple(measurements)
-        if unknown := sorted(set(self.measurements) - set(MEASUREMENTS)):
-            raise ValueError(f"there is no measurement {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
+        for name in self.measurements:
+            _check_known(name)
         self.weights = layer_weights(model)
         self.before = copy_of(self.weights)
-        self.start = copy_of(self.weights) if start is None else start
+        self.initial = copy_of(self.weights) if initial is None else initial
 
     def epoch_end(self) -> dict[str, dict[str, float]]:
         """Return {measurement: {layer: value}} of the change since the last call."""
@@ -49,8 +50,15 @@ class LayerTracker:
         return {name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)}
 
     def _advance(self) -> Tensor:
-        self.weights = layer_weights(self.model)  # a network that was moved meanwhile has them elsewhere
-        return measure_layers(self.before, self.weights, self.measurements, start=self.start, keep=True)
+        self.weights = layer_weights(self.model)  # a model that was moved has new tensors
+        return measure_layers(self.before, self.weights, self.measurements, initial=self.initial, keep=True)
 
     def _by_layer(self, row: list[float]) -> dict[str, float]:
         return dict(zip(self.weights, row, strict=True))
+
+
+def _check_known(name: str) -> None:
+    if name not in MEASUREMENTS:
+        close = get_close_matches(name, MEASUREMENTS, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise ValueError(f"unknown measurement {name!r}{hint}; choose from {', '.join(MEASUREMENTS)}")

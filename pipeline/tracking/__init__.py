@@ -1,18 +1,17 @@
-"""The only folder that knows MLflow: runs, what is logged to them, and the histories read back."""
+"""The only folder that imports MLflow: runs, what is logged to them, and what is read back."""
 
 import logging
 import os
 
-# mlflow draws a bar for every file it copies; the project has its own progress
+# the project has its own progress, and its own line for an error
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-# nor need a person read that a database was set up, or at length what is then said in a line
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-# nor that a model's example is tried as it is logged
+# a model's example is tried as it is logged
 logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
-# a server that is away is said once, by the outbox, and not with every attempt
+# the outbox reports an outage once, not with every attempt
 for _logger in ("urllib3.connectionpool", "mlflow.system_metrics"):
     logging.getLogger(_logger).setLevel(logging.ERROR)
-# seeds log processor, memory and GPU; who does not want that sets the variable to false
+# seeds log processor, memory and GPU unless the variable is false
 os.environ.setdefault("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true")
-# what cannot be sent waits on disk: no need to block for minutes in mlflow's own retries
+# unsent results wait on the disk: MLflow's own retries need not block for minutes
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -1,10 +1,10 @@
-"""Files of a run, downloaded."""
+"""Files of a run: listed, and downloaded."""
 
 import errno
 import os
 from pathlib import Path
 
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow import artifacts as store
 
 from pipeline.host.disk import is_full
 from pipeline.tracking.retry import StoreError, first_line, is_outage
@@ -12,14 +12,19 @@ from pipeline.tracking.retry import StoreError, first_line, is_outage
 NO_SPACE = os.strerror(errno.ENOSPC)
 
 
+def list_files(artifacts: str, folder: str = "") -> set[str]:
+    """Return the names of a run's artifacts, or of those in a folder of them."""
+    uri = f"{artifacts}/{folder}".rstrip("/")
+    return {item.path.rpartition("/")[2] for item in store.list_artifacts(artifact_uri=uri)}
+
+
 def download(artifacts: str, path: str, folder: str) -> Path:
-    """Download a file of a run's artifacts into a folder and return where it is.
+    """Download a file of a run's artifacts into a folder and return where it lies.
 
     Raise StoreError where it is missing or refused; what the store raises in an outage passes, and so does a full disk.
     """
-    repository = get_artifact_repository(artifacts)  # not the client, which first asks for the run with all its metrics
-    try:
-        return Path(repository.download_artifacts(path, folder))  # type: ignore[no-untyped-call]  # mlflow's
+    try:  # by its address: by the run's id MLflow would first ask for the run with all its metrics
+        return Path(store.download_artifacts(artifact_uri=f"{artifacts}/{path}", dst_path=folder))
     except Exception as error:
         if NO_SPACE in str(error):  # all that MLflow's threads for downloads keep of it
             raise OSError(errno.ENOSPC, NO_SPACE) from error

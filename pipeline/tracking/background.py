@@ -1,14 +1,16 @@
 """One thread that writes to the tracking server while the next epoch trains."""
 
-import sys
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+log = logging.getLogger(__name__)
+
 
 class Background:
-    """Does one job at a time, in order. The error of a job is raised by the next `submit`, or when the block ends."""
+    """Runs one job at a time, in order. The error of a job is raised by the next `submit`, or when the block ends."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "background")
@@ -33,5 +35,5 @@ class Background:
         with self._thread:  # waits for the job
             if error is None:
                 self._wait()
-            elif self._job and (lost := self._job.exception()):  # what ended the block goes on, but this is said
-                print(f"the last epoch could not be logged: {lost}", file=sys.stderr)
+            elif self._job and (lost := self._job.exception()):  # the error that ended the block is raised
+                log.warning("the last epoch could not be logged: %s", lost)

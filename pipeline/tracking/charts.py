@@ -14,9 +14,9 @@ from typing import Any
 import mlflow
 
 from pipeline.measure.keys import THIRDS, group_key, layer_keys, third_key
+from pipeline.tracking.mlflow_internals import SHARED_VIEW
 from pipeline.tracking.run import KIND
 
-TAG = "mlflow.sharedViewState."
 COLUMNS, HEIGHT = 2, 360  # charts beside each other, and their pixels
 Charts = Sequence[tuple[str, Sequence[str]]]
 
@@ -26,7 +26,7 @@ def share_view(experiment: str, layers: Iterable[str], groups: Iterable[str]) ->
     state = json.dumps(_view(list(layers), [group for group in groups if group]), sort_keys=True)
     key = hashlib.sha256(state.encode()).hexdigest()[:16]
     packed = base64.b64encode(zlib.compress(state.encode())).decode()
-    mlflow.MlflowClient().set_experiment_tag(experiment, f"{TAG}{key}", f"deflate;{packed}")
+    mlflow.MlflowClient().set_experiment_tag(experiment, f"{SHARED_VIEW}{key}", f"deflate;{packed}")
     return f"#/experiments/{experiment}/runs?compareRunsMode=CHART&viewStateShareKey={key}"
 
 

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from data import DATASETS
-from models import ARCHITECTURES
 from pipeline.analysis.comparison import Compared, labels
 from pipeline.analysis.paper import ACCURACIES, SETTINGS
-from pipeline.analysis.reports.comparison_page import write_comparison
-from pipeline.config.params import TABLE, paper_value, read_params, read_table
+from pipeline.analysis.reports.comparison_report import write_comparison
+from pipeline.config.params import paper_rates
 from pipeline.host.disk import disk_space
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
@@ -25,7 +23,7 @@ def compare_studies(run: Run, stored: Sequence[StoredStudy]) -> None:
     """Log figures, tables and a page of finished studies beside each other to a run, and describe it."""
     compared = _compared(stored)
     for study in compared:
-        log.info(f"{study.label}: run {study.run_id}, {study.accuracy.n} seeds")
+        log.info("%s: run %s, %s seeds", study.label, study.run_id, study.accuracy.n)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with disk_space(folder, "figures and tables"):
@@ -33,8 +31,8 @@ def compare_studies(run: Run, stored: Sequence[StoredStudy]) -> None:
         with run.disk_space_for(folder, "figures and tables"):
             run.log_files(folder)
     _describe(run, compared)
-    log.info(f"page:    {run.artifact_location('compare.html')}")
-    log.info(f"browse:  {run.how_to_browse()}")
+    log.info("page:    %s", run.artifact_location("compare.html"))
+    log.info("browse:  %s", run.how_to_browse())
 
 
 def _describe(run: Run, compared: Sequence[Compared]) -> None:
@@ -47,14 +45,14 @@ def _describe(run: Run, compared: Sequence[Compared]) -> None:
 
 
 def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:
-    table = read_table(read_params()[TABLE], ARCHITECTURES, DATASETS)
     named = labels([(study.id, study.name, study.settings) for study in stored])
     compared = []
     for study, label in zip(stored, named, strict=True):
         its = study.settings
         model, dataset = its["model_name"], its["dataset"]
-        cell = dataset in ACCURACIES.get(model, {})
-        rates = {"lr": paper_value(table, model, dataset, 0), "weight_decay": paper_value(table, model, dataset, 1)}
+        in_table = dataset in ACCURACIES.get(model, {})
+        rates = paper_rates(model, dataset)._asdict() if in_table else {}
+        paper = {name: str(rate) for name, rate in rates.items()} | SETTINGS if in_table else {}
         histories = read_histories(seeds_of_study(study), study.epochs)
-        compared.append(Compared(study.id, label, model, dataset, its, rates | SETTINGS if cell else {}, histories))
+        compared.append(Compared(study.id, label, model, dataset, its, paper, histories))
     return compared

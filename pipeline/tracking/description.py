@@ -1,4 +1,4 @@
-"""What a run's page in MLflow opens with: what ran, what came out, and links to what shows it."""
+"""The description at the top of a run's page in MLflow: what ran, the result, and links to details."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

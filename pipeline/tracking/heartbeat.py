@@ -1,7 +1,7 @@
-"""Which process writes to a run, and whether it still lives: its identity and a heartbeat, as tags of the run.
+"""Which process writes to a run, and whether it is alive: its identity and a heartbeat, as tags of the run.
 
-A process is found by its number on the same kernel (the boot id) and in the same PID namespace alone: containers may
-share a host name, and a process of one has no number in another, or the number of somebody else.
+A process is looked up by its number only on the same kernel (the boot id) and in the same PID namespace: containers may
+share a host name, and the number of a process in one is unknown in another, or that of another process.
 """
 
 import os
@@ -19,19 +19,19 @@ import psutil
 HOST, BOOT, NAMESPACE = "layerwise.host", "layerwise.boot", "layerwise.pid_namespace"
 PID, STARTED, HEARTBEAT = "layerwise.pid", "layerwise.process_started", "layerwise.heartbeat"
 HIDDEN = "hidden"
-RELEASED = {PID: ""}  # of a run that its process has closed
-FENCED = {PID: "fenced"}  # of a run whose process may still live, but must not write to it any more
+RELEASED = {PID: ""}  # tags of a run that its process has closed
+FENCED = {PID: "fenced"}  # tags of a run whose process may be alive, but must not write any more
 BEAT_SECONDS = 30.0
 SILENT_SECONDS = 600.0  # a process on another host or in another container counts as gone after this silence
 
 
 def identity() -> dict[str, str]:
-    """Return the tags that name this process, wherever it runs."""
+    """Return the tags that identify this process."""
     return _place() | {PID: str(os.getpid()), STARTED: process_start(os.getpid())}
 
 
 def signs_of_life() -> dict[str, str]:
-    """Return the tags that name this process, and the time, in seconds, at which it still lived."""
+    """Return the tags that identify this process, with the time in seconds."""
     return identity() | {HEARTBEAT: f"{time.time():.0f}"}
 
 
@@ -73,7 +73,7 @@ def is_alive(tags: Mapping[str, str]) -> bool:
 def beats(read: Callable[[], Mapping[str, str]]) -> bool:
     """Return whether the heartbeat in the tags that `read` returns changes while it is watched, for two beats.
 
-    A process that the server could not hear for long lives, whatever the clocks of the two machines say.
+    A process that was cut off from the server for long may be alive, whatever the clocks of the two machines say.
     """
     before = read().get(HEARTBEAT)
     time.sleep(2.5 * BEAT_SECONDS)
@@ -81,7 +81,7 @@ def beats(read: Callable[[], Mapping[str, str]]) -> bool:
 
 
 def process_start(pid: int) -> str:
-    """Return when a process of this machine started, HIDDEN if that may not be seen, or "" if it does not exist.
+    """Return when a process of this machine started, HIDDEN if that is not visible, or "" if it does not exist.
 
     Linux counts in ticks since boot, which stay the same when somebody sets the clock.
     """

@@ -6,19 +6,18 @@ from functools import partial
 from tempfile import TemporaryDirectory
 
 import pandas as pd
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from pipeline.analysis.distance_left import REMAINING
-from pipeline.analysis.statistics import LEVELS, Histories
+from pipeline.analysis.statistics import Histories
+from pipeline.analysis.study_tables import REMAINING
 from pipeline.tracking.artifacts import download
 from pipeline.tracking.queries import StoredSeed
-from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, read_table, stack
+from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, LEVELS, read_table, stack
 
 DOWNLOADS = 8  # at once: each waits for the server most of its time
 
 
 def read_histories(seeds: Sequence[StoredSeed], epochs: int) -> Histories:
-    """Read the two tables of every seed, the first so many epochs: two downloads a seed, however many metrics.
+    """Read the two tables of every seed, the first `epochs` epochs: two downloads a seed, however many metrics.
 
     The levels of equilibrium are the same for all seeds: one more for the first. The remaining distances of a seed that
     ran longer are left out: they are those to weights beyond these epochs.
@@ -36,9 +35,6 @@ def _table_of_all(seeds: Sequence[StoredSeed], name: str) -> pd.DataFrame:
 
 
 def _levels(seed: StoredSeed) -> pd.DataFrame:
-    artifacts = get_artifact_repository(seed.artifacts)
-    if LEVEL_TABLE not in {item.path for item in artifacts.list_artifacts()}:
-        return pd.DataFrame(columns=LEVELS)
     with TemporaryDirectory() as folder:
         path = download(seed.artifacts, LEVEL_TABLE, folder)
         missing = {column: [""] for column in LEVELS[3:]}

@@ -1,8 +1,7 @@
-"""One process a seed: studies and `train` that start at once do not train the same seed twice.
+"""One lock a seed: processes that start at the same time do not train the same seed twice.
 
-MLflow has no compare-and-swap, so this is Lamport's bakery (1974), which needs none: a process that wants a seed writes
-a ticket greater than all it sees to a tag of its own run, and the lowest ticket has it. Tickets of dead processes do
-not count.
+MLflow has no compare-and-swap. Lamport's bakery (1974) needs none: a process that wants a seed writes a ticket greater
+than all it sees to a tag of its own run; the lowest ticket holds the lock. Tickets of dead processes do not count.
 """
 
 import time
@@ -16,17 +15,17 @@ from pipeline.tracking.store import search
 LOCK = "layerwise.lock"
 CHOOSING = "choosing"
 POLL_SECONDS = 0.1
-CHOOSING_SECONDS = 20.0  # a process that takes longer to choose is stopped, or far away: the caller asks again later
+CHOOSING_SECONDS = 20.0  # a process that takes longer to choose is stopped or slow: the caller tries again later
 
 
 class SeedLocks:
-    """The seeds that a run, `owner`, has claimed among all runs with the same settings."""
+    """The locks that a run, `owner`, holds among all runs with the same settings."""
 
     def __init__(self, owner: Run, study_hash: str) -> None:
         self.owner, self.study_hash = owner, study_hash
 
     def acquire(self, seed: int) -> bool:
-        """Return whether the seed is this run's now; it stays so until `release`, or the end of the process."""
+        """Return whether the lock of a seed was acquired; it is held until `release`, or the end of the process."""
         until = time.monotonic() + CHOOSING_SECONDS
         self.owner.set_tags({_key(seed): CHOOSING})
         ticket = 1 + max((int(other) for _id, other in self._others(seed) if other != CHOOSING), default=0)
@@ -44,7 +43,7 @@ class SeedLocks:
         return True
 
     def release(self, seed: int) -> None:
-        """Give the seed up; releasing it again, after a lost answer, does nothing."""
+        """Release a seed; releasing it again, after a lost answer, does nothing."""
         try:
             self.owner.client.delete_tag(self.owner.id, _key(seed))
         except MlflowException as error:
@@ -52,7 +51,7 @@ class SeedLocks:
                 raise
 
     def _others(self, seed: int) -> list[tuple[str, str]]:
-        """Return run and ticket of every other process that wants a seed, or has it."""
+        """Return run and ticket of every other process that waits for a seed or holds it."""
         wanting = search(f"tags.`{STUDY}` = '{self.study_hash}' and tags.`{_key(seed)}` LIKE '%'")
         return [
             (run.info.run_id, run.data.tags[_key(seed)])

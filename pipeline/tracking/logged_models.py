@@ -1,8 +1,8 @@
 """Models in MLflow: the best network of each seed as a LoggedModel, and that of a study in the registry."""
 
 import json
+import logging
 import re
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from io import StringIO
@@ -23,6 +23,8 @@ from torch.export import Dim
 
 from pipeline.tracking.retry import StoreError, first_line, is_refusal
 from pipeline.tracking.run import Run
+
+log = logging.getLogger(__name__)
 
 MODEL = ALIAS = "best"
 SERVED = Path(__file__).with_name("served.py")
@@ -48,7 +50,7 @@ def log_model(
                 classifier.eval(), (torch.from_numpy(images),), dynamic_shapes=({0: Dim.DYNAMIC},)
             )
         except Exception as error:  # what it raises has many names; the seed is trained all the same
-            print(f"no model is logged: torch.export cannot take it ({first_line(error)})", file=sys.stderr)
+            log.warning("no model is logged: torch.export fails for it (%s)", first_line(error))
             return
         torch.export.save(exported, network)
         names = Path(folder) / "classes.json"

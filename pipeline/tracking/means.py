@@ -1,67 +1,20 @@
-"""What a study's run holds: its seeds below it, and the means over them."""
+"""The means over a study's seeds, logged to its run."""
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from time import time
 
 import mlflow
 import pandas as pd
-from mlflow.entities import Metric, RunTag
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Metric
 
 from pipeline.analysis.statistics import Histories, final_values, group_means, over_seeds
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
-from pipeline.tracking.heartbeat import FENCED, is_fenced, is_gone
-from pipeline.tracking.queries import StoredSeed
-from pipeline.tracking.run import PARENT, SEED, STUDY, Run
-from pipeline.tracking.store import search
 
 MEANS = "layerwise.means"
 BATCH = 1000
 Points = dict[tuple[str, int], float]
-
-
-def reuse(study: Run, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
-    """Show the runs of seeds below a study's run in MLflow, unless they hang below a newer one.
-
-    Return seed and former study of those that move. Nothing is computed from where they hang.
-    """
-    client = study.client
-    started = client.get_run(study.id).info.start_time
-    moved = []
-    for seed in seeds:
-        if seed.parent == study.id or (seed.parent and _started(client, seed.parent) > started):
-            continue
-        client.set_tag(seed.id, PARENT, study.id)
-        if seed.parent:
-            moved.append((seed.number, seed.parent))
-    return moved
-
-
-def _started(client: mlflow.MlflowClient, run_id: str) -> int:
-    try:
-        started: int = client.get_run(run_id).info.start_time
-    except MlflowException:  # it is deleted for good
-        return 0
-    return started
-
-
-def close_seed(study_hash: str, seed: int, status: str = "FAILED") -> None:
-    """Mark the unfinished runs of a claimed seed whose process is lost, and keep it from writing if it still lives."""
-    running = f"tags.`{STUDY}` = '{study_hash}' and tags.`{SEED}` = '{seed}' and attributes.status = 'RUNNING'"
-    for run in search(running):
-        fence(run.info.run_id, status)
-
-
-def fence(run_id: str, status: str = "KILLED") -> None:
-    """End a run for its process, which may still live: it finds so before it sends, and nothing is resumed in it."""
-    client = mlflow.MlflowClient()
-    stored = client.get_run(run_id)
-    if not is_gone(stored.data.tags) and not is_fenced(stored.data.tags):
-        client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in FENCED.items()])
-    if stored.info.status == "RUNNING":
-        client.set_terminated(run_id, status)
 
 
 def log_means(study_id: str, histories: Histories) -> None:

@@ -1,8 +1,8 @@
 """What a seed sends to the tracking server: on disk first, so that an outage or a kill loses nothing."""
 
 import json
+import logging
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +12,14 @@ from mlflow.entities import Metric, RunTag
 
 from pipeline.host.disk import disk_space
 from pipeline.tracking.heartbeat import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
-from pipeline.tracking.retry import ServerAway, first_line, is_outage, is_refusal, refused
+from pipeline.tracking.retry import ServerAway, first_line, is_outage, is_refusal, refused, repeat
 from pipeline.tracking.run import Run
 
+log = logging.getLogger(__name__)
+
 FOLDER = "outbox"
+OWNERS = "owners.json"  # of the processes that have written here, or sent what others left
 BATCH = 1000  # metrics in a request
-RETRY_SECONDS = 2.0
 ATTEMPTS_SHARE = 5  # during an outage the next try comes after this many times as long as the last one took
 
 
@@ -33,13 +35,9 @@ class Outbox:
         self.away, self._next_try, self._sending = False, 0.0, ""
         for name in ("metrics", "artifacts"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        if not self._owner.exists():
-            with _whole(self._owner) as path:
+        if not (self.folder / OWNERS).exists():
+            with _whole(self.folder / OWNERS) as path:
                 path.write_text(json.dumps([identity()]))
-
-    @property
-    def _owner(self) -> Path:
-        return self.folder / "owner.json"
 
     def add_metrics(self, metrics: Mapping[str, float], step: int, part: int = 0) -> None:
         """Add metrics of a step, BATCH at most; `send` sends them in one request, which a store takes as a whole."""
@@ -65,7 +63,7 @@ class Outbox:
             path.write_text(json.dumps(self._tags() | dict(tags)))
 
     def send(self) -> None:
-        """Send what is there, unless the server is unreachable, which is reported once.
+        """Send what there is; during an outage try now and then, and report it once.
 
         Raise StoreError for what the server refuses, DiskFull of a store on this machine, and RunTaken.
         """
@@ -80,14 +78,15 @@ class Outbox:
             if not is_outage(error):
                 raise
             if not self.away:
-                reason = f"is unreachable ({first_line(error)})"
-                self._say(f"{reason}: training continues; results are kept in {self.folder}")
+                log.warning(
+                    "the tracking server is unreachable (%s): training continues; results are kept in %s",
+                    first_line(error),
+                    self.folder,
+                )
             now = time.monotonic()
             self.away, self._next_try = True, now + ATTEMPTS_SHARE * (now - started)
         else:
-            if self.away:
-                self._say(f"is back, and has all results of the run {self.run.id}")
-            self.away = False
+            self._report_back()
 
     def _send(self) -> None:
         for path in self._files("metrics"):
@@ -112,22 +111,32 @@ class Outbox:
         path.unlink()
 
     def close(self, patience: float) -> None:
-        """Send everything; wait `patience` seconds for a server that is unreachable, then raise ServerAway."""
-        until, self._next_try = time.monotonic() + patience, 0.0
-        self.send()
-        while self.away:
-            if time.monotonic() > until:
-                raise ServerAway(
-                    f"the tracking server is unreachable; results are kept in {self.folder}: "
-                    "start the server, and the same command uploads them first"
-                )
-            time.sleep(RETRY_SECONDS)
-            self._next_try = 0.0
-            self.send()
+        """Send everything, and remove the folder; raise ServerAway if the server is unreachable for `patience` seconds.
+
+        Raise what `send` raises, too.
+        """
+        self.flush(patience)
         shutil.rmtree(self.folder)
 
-    def _say(self, news: str) -> None:
-        print(f"the tracking server {news}", file=sys.stderr)
+    def flush(self, patience: float) -> None:
+        """Send everything, as `close` does; what else lies in the folder stays."""
+        try:
+            repeat(self._send, patience)
+        except Exception as error:
+            if is_refusal(error):
+                raise refused(error, f"uploading {self._sending}") from error
+            if is_outage(error):
+                raise ServerAway(
+                    f"the tracking server is unreachable ({first_line(error)}); results are kept in {self.folder}: "
+                    "start the server, and the same command uploads them first"
+                ) from error
+            raise
+        self._report_back()
+
+    def _report_back(self) -> None:
+        if self.away:
+            log.warning("the tracking server is back, and has all results of the run %s", self.run.id)
+        self.away = False
 
     def _files(self, name: str) -> list[Path]:
         paths = (self.folder / name).rglob("*")
@@ -147,22 +156,34 @@ def send_left(run: Run, folder: Path, patience: float) -> None:
     """
     if not (folder / run.id).is_dir():
         return
-    tags, outbox = run.tags(), Outbox(run, folder)
-    owners = json.loads(outbox._owner.read_text())
-    if not any(same_process(tags, owner) for owner in owners):
-        shutil.rmtree(outbox.folder)
+    tags = run.tags()
+    if not is_current(folder / run.id, tags):
+        shutil.rmtree(folder / run.id)
         return
-    with _whole(outbox._owner) as path:
-        path.write_text(json.dumps([*owners, identity()]))
+    outbox = Outbox(run, folder)
+    with _whole(outbox.folder / OWNERS) as path:
+        path.write_text(json.dumps([*_owners(outbox.folder), identity()]))
     run.set_tags(signs_of_life())
-    outbox.close(patience)
+    outbox.flush(patience)
     run.set_tags(RELEASED if is_gone(tags) else FENCED)
+
+
+def is_current(folder: Path, tags: Mapping[str, str]) -> bool:
+    """Return whether the process that the tags of a run name last has written the outbox of the run, or sent it."""
+    return any(same_process(tags, owner) for owner in _owners(folder))
+
+
+def _owners(folder: Path) -> list[dict[str, str]]:
+    path = folder / OWNERS
+    owners: list[dict[str, str]] = json.loads(path.read_text()) if path.exists() else []
+    return owners
 
 
 @contextmanager
 def _whole(target: Path) -> Iterator[Path]:
     """Give a path to write to, and put it in the target's place once it is whole."""
     aside = target.with_name(f"{target.name}.partial")
+    aside.unlink(missing_ok=True)
     try:
         yield aside
         aside.replace(target)

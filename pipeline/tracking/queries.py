@@ -12,7 +12,7 @@ from mlflow.entities import Run as StoredRun
 from pipeline.config.settings import Config
 from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput
-from pipeline.tracking.checkpoints import Slot, slots
+from pipeline.tracking.checkpoints import Checkpoint, uploaded_checkpoints
 from pipeline.tracking.heartbeat import is_alive
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import KIND, PARENT, SECONDS, SEED, STOPPED, STUDY, setting_tag
@@ -52,10 +52,7 @@ class StoredStudy(NamedTuple):
 
 
 class StoredSeed(NamedTuple):
-    """A seed's run: `epochs` were asked of it, `checkpoints` are those that its tags name, the newest first.
-
-    `seconds` are those of its last epoch so far, if any.
-    """
+    """A seed's run: `epochs` were asked of it, `seconds` are those of its last epoch so far, if any."""
 
     id: str
     number: int
@@ -86,12 +83,9 @@ class StoredSeed(NamedTuple):
         return self.finished and (self.epochs >= epochs or self.reached_target)
 
     @property
-    def checkpoints(self) -> list[Slot]:
-        return slots(self.tags)
-
-    def newest(self, last: int) -> int:
-        """Return the epoch of the newest checkpoint up to an epoch, or 0."""
-        return next((slot.epoch for slot in self.checkpoints if slot.epoch <= last), 0)
+    def checkpoints(self) -> list[Checkpoint]:
+        """The checkpoints that are uploaded, the newest first."""
+        return uploaded_checkpoints(self.id, self.artifacts, self.tags)
 
 
 def read_study(run_id: str) -> StoredStudy:

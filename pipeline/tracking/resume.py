@@ -1,16 +1,36 @@
-"""Where each seed of a study starts: reused, resumed in its own run, resumed from another run, or from the start."""
+"""How each seed begins: reused, resumed in its own run, resumed from another run, or trained from the start."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import mlflow
+from mlflow.exceptions import MlflowException
+
 from pipeline.host.provenance import newest
-from pipeline.tracking.checkpoints import State, newest_whole, read_snapshots
+from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, Damaged, State, local_checkpoints
 from pipeline.tracking.heartbeat import HOST, PID, is_gone
+from pipeline.tracking.outbox import is_current
 from pipeline.tracking.queries import StoredSeed
+from pipeline.tracking.run import PARENT, SECONDS, Run
+from pipeline.tracking.snapshots import read_snapshots
+
+log = logging.getLogger(__name__)
+
+
+class Candidate(NamedTuple):
+    """A checkpoint to resume from, and the run that it belongs to."""
+
+    run: StoredSeed
+    checkpoint: Checkpoint
 
 
 class Start(NamedTuple):
-    """How a seed starts. `source` is the run that it reuses; `own_run` is that run's id where it resumes in it."""
+    """How a seed begins. `source` is the run that it reuses or resumes; `own_run` is that run's id if it stays in it.
+
+    `candidates` are the checkpoints to resume from, the preferred one first.
+    """
 
     seed: int
     epochs: int
@@ -18,71 +38,123 @@ class Start(NamedTuple):
     own_run: str | None = None
     done: bool = False
     busy: bool = False
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the newest checkpoint to resume from, or 0."""
+        return self.candidates[0].checkpoint.epoch if self.candidates else 0
 
     def __str__(self) -> str:
         if self.source is None:
-            how = "left to another process, which has claimed it" if self.busy else "trained from the start"
+            how = "left to another process, which has locked it" if self.busy else "trained from the start"
             return f"seed {self.seed}: {how}"
         if self.busy:
             process = f"process {self.source.tags[PID]} on {self.source.tags[HOST]}"
             return f"seed {self.seed}: left to {process}, which trains it in the run {self.source.id}"
         if self.done:
             return f"seed {self.seed}: reused, finished in the run {self.source.id}"
-        newest = self.source.newest(self.epochs)
-        where = f"resumes after epoch {newest}" if newest else "trained from the start"
+        where = f"resumes after epoch {self.epoch}" if self.candidates else "trained from the start"
         return f"seed {self.seed}: {where}, {'in' if self.own_run else 'from'} the run {self.source.id}"
 
-    def load(self, say: Callable[[str], None] = print) -> State | None:
-        """Return the newest whole checkpoint to resume from, and report damaged ones.
+    def load(self) -> tuple["Start", State | None]:
+        """Return the state of the newest whole checkpoint, and the start from it; report damaged checkpoints.
 
-        Raise what `newest_whole` raises where one cannot be downloaded.
+        Raise StoreError, DiskFull, or what the store raises in an outage, if one cannot be downloaded.
         """
-        state = self._load(self.epochs, say)
-        if state is None and self.source and self.source.checkpoints:
-            say(f"seed {self.seed}: no checkpoint is whole: trained from the start")
-        return state
+        for run, checkpoint in self.candidates:
+            try:
+                state = checkpoint.load()
+            except Damaged as error:
+                log.warning("the checkpoint of epoch %s (%s) is damaged: %s", checkpoint.epoch, checkpoint.name, error)
+                continue
+            return self._replace(source=run, own_run=run.id if run.id == self.own_run else None), state
+        if self.candidates:
+            log.warning("seed %s: no checkpoint is whole: trained from the start", self.seed)
+        return self, None
 
-    def load_before(self, epoch: int, say: Callable[[str], None] = print) -> State | None:
-        """Return the whole checkpoint before the one of an epoch, the one to fall back to."""
-        return self._load(epoch - 1, say)
+    def where_repeatable(
+        self, state: State | None, now: Mapping[str, str], *, cpu: bool, patience: float = 0
+    ) -> "Start":
+        """Return it, or, with a new run, where its own run has logged epochs after the state that may not repeat.
 
-    def _load(self, last: int, say: Callable[[str], None]) -> State | None:
-        return newest_whole(self.source.artifacts, self.source.tags, last=last, say=say) if self.source else None
-
-    def where_repeatable(self, saved: int, logged: int, now: Mapping[str, str], *, cpu: bool) -> "Start":
-        """Return it, or, with a new run, where its own run has logged epochs after the saved one that may not repeat.
-
-        Such epochs are trained again, but their metrics stand. They are the same to the last bit on a CPU, `cpu`, and
+        Such epochs are trained again, but their metrics stay. They are the same to the last bit on a CPU, `cpu`, and
         under the same conditions, `now`: code, packages, machine and threads, as the tags of the run have them.
         """
-        source = self.source.tags if self.source else {}
-        same = all(newest(source.get(tag, "")) == value for tag, value in now.items())
-        return self if logged <= saved or (cpu and same) else self._replace(own_run=None)
+        if not (self.own_run and self.source):
+            return self
+        logged = max(Run(self.own_run, patience).history(SECONDS), default=0)
+        same = cpu and all(newest(self.source.tags.get(tag, "")) == value for tag, value in now.items())
+        return self if same or logged <= (state["epoch"] if state else 0) else self._replace(own_run=None)
 
-    def snapshots(self, last: int, say: Callable[[str], None] = print) -> dict[str, State]:
-        """Return the weights that the source has kept, by file, up to the epoch to resume from."""
+    def snapshots(self, last: int) -> dict[str, State]:
+        """Return the snapshots of the source, by file, up to epoch `last`."""
         if self.source is None:
             return {}
-        return {file: state for _epoch, file, state in read_snapshots(self.source.artifacts, last=last, say=say)}
+        return {file: state for _epoch, file, state in read_snapshots(self.source.artifacts, last=last)}
 
 
-def choose(seed: int, epochs: int, runs: Sequence[StoredSeed], *, in_place: bool) -> Start:
+def choose(
+    seed: int, epochs: int, runs: Sequence[StoredSeed], *, in_place: bool = True, outboxes: Path | None = None
+) -> Start:
     """Choose among all runs of a seed with the same settings, in the order in which they started; newer ones win ties.
 
     Reuse a finished run with at least `epochs` epochs, or that reached its target, with exactly as many first. Resume
     an unfinished run of as many epochs in place, where `in_place` allows it and its process is certainly gone. Copy any
     other as far as it goes: the params of a run cannot be changed, and a process that may live could write to it.
+    `outboxes` is where this machine keeps checkpoints.
     """
     newest_first = list(reversed(runs))
-    done = [run for run in newest_first if run.finished and (run.epochs >= epochs or run.reached_target)]
+    done = [run for run in newest_first if run.has(epochs)]
     if done:
-        return Start(seed, epochs, source=max(done, key=lambda run: run.epochs == epochs), done=True)
-    if busy := [run for run in newest_first if run.busy]:
-        return Start(seed, epochs, source=busy[0], busy=True)
-    broken = [run for run in newest_first if not run.finished and run.epochs == epochs and is_gone(run.tags)]
-    if broken and in_place:
-        own = max(broken, key=lambda run: run.newest(epochs))
-        if own.newest(epochs) >= max(run.newest(epochs) for run in runs):
-            return Start(seed, epochs, source=own, own_run=own.id)
-    ahead = [run for run in newest_first if run.newest(epochs)]
-    return Start(seed, epochs, source=max(ahead, key=lambda run: run.newest(epochs), default=None))
+        source = max(done, key=lambda run: run.epochs == epochs)
+        return Start(seed, epochs, source, done=True, candidates=tuple(_candidates(source, epochs, outboxes)))
+    if busy := next((run for run in newest_first if run.busy), None):
+        return Start(seed, epochs, busy, busy=True, candidates=tuple(_candidates(busy, epochs, outboxes)))
+    found = [each for run in newest_first for each in _candidates(run, epochs, outboxes)]
+    candidates = sorted(found, key=lambda each: -each.checkpoint.epoch)
+    reached = {run.id: 0 for run in runs} | {run.id: checkpoint.epoch for run, checkpoint in reversed(candidates)}
+    interrupted = [run for run in newest_first if not run.finished and run.epochs == epochs and is_gone(run.tags)]
+    if interrupted and in_place:
+        own = max(interrupted, key=lambda run: reached[run.id])
+        if reached[own.id] >= max(reached.values()):
+            candidates.sort(key=lambda each: (-each.checkpoint.epoch, each.run.id != own.id))
+            return Start(seed, epochs, source=own, own_run=own.id, candidates=tuple(candidates))
+    ahead = candidates[0].run if candidates else None
+    return Start(seed, epochs, source=ahead, candidates=tuple(candidates))
+
+
+def _candidates(run: StoredSeed, epochs: int, outboxes: Path | None) -> Iterator[Candidate]:
+    """Yield the checkpoints of a run up to an epoch, local ones first: they need no download.
+
+    Local ones do not count where another process has written to the run since.
+    """
+    outbox = outboxes / run.id if outboxes else None
+    local = local_checkpoints(outbox / CHECKPOINTS, run.id) if outbox and is_current(outbox, run.tags) else []
+    for checkpoint in (*local, *run.checkpoints):
+        if checkpoint.epoch <= epochs:
+            yield Candidate(run, checkpoint)
+
+
+def reuse(study: Run, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:
+    """Show the runs of seeds below a study's run in MLflow, unless they are below a newer one.
+
+    Return seed and former study of those that move. Nothing is computed from where they are shown.
+    """
+    started = study.client.get_run(study.id).info.start_time
+    moved = []
+    for seed in seeds:
+        if seed.parent == study.id or (seed.parent and _started(study.client, seed.parent) > started):
+            continue
+        study.client.set_tag(seed.id, PARENT, study.id)
+        if seed.parent:
+            moved.append((seed.number, seed.parent))
+    return moved
+
+
+def _started(client: mlflow.MlflowClient, run_id: str) -> int:
+    try:
+        started: int = client.get_run(run_id).info.start_time
+    except MlflowException:  # it is deleted for good
+        return 0
+    return started

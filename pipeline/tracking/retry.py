@@ -1,22 +1,21 @@
 """Outages and refusals of a tracking server or artifact store: which errors may pass, and how long to try again."""
 
 import errno
-import random
 import re
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import requests
 import urllib3
 from mlflow.exceptions import MlflowException, RestException
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random
 
 from pipeline.console.errors import BadInput, Failure
 
 LOCKED = "database is locked"  # SQLite, at once, where two connections that have read both want to write
 LOCKED_SECONDS = 10.0
-PAUSE_SECONDS = 2.0  # between two attempts, on average
+PAUSE_SECONDS = 2.0  # at most, between two attempts
 BUSY = "QueuePool limit"  # all connections of a server's worker to its database are in use: it answers with a 400
 TRANSIENT = (408, 425, 429)  # the 4xx that say: later
 BROKEN_DATABASE = ("no such table", "no such column", "readonly database", "unable to open database")
@@ -102,15 +101,15 @@ def patiently(call: Callable[[], Result], patience: float, what: str = "the requ
 
 def repeat(call: Callable[[], Result], patience: float) -> Result:
     """Return what a call returns; repeat it during an outage, for `patience` seconds, and while SQLite is locked."""
-    began = time.monotonic()
-    while True:
-        try:
-            return call()
-        except Exception as error:
-            limit = max(patience, LOCKED_SECONDS) if LOCKED in str(error) else patience
-            if not is_outage(error) or time.monotonic() - began >= limit:
-                raise
-        time.sleep(min(PAUSE_SECONDS, limit) * random.uniform(0.1, 1))
+
+    def is_over(attempts: RetryCallState) -> bool:
+        error = attempts.outcome and attempts.outcome.exception()
+        limit = max(patience, LOCKED_SECONDS) if LOCKED in str(error) else patience
+        return (attempts.seconds_since_start or 0) >= limit
+
+    return Retrying(
+        retry=retry_if_exception(is_outage), stop=is_over, wait=wait_random(0, PAUSE_SECONDS), reraise=True
+    )(call)
 
 
 def http_status(error: BaseException) -> int | None:

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,12 +10,10 @@ from typing import TypeVar
 from urllib.parse import unquote, urlparse
 
 import mlflow
-from mlflow.entities import Param, RunTag
+from mlflow.entities import DatasetInput, Param, RunTag
 
-from data.manifest import Manifest
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
-from pipeline.tracking.dataset import dataset_input
 from pipeline.tracking.heartbeat import is_ours
 from pipeline.tracking.retry import patiently
 
@@ -43,7 +41,7 @@ def setting_tag(name: str) -> str:
 
 
 class RunTaken(Failure):
-    """Another process has taken over what this one was working on; the message is one line."""
+    """Another process writes to the run of this one."""
 
 
 class Run:
@@ -80,9 +78,8 @@ class Run:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         self._call("setting tags", self.client.log_batch, tags=[RunTag(key, value) for key, value in tags.items()])
 
-    def log_dataset(self, manifest: Manifest, context: str) -> None:
-        """Log the data set as an input of the run."""
-        self._call("logging the data set", self.client.log_inputs, datasets=[dataset_input(manifest, context)])
+    def log_inputs(self, datasets: Sequence[DatasetInput]) -> None:
+        self._call("logging the data set", self.client.log_inputs, datasets=datasets)
 
     def history(self, key: str) -> dict[int, float]:
         """Return the values of a metric by step."""
@@ -96,12 +93,12 @@ class Run:
     def check_ours(self) -> None:
         """Raise RunTaken unless the run is still this process's, as far as the store knew a moment ago.
 
-        A process that was stopped (a closed laptop, SIGSTOP, a frozen machine) finds so that another has its work.
+        So a process that was stopped (a closed laptop, SIGSTOP, a frozen machine) detects that another has its work.
         """
         if time.time() - self._checked < CHECKED_SECONDS:
             return
         if not is_ours(self.client.get_run(self.id).data.tags):
-            raise RunTaken(f"another process has taken over the run {self.id} while this one was stopped or cut off")
+            raise RunTaken(f"another process writes to the run {self.id}: this one was stopped or cut off for too long")
         self._checked = time.time()
 
     def disk_space_for(self, path: Path, what: str) -> AbstractContextManager[None]:

@@ -11,18 +11,16 @@ from uuid import uuid4
 
 import mlflow
 from mlflow.entities import RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-from mlflow.tracking.context.registry import resolve_tags
 
 from pipeline.host.signals import Interrupted
-from pipeline.tracking.heartbeat import RELEASED, heartbeat, is_alive, is_ours, signs_of_life
+from pipeline.tracking.fencing import close_dead_runs
+from pipeline.tracking.heartbeat import RELEASED, heartbeat, is_ours, signs_of_life
+from pipeline.tracking.mlflow_internals import start_system_metrics, with_source
 from pipeline.tracking.retry import first_line, patiently
 from pipeline.tracking.run import KIND, OPENED, PARENT, Run, RunTaken
 from pipeline.tracking.store import current_experiment, open_store, reaching_store, search
 
 INHERITED = "MLFLOW_RUN_ID"  # set by `mlflow run`
-SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # MLflow's own variable
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +67,7 @@ def _begin(
     if next(attempts) and run_id is None:
         run_id = _created(tags[OPENED])
     if run_id is None:
-        return str(client.create_run(current_experiment(), tags=resolve_tags(tags), run_name=name).info.run_id)
+        return str(client.create_run(current_experiment(), tags=with_source(tags), run_name=name).info.run_id)
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
     client.update_run(run_id, status="RUNNING", name=name)
     return run_id
@@ -84,25 +82,16 @@ def _created(opened: str) -> str | None:
 def _system_metrics(run_id: str, *, wanted: bool, resumed: bool) -> Iterator[None]:
     """Log processor, memory and GPU, unless MLflow's own variable says not to, or they cannot be had."""
     monitor: Any = None
-    if wanted and os.environ.get(SYSTEM_METRICS, "").lower() in ("true", "1"):
+    if wanted:
         try:
-            monitor = SystemMetricsMonitor(run_id, resume_logging=resumed)  # type: ignore[no-untyped-call]
-            monitor.start()
+            monitor = start_system_metrics(run_id, resumed=resumed)
         except Exception as error:  # a seed can be trained without them
-            log.warning(f"no system metrics: {first_line(error)}")
+            log.warning("no system metrics: %s", first_line(error))
     try:
         yield
     finally:
         if monitor:
             monitor.finish()
-
-
-def close_dead_runs() -> None:
-    """Mark the runs of this project whose process is gone, of whatever kind, as KILLED: nobody else will."""
-    for run in search(f"attributes.status = 'RUNNING' and tags.`{KIND}` != ''"):
-        if not is_alive(run.data.tags):
-            with suppress(MlflowException):  # another command may close it, or a user who may
-                mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
 
 
 def _close(client: mlflow.MlflowClient, run_id: str | None, opened: str, status: str, patience: float) -> None:
@@ -115,7 +104,7 @@ def _close(client: mlflow.MlflowClient, run_id: str | None, opened: str, status:
     except Exception as error:
         if status == "FINISHED":
             raise
-        log.warning(f"the run {run_id or opened} could not be marked {status}: {first_line(error)}")
+        log.warning("the run %s could not be marked %s: %s", run_id or opened, status, first_line(error))
 
 
 def _end(client: mlflow.MlflowClient, run_id: str | None, opened: str, status: str) -> None:
@@ -124,7 +113,7 @@ def _end(client: mlflow.MlflowClient, run_id: str | None, opened: str, status: s
         client.set_terminated(run_id, status)
         client.log_batch(run_id, tags=[RunTag(tag, value) for tag, value in RELEASED.items()])
     elif run_id and status == "FINISHED":
-        raise RunTaken(f"another process has taken over the run {run_id}")
+        raise RunTaken(f"another process writes to the run {run_id}")
 
 
 def close_inherited(status: str) -> None:

@@ -1,30 +1,51 @@
 """What a seed's run holds: metrics of every epoch, the same as tables, checkpoints, and the best model."""
 
+import logging
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 
-from data.manifest import file_sha256
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
-from pipeline.tracking.checkpoints import CHECKPOINTS, SLOTS, State, slot_tag
-from pipeline.tracking.epoch import EpochReport
+from pipeline.tracking.checkpoints import (
+    CHECKPOINTS,
+    SLOTS,
+    Checkpoint,
+    State,
+    link_or_copy,
+    local_checkpoints,
+    slot_tag,
+    tensor_bytes,
+    uploaded_checkpoints,
+    write_local,
+)
 from pipeline.tracking.outbox import BATCH, Outbox
 from pipeline.tracking.run import SECONDS, Run
 from pipeline.tracking.tables import COLUMNS, EPOCH_TABLE, LAYER_TABLE, STEP_TABLE, Table
 
+log = logging.getLogger(__name__)
+
 OTHER_METRICS = 20  # of an epoch, beside those of layers and groups: more than losses, accuracies, seconds and thirds
+UPLOAD_SECONDS = 600.0  # between uploads of the newest checkpoint, unless epochs are counted
 
 
 class SeedLog:
-    """Writes one seed into its run, through an outbox. `group_of` names the group of a layer, or an empty string."""
+    """Writes one seed into its run, through an outbox.
 
-    def __init__(self, run: Run, outbox: Outbox, group_of: Callable[[str], str]) -> None:
-        self.run, self.outbox, self.group_of = run, outbox, group_of
+    `group_of` names the group of a layer, or an empty string. Each epoch has a checkpoint on the local disk; the newest
+    is uploaded every `every` epochs or, without, every UPLOAD_SECONDS, and at the end.
+    """
+
+    def __init__(self, run: Run, outbox: Outbox, group_of: Callable[[str], str], every: int | None = None) -> None:
+        self.run, self.outbox, self.group_of, self.every = run, outbox, group_of, every
         self.tables = {name: Table(name) for name in COLUMNS}
         self._logged: dict[str, dict[int, float]] = {}  # values by step of the metric that marks each request
+        self._local, self._newest = outbox.folder / CHECKPOINTS, cast(Checkpoint | None, None)
+        self._slot, self._uploaded_epoch, self._uploaded_at = SLOTS[1], 0, time.monotonic()
 
     def resume(self, state: State | None, layers: Sequence[str]) -> None:
         """Resume an interrupted run from a checkpoint, or from the start.
@@ -34,9 +55,15 @@ class SeedLog:
         self._restore(state)
         markers = {_marker(part) for part in self._requests(dict.fromkeys(layers, 0.0), {SECONDS: 0.0})}
         self._logged = {marker: self.run.history(marker) for marker in markers}
+        last = state["epoch"] if state else 0
+        self._newest = next((c for c in local_checkpoints(self._local, self.run.id) if c.epoch == last), None)
+        for uploaded in uploaded_checkpoints(self.run.id, "", self.run.tags()):
+            if uploaded.epoch <= last:  # a later one is damaged, and the next upload replaces it
+                self._slot, self._uploaded_epoch = uploaded.name, uploaded.epoch
+                break
 
-    def copy(self, snapshots: Mapping[str, State], before: State | None, state: State, slot: str) -> None:
-        """Log the epochs that another run had, as they were, with its checkpoint, the one before, and its snapshots."""
+    def copy(self, state: State, snapshots: Mapping[str, State]) -> None:
+        """Log the epochs that another run had, as they were, with its checkpoint and its snapshots."""
         self._restore(state)
         scalars = self.tables[EPOCH_TABLE].rows()
         rwc = [row for row in self.tables[LAYER_TABLE].rows() if row["metric"] == "rwc"]
@@ -44,28 +71,52 @@ class SeedLog:
             values = {row["metric"]: float(row["value"]) for row in scalars if int(row["epoch"]) == epoch}
             changes = {row["layer"]: float(row["value"]) for row in rwc if int(row["epoch"]) == epoch}
             self._add_metrics(changes, values, epoch)
-        (other,) = set(SLOTS) - {slot}
-        self.save({**snapshots, **({other: before} if before else {}), slot: state})
+        for name, snapshot in snapshots.items():
+            self.add_file(name, snapshot)
+        self._keep(state)
+        self.upload()
 
-    def log_epoch(self, report: EpochReport, files: Mapping[str, State] | None = None) -> None:
-        """Log the metrics of an epoch, in one call; with files of tensors to save, the tables so far as well."""
-        scalars = _scalars(report)
-        scalars[SECONDS] = self._logged.get(SECONDS, {}).get(report.epoch, scalars[SECONDS])
-        self._add_metrics(report.layers["rwc"], scalars, report.epoch)
-        self._add_rows(report, scalars)
-        self.save(files or {})
+    def log_epoch(
+        self,
+        epoch: int,
+        scalars: Mapping[str, float],
+        layers: Mapping[str, Mapping[str, float]],
+        steps: Mapping[int, Mapping[str, float]],
+    ) -> None:
+        """Log the metrics of an epoch: scalars by metric, measurements {measurement: {layer: value}}, RWC by step.
 
-    def save(self, files: Mapping[str, State]) -> None:
-        """Send files of tensors that `torch.load(weights_only=True)` reads, and what was not sent before.
-
-        A slot holds the tables as well, and comes with them, and with the tag that names it.
+        They are sent with the checkpoint of the epoch.
         """
-        for name, state in files.items():
-            if name in SLOTS:
-                self._add_slot(name, state)
-            else:
-                self._add_file(name, state)
+        scalars = {**scalars, SECONDS: self._logged.get(SECONDS, {}).get(epoch, scalars[SECONDS])}
+        self._add_metrics(layers["rwc"], scalars, epoch)
+        self._add_rows(epoch, scalars, layers, steps)
+
+    def save(self, state: State, *, last: bool = False) -> None:
+        """Keep the checkpoint of an epoch, with the tables so far, and upload it if it is due or the last."""
+        self._keep(state)
+        if last or self._is_due(state["epoch"]):
+            self.upload()
+        else:
+            self.outbox.send()
+
+    def _is_due(self, epoch: int) -> bool:
+        return epoch % self.every == 0 if self.every else time.monotonic() - self._uploaded_at >= UPLOAD_SECONDS
+
+    def upload(self) -> None:
+        """Upload the newest checkpoint, with the tables, unless the server has it, and what was not sent before."""
+        if self._newest and self._newest.epoch > self._uploaded_epoch:
+            newest = self._newest
+            self._slot = SLOTS[1 - SLOTS.index(self._slot)]
+            self.add_tables()
+            path = Path(newest.where) / newest.name
+            self.outbox.add_artifact(f"{CHECKPOINTS}/{self._slot}", partial(link_or_copy, path))
+            self.outbox.add_tags(slot_tag(self._slot, newest.epoch, newest.sha256))
+            self._uploaded_epoch, self._uploaded_at = newest.epoch, time.monotonic()
         self.outbox.send()
+
+    def add_file(self, name: str, state: State) -> None:
+        """Add a file of tensors, which `torch.load(weights_only=True)` reads, beside the checkpoints."""
+        self.outbox.add_artifact(f"{CHECKPOINTS}/{name}", partial(torch.save, state), size=tensor_bytes(state))
 
     def log_layers(self, metric: str, by_epoch: Mapping[int, Mapping[str, float]]) -> None:
         """Log a measurement of some epochs that is known only now that training is over, in the table alone."""
@@ -80,26 +131,28 @@ class SeedLog:
             if not table.empty:
                 self.outbox.add_artifact(table.name, partial(Path.write_text, data=table.text))
 
-    def _add_slot(self, name: str, state: State) -> None:
-        self.add_tables()
-        path = self._add_file(name, state | {"tables": {table.name: table.text for table in self.tables.values()}})
-        self.outbox.add_tags(slot_tag(name, state["epoch"], file_sha256(path)))
-
-    def _add_file(self, name: str, state: State) -> Path:
-        return self.outbox.add_artifact(f"{CHECKPOINTS}/{name}", partial(torch.save, state), size=_bytes(state))
+    def _keep(self, state: State) -> None:
+        tables = {table.name: table.text for table in self.tables.values()}
+        self._newest = write_local(self._local, self.run.id, state | {"tables": tables})
 
     def _restore(self, state: State | None) -> None:
-        """Take the tables of a checkpoint, which may be from before the newest rows in them."""
+        """Take the tables of a checkpoint, which may be older than the newest rows in them."""
         tables, last = (state["tables"], state["epoch"]) if state else ({}, 0)
         self.tables = {name: Table(name, tables.get(name, ""), last) for name in COLUMNS}
 
-    def _add_rows(self, report: EpochReport, scalars: Mapping[str, float]) -> None:
-        epochs, layers, steps = (self.tables[name] for name in (EPOCH_TABLE, LAYER_TABLE, STEP_TABLE))
-        epochs.add((report.epoch, metric, value) for metric, value in scalars.items())
-        for metric, by_layer in report.layers.items():
-            layers.add((report.epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
-        for step, by_layer in report.steps.items():
-            steps.add((report.epoch, step, *self._named(layer), value) for layer, value in by_layer.items())
+    def _add_rows(
+        self,
+        epoch: int,
+        scalars: Mapping[str, float],
+        layers: Mapping[str, Mapping[str, float]],
+        steps: Mapping[int, Mapping[str, float]],
+    ) -> None:
+        epoch_rows, layer_rows, step_rows = (self.tables[name] for name in (EPOCH_TABLE, LAYER_TABLE, STEP_TABLE))
+        epoch_rows.add((epoch, metric, value) for metric, value in scalars.items())
+        for metric, by_layer in layers.items():
+            layer_rows.add((epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
+        for step, by_layer in steps.items():
+            step_rows.add((epoch, step, *self._named(layer), value) for layer, value in by_layer.items())
 
     def _named(self, layer: str) -> tuple[str, str]:
         return layer, self.group_of(layer)
@@ -132,16 +185,3 @@ class SeedLog:
 def _marker(part: Mapping[str, float]) -> str:
     """Return the metric that tells whether a request has arrived: a store takes all of it or nothing."""
     return SECONDS if SECONDS in part else next(iter(part))
-
-
-def _scalars(report: EpochReport) -> dict[str, float]:
-    scalars = {f"{part}_loss": loss for part, loss in report.losses.items()}
-    scalars |= {f"{part}_acc": accuracy for part, accuracy in report.accuracies.items()}
-    return dict(sorted((scalars | {SECONDS: report.seconds}).items()))
-
-
-def _bytes(state: object) -> int:
-    """Return how many bytes the tensors in nested dictionaries take."""
-    if isinstance(state, Mapping):
-        return sum(_bytes(value) for value in state.values())
-    return state.nbytes if isinstance(state, torch.Tensor) else 0

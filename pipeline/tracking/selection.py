@@ -51,8 +51,9 @@ def _largest(studies: Sequence[tuple[StoredStudy, int]]) -> list[StoredStudy]:
         chosen, count = largest[study.hash]
         if (seeds, study.epochs) != (count, chosen.epochs):
             log.info(
-                f"{study.name} (run {study.id}) is left out: it has {seeds} seeds x {study.epochs} epochs, and the run "
-                f"{chosen.id} of equal settings has {count} x {chosen.epochs}"
+                "%s (run %s) is left out: it has %s seeds x %s epochs, and the run %s of equal settings has %s x %s",
+                *(study.name, study.id, seeds, study.epochs),
+                *(chosen.id, count, chosen.epochs),
             )
     return [study for study, _seeds in largest.values()]
 

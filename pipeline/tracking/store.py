@@ -1,18 +1,20 @@
 """The tracking store of this process: reached, made where it is a database that is not there, and searched."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 import mlflow
 from filelock import FileLock
+from mlflow.entities import Experiment
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
-from mlflow.tracking.fluent import _get_experiment_id  # the public ways to ask for it open a run
 
+from pipeline.host.disk import unwritable
 from pipeline.tracking.retry import REMEDIES, StoreError, first_line, repeat
 
 PAGE = 1000
@@ -21,7 +23,12 @@ ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process
 
 
 def current_experiment() -> str:
-    return str(_get_experiment_id())
+    """Return the id of the experiment that MLflow's variables name, created if it is missing; else of the default."""
+    if name := os.environ.get("MLFLOW_EXPERIMENT_NAME"):
+        client = mlflow.MlflowClient()
+        known = client.get_experiment_by_name(name)
+        return str(known.experiment_id if known else client.create_experiment(name))
+    return os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
 
 
 def address() -> str:
@@ -55,6 +62,55 @@ def open_store() -> mlflow.MlflowClient:
                     _make_database(Path(path))
                 Path(lock.lock_file).unlink(missing_ok=True)  # those that wait for it find the database
         return mlflow.MlflowClient()
+
+
+def check_store() -> str:
+    """Return which tracking store answers this user; raise StoreError. A missing SQLite database is not created."""
+    store, path = re.sub("(?<=//)[^/]*@", "...@", address()), _sqlite_file()  # without a password
+    if path and (reason := unwritable(path)):
+        raise StoreError(f"{reason}: give write access, or set MLFLOW_TRACKING_URI to another store")
+    if path and _is_empty(path):
+        return f"{store} is empty: the first run creates its tables"
+    try:
+        _find_experiment()
+    except Exception as error:  # each kind of store raises its own
+        remedy = REMEDIES.get(getattr(error, "error_code", ""), "start it, or set MLFLOW_TRACKING_URI to another store")
+        if "Invalid Host" in str(error):
+            remedy = "add its name to --allowed-hosts where the server is started (docs/server.md)"
+        raise StoreError(f"{store} cannot be used ({_root_cause(error)}): {remedy}") from error
+    return f"{store} answers"
+
+
+def artifact_folder() -> Path | None:
+    """Return the folder on this machine that stores the experiment's artifacts, or None if they go elsewhere."""
+    path = _sqlite_file()
+    experiment = None if path and _is_empty(path) else _find_experiment()
+    if experiment is None and address().startswith("http"):
+        return None
+    location = urlparse(experiment.artifact_location if experiment else "mlruns")  # MLflow's default for databases
+    return Path(unquote(location.path)).absolute() if location.scheme in ("", "file") else None
+
+
+def _sqlite_file() -> Path | None:
+    scheme, _slashes, path = address().partition(":///")
+    return Path(path) if scheme == "sqlite" and path else None
+
+
+def _is_empty(database: Path) -> bool:
+    return not database.exists() or database.stat().st_size == 0
+
+
+def _find_experiment() -> Experiment | None:
+    """Return the current experiment; unlike `current_experiment`, create none."""
+    client, name = mlflow.MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    number = os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
+    return client.get_experiment_by_name(name) if name else client.get_experiment(number)
+
+
+def _root_cause(error: BaseException) -> str:
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return first_line(error)
 
 
 def _make_database(path: Path) -> None:

@@ -17,8 +17,9 @@ from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
 from pipeline.tracking.dataset_log import log_prepared
 from pipeline.tracking.histories import read_histories
-from pipeline.tracking.means import log_means, reuse
+from pipeline.tracking.means import log_means
 from pipeline.tracking.queries import StoredSeed, StoredStudy, read_study, runs_of_settings, seeds_of_study
+from pipeline.tracking.resume import reuse
 from pipeline.tracking.run import PROVENANCE, SEEDS, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.study_page import announce, publish
@@ -55,7 +56,7 @@ def aggregate_seeds(study: Run, *, register: bool) -> None:
     study.set_tags({SEEDS: f"{len(finished)} of {len(stored.seeds)}"})
     if finished:
         for seed, former in reuse(study, finished):
-            log.info(f"seed {seed}: reused from the study {former}")
+            log.info("seed %s: reused from the study %s", seed, former)
         histories = read_histories(finished, stored.epochs)
         log_means(study.id, histories)
         with TemporaryDirectory() as temporary:
@@ -111,6 +112,7 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
 def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:
     accuracies = final_values(histories, "test_acc")
     spread = f" +- {accuracies.std():.2f} (one standard deviation)" if len(accuracies) > 1 else ""
-    log.info(f"{name}: {len(accuracies)} of {asked} seeds, test accuracy {accuracies.mean():.2f} %{spread}")
-    log.info(f"figures: {study.artifact_location('figures')}")
-    log.info(f"browse:  {study.how_to_browse()}")
+    mean = accuracies.mean()
+    log.info("%s: %s of %s seeds, test accuracy %.2f %%%s", name, len(accuracies), asked, mean, spread)
+    log.info("figures: %s", study.artifact_location("figures"))
+    log.info("browse:  %s", study.how_to_browse())

@@ -44,7 +44,7 @@ def publish(
     if not registers:
         return
     if best is None:
-        log.info(f"model:   none to register.{beyond}")
+        log.info("model:   none to register.%s", beyond)
         return
     try:
         version, named = register(best, name, study, seed_of[best.run_id])
@@ -52,7 +52,7 @@ def publish(
         log.warning(error)
         return
     kept = "" if named == version else f"; models:/{name}@{ALIAS} stays version {named}, which is better"
-    log.info(f"model:   models:/{name}{'' if kept else '@' + ALIAS}, version {version}{kept}{beyond}")
+    log.info("model:   models:/%s%s, version %s%s%s", name, "" if kept else f"@{ALIAS}", version, kept, beyond)
     describe(study, [*paragraphs, _best(study, best, seed_of, name, version) + beyond])
 
 

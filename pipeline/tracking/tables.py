@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.analysis.statistics import LAYERS, SCALARS
-
 LAYER_TABLE = "layer_metrics.csv"
 EPOCH_TABLE = "epoch_metrics.csv"
 STEP_TABLE = "rwc_steps.csv"
 LEVEL_TABLE = "equilibrium.csv"
 COLUMNS = {
-    LAYER_TABLE: LAYERS[1:],
-    EPOCH_TABLE: SCALARS[1:],
+    LAYER_TABLE: ["epoch", "layer", "group", "metric", "value"],
+    EPOCH_TABLE: ["epoch", "metric", "value"],
     STEP_TABLE: ["epoch", "step", "layer", "group", "value"],
 }
+SCALARS, LAYERS = (["seed", *COLUMNS[name]] for name in (EPOCH_TABLE, LAYER_TABLE))  # of several seeds
+LEVELS = ["layer", "group", "scale_invariant", "step_angle", "rwc", "epoch"]
 NUMBERS = ("seed", "epoch", "value")
 
 

@@ -1,74 +1,64 @@
-"""The device that trains a seed, or the several that share every batch of it, as the training loop sees them."""
+"""The devices that train a seed: one, or several that share every batch."""
 
 import os
 import socket
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.training.streams import stream_seed
 
 TIMEOUT = timedelta(minutes=30)  # longer than the first process may write between two epochs, or kernels are compiled
-
-
-class Share(NamedTuple):
-    """The images of a batch of `size` images that one device takes; `copies` devices take the same ones."""
-
-    images: Tensor
-    labels: Tensor
-    size: int
-    copies: int = 1
-
-    @property
-    def weight(self) -> float:
-        """What its mean counts for in the mean over the batch."""
-        return len(self.labels) / (self.size * self.copies)
+Batch = tuple[Tensor, Tensor]
 
 
 class OneDevice:
     """Takes every batch whole."""
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """Return what the training images go through."""
+        """Return the network that the training images go through."""
         return model
 
     def begin(self, epoch: int) -> None:
-        """Make ready for an epoch."""
+        """Get ready for an epoch."""
 
-    def share(self, images: Tensor, labels: Tensor) -> Share:
-        return Share(images, labels, len(labels))
+    def shards(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """Return this device's part of every batch."""
+        return batches
 
-    def backward(self, loss: Tensor, _weight: float) -> None:
-        """Compute the gradients of the mean loss over the batch, given that of the share."""
-        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
-
-    def sum(self, values: Tensor, _counts: list[tuple[float, float]]) -> Tensor:
-        """Return the sums over all devices of values that count so much each."""
+    def total(self, values: Tensor) -> Tensor:
+        """Return the sums over all devices of float64 values, a row a step of the pass that ends."""
         return values
 
     def copy_buffers(self, model: nn.Module) -> None:
         """Give every device the buffers of the first one: the statistics of BatchNorm."""
 
-    def agree(self, state: Any) -> Any:
-        """Return what the first device was called with."""
+    def broadcast(self, state: Any) -> Any:
+        """Return the state of the first device."""
         return state
 
 
 class SeveralDevices:
     """One of several processes, each with a device of its own, that draw the same batches and take a part of each.
 
-    `rank` counts the devices from 0. All processes make one at the same time, and find each other by a file that is not
-    there yet. On CUDA they use NCCL and one BatchNorm over all, elsewhere gloo and a BatchNorm each.
+    `rank` counts the devices from 0. All processes create one at the same time, and find each other by the file
+    `store`, which does not exist yet. On CUDA they use NCCL and one BatchNorm over all, elsewhere gloo and a BatchNorm
+    each.
     """
 
     def __init__(self, *, rank: int, count: int, cuda: bool, seed: int, store: Path) -> None:
         self.rank, self.count, self.cuda, self.seed = rank, count, cuda, seed
+        self._weight = 1.0  # of the mean over this device's part of a batch in the mean over the batch
+        self._copies: list[int] = []  # by step: how many devices have the same images
         os.environ.setdefault("GLOO_SOCKET_IFNAME", _loopback())
         hook = sys.excepthook
         dist.init_process_group(
@@ -82,32 +72,42 @@ class SeveralDevices:
         sys.excepthook = hook  # torch's would print every later traceback twice
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """Return what averages the gradients over the devices; the model begins with the first one's parameters.
+        """Return a network that averages the gradients over the batch; it begins with the first device's parameters.
 
         A graph that is the same in every step may have parameters without a gradient, at no cost.
         """
         if self.cuda:
             nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # in place, all but the root
-        return DistributedDataParallel(model, static_graph=True, forward_sync_buffers=False)  # see copy_buffers
+        wrapped = DistributedDataParallel(model, static_graph=True, forward_sync_buffers=False)  # see copy_buffers
+        wrapped.register_comm_hook(dist.group.WORLD, self._average)
+        return wrapped
+
+    def _average(self, group: ProcessGroup, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]  # it is there
+        """Weigh the gradients of this device's part, then average over the devices."""
+        bucket.buffer().mul_(self._weight * self.count)
+        return allreduce_hook(group, bucket)
 
     def begin(self, epoch: int) -> None:
         """Have every device draw a dropout of its own. The first one's generators are in the checkpoints."""
         if self.rank:
             torch.manual_seed(stream_seed("device", self.seed, self.rank, epoch))
 
-    def share(self, images: Tensor, labels: Tensor) -> Share:
-        """Return this device's part; of a batch too small for two images each, which BatchNorm needs, all of it."""
-        size = len(labels)
-        if size < 2 * self.count:
-            return Share(images, labels, size, copies=self.count)
-        return Share(images.tensor_split(self.count)[self.rank], labels.tensor_split(self.count)[self.rank], size)
+    def shards(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield this device's part; of a batch too small for two images each, which BatchNorm needs, all of it."""
+        for images, labels in batches:
+            if len(labels) < 2 * self.count:
+                self._weight = 1 / self.count
+                self._copies.append(self.count)
+                yield images, labels
+            else:
+                part, its_labels = (whole.tensor_split(self.count)[self.rank] for whole in (images, labels))
+                self._weight = len(its_labels) / len(labels)
+                self._copies.append(1)
+                yield part, its_labels
 
-    def backward(self, loss: Tensor, weight: float) -> None:
-        """Weigh the loss so that the mean of all devices' gradients is the gradient of the batch's mean loss."""
-        (loss * (weight * self.count)).backward()  # type: ignore[no-untyped-call]  # torch gives it no types
-
-    def sum(self, values: Tensor, counts: list[tuple[float, float]]) -> Tensor:
-        total = values.double() * torch.tensor(counts, dtype=torch.float64, device=values.device)
+    def total(self, values: Tensor) -> Tensor:
+        total = values / torch.tensor(self._copies, dtype=values.dtype, device=values.device).unsqueeze(1)
+        self._copies.clear()
         dist.all_reduce(total)
         return total
 
@@ -117,10 +117,10 @@ class SeveralDevices:
             dist.broadcast(sent, 0)
             buffer.copy_(sent)
 
-    def agree(self, state: Any) -> Any:
-        agreed = [state]
-        dist.broadcast_object_list(agreed, 0)
-        return agreed[0]
+    def broadcast(self, state: Any) -> Any:
+        sent = [state]
+        dist.broadcast_object_list(sent, 0)
+        return sent[0]
 
 
 def leave() -> None:
@@ -135,4 +135,4 @@ def _loopback() -> str:
 
 
 Devices = OneDevice | SeveralDevices
-ALONE = OneDevice()
+ONE_DEVICE = OneDevice()

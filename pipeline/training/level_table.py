@@ -1,22 +1,24 @@
 """The levels of equilibrium of each layer of a seed's network, as a table."""
 
+import logging
 import math
-import sys
 from collections.abc import Callable
 from io import StringIO
 
 import pandas as pd
 from torch import nn
 
-from pipeline.analysis.statistics import LEVELS
 from pipeline.config.settings import Config
+from pipeline.measure import layer_weights
 from pipeline.measure.equilibrium import (
     scale_invariant_layers,
     step_angle_level,
     steps_to_equilibrium,
     white_noise_rwc,
 )
-from pipeline.measure.tracker import layer_weights
+from pipeline.tracking.tables import LEVELS
+
+log = logging.getLogger(__name__)
 
 
 def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, group_of: Callable[[str], str]) -> str:
@@ -42,5 +44,5 @@ def _scale_invariant(model: nn.Module, channels: int) -> set[str]:
     try:
         return set(scale_invariant_layers(model, (channels, 32, 32)))
     except Exception as error:  # a network of one's own need not run in float64, nor be copied
-        print(f"no levels of equilibrium: scale-invariant layers cannot be found ({error})", file=sys.stderr)
+        log.warning("no levels of equilibrium: scale-invariant layers cannot be found (%s)", error)
         return set()

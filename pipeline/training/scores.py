@@ -1,12 +1,12 @@
-"""The mean loss and the accuracy of a pass over the data, from what each step of it gave."""
+"""The mean loss and the accuracy of a pass over the data."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from pipeline.console.errors import Failure
-from pipeline.training.distributed import Devices, Share
 
 
 class Diverged(Failure):
@@ -14,27 +14,30 @@ class Diverged(Failure):
 
 
 class Scores:
-    """Losses and right answers of each step; they wait on the devices until the pass is over."""
+    """Losses and correct answers of each step; they stay on the device until the pass is over.
 
-    def __init__(self) -> None:
+    `total` sums float64 values over all devices that share the batches.
+    """
+
+    def __init__(self, total: Callable[[Tensor], Tensor] = lambda values: values) -> None:
+        self._total = total
         self._losses: list[Tensor] = []
         self._correct: list[Tensor] = []
-        self._counts: list[tuple[float, float]] = []
         self._sizes: list[int] = []
 
-    def add(self, share: Share, logits: Tensor, loss: Tensor) -> None:
+    def add(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
+        """Add a step: `loss` is the mean over its images."""
         self._losses.append(loss.detach())
-        self._correct.append((logits.detach().argmax(1) == share.labels).sum())
-        self._counts.append((share.weight, 1 / share.copies))
-        self._sizes.append(share.size)
+        self._correct.append((logits.detach().argmax(1) == labels).sum())
+        self._sizes.append(len(labels))
 
-    def means(self, devices: Devices, *, where: str) -> tuple[float, float]:
-        """Return the mean loss and the accuracy in percent: the only wait for the device in a pass; raise Diverged."""
-        steps = torch.stack([torch.stack(self._losses).float(), torch.stack(self._correct).float()], dim=1)
-        losses, correct = zip(*devices.sum(steps, self._counts).tolist(), strict=True)
-        for step, loss in enumerate(losses, start=1):
+    def means(self, *, where: str) -> tuple[float, float]:
+        """Return the mean loss and the accuracy in percent; raise Diverged. The only wait for the device in a pass."""
+        sums, correct = torch.stack(self._losses).double(), torch.stack(self._correct).double()
+        sizes = torch.tensor(self._sizes, dtype=torch.float64, device=sums.device)
+        steps = self._total(torch.stack([sums * sizes, correct, sizes], dim=1)).tolist()
+        for step, (loss, _correct, size) in enumerate(steps, start=1):
             if not math.isfinite(loss):
-                raise Diverged(f"the loss is {loss} in {where}, step {step}: try a lower lr")
-        total = sum(self._sizes)
-        mean = sum(loss * size for loss, size in zip(losses, self._sizes, strict=True)) / total
-        return mean, 100 * sum(correct) / total
+                raise Diverged(f"the loss is {loss / size} in {where}, step {step}: try a lower lr")
+        losses, right, images = (sum(column) for column in zip(*steps, strict=True))
+        return losses / images, 100 * right / images

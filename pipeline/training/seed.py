@@ -1,58 +1,53 @@
 """One seed, from a configuration to a finished run."""
 
-import sys
+import logging
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import torch
-
-from data.loader import Loader
-from data.moments import Moments
 from data.prepared import Prepared
 from pipeline.config.settings import Config
 from pipeline.console.progress import Progress
 from pipeline.host.provenance import commit, history, machine, versions
 from pipeline.host.signals import Interrupted
-from pipeline.measure.tracker import layer_weights
+from pipeline.measure import layer_weights
 from pipeline.tracking.background import Background
-from pipeline.tracking.checkpoints import INITIAL, State, describe_snapshots, slot_of, snapshot_of
-from pipeline.tracking.logged_models import EXAMPLES, log_model
+from pipeline.tracking.checkpoints import INITIAL, State
+from pipeline.tracking.dataset_log import log_dataset
 from pipeline.tracking.outbox import FOLDER, Outbox
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import first_line, patiently
-from pipeline.tracking.run import PROVENANCE, SECONDS, SEED, STOPPED, STUDY, Run, setting_tag
+from pipeline.tracking.run import PROVENANCE, SEED, STOPPED, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
+from pipeline.tracking.snapshots import describe_snapshots, remaining_by_epoch, snapshot_of
 from pipeline.tracking.tables import LEVEL_TABLE
-from pipeline.training.best import Best
-from pipeline.training.checkpoint import Learner
 from pipeline.training.distributed import Devices
-from pipeline.training.epochs import epochs_left
-from pipeline.training.export import Classifier
+from pipeline.training.export import log_best_model
+from pipeline.training.launch import devices_of
 from pipeline.training.level_table import level_table
-from pipeline.training.setup import set_up
-from pipeline.training.snapshots import remaining_by_epoch
-from pipeline.training.workers import devices_of
+from pipeline.training.setup import make_trainer
+from pipeline.training.trainer import EpochResult, Trainer
+
+log = logging.getLogger(__name__)
 
 
-def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str | None = None) -> None:
-    """Train one seed of a study, from its first epoch or from where another process left it, below the study's run.
+def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progress, study: str) -> None:
+    """Train one seed below a study's run, from its first epoch or from a checkpoint.
 
-    A checkpoint that cannot be had ends it before its run is opened, so that nothing is overwritten.
+    A checkpoint that cannot be downloaded ends it before its run is opened, so that nothing is overwritten.
     """
-    state = patiently(start.load, config.server_wait, f"the checkpoint of seed {start.seed}")
-    saved = state["epoch"] if state else 0
-    logged = max(Run(start.own_run, config.server_wait).history(SECONDS), default=0) if start.own_run else saved
-    start = start.where_repeatable(saved, logged, conditions(config), cpu=config.device == "cpu")
-    with open_run(
-        "seed",
-        f"seed-{start.seed}",
-        tags=seed_tags(config, prepared, start.seed),
-        parent=study,
-        run_id=start.own_run,
-        patience=config.server_wait,
-    ) as run:
+    start, state = load_checkpoint(config, start)
+    name, tags = f"seed-{start.seed}", seed_tags(config, prepared, start.seed)
+    with open_run("seed", name, tags=tags, parent=study, run_id=start.own_run, patience=config.server_wait) as run:
         train_in(run, config, start, state, prepared, progress)
+
+
+def load_checkpoint(config: Config, start: Start) -> tuple[Start, State | None]:
+    """Return the state to resume from, if any, and the start from it: in its own run only where epochs repeat."""
+    start, state = patiently(start.load, config.server_wait, f"the checkpoint of seed {start.seed}")
+    cpu, patience = config.device == "cpu", config.server_wait
+    return start.where_repeatable(state, conditions(config), cpu=cpu, patience=patience), state
 
 
 def seed_tags(config: Config, prepared: Prepared, seed: int) -> dict[str, str]:
@@ -71,92 +66,72 @@ def train_in(
     run: Run, config: Config, start: Start, state: State | None, prepared: Prepared, progress: Progress
 ) -> None:
     """Train one seed in its open run, from the state of a checkpoint if there is one."""
+    _describe(run, config, start, state, prepared)
+    trainer = make_trainer(config, start.seed, prepared)
+    outbox = Outbox(run, Path(config.data_dir) / FOLDER)
+    groups = config.architecture.grouped(list(trainer.initial))
+    seed_log = SeedLog(run, outbox, groups.group_of, config.checkpoint_every)
+    steps, channels = len(trainer.loaders["train"]), prepared.manifest.shape[2]
+    levels = level_table(config, trainer.model, channels=channels, steps=steps, group_of=groups.group_of)
+    run.log_texts({LEVEL_TABLE: levels})
+    _begin(trainer, seed_log, config, start, state)
+    progress.begin(start.seed)
+    with devices_of(config, start.seed) as devices:
+        devices.broadcast(state)
+        _train(trainer, devices, seed_log, progress, snapshots=config.snapshots)
+    outbox.close(config.server_wait)
+    if config.snapshots:
+        final = layer_weights(trainer.model)
+        remaining = partial(remaining_by_epoch, run.artifact_location(""), trainer.initial, final, last=config.epochs)
+        seed_log.log_layers("remaining_distance", patiently(remaining, config.server_wait, "a snapshot"))
+    log_best_model(run, trainer, config, prepared)
+
+
+def _describe(run: Run, config: Config, start: Start, state: State | None, prepared: Prepared) -> None:
     first = state["epoch"] + 1 if state else 1
-    former = start.source.tags if start.source and state else {}
+    former: Mapping[str, str] = start.source.tags if start.source and state else {}
     run.set_tags({tag: history(former.get(tag, ""), now, first) for tag, now in conditions(config).items()})
     run.log_params(config.as_text() | {"seed": str(start.seed)})
     run.log_texts(config.files())
-    run.log_dataset(prepared.manifest, "train")
-    outbox = Outbox(run, Path(config.data_dir) / FOLDER)
-    progress.begin(start.seed)
-    loaders, learner = set_up(config, start.seed, prepared)
-    grouped = config.architecture.grouped(list(learner.start))
-    log = SeedLog(run, outbox, grouped.group_of)
-    steps, channels = len(loaders["train"]), prepared.manifest.shape[2]
-    levels = level_table(config, learner.model, channels=channels, steps=steps, group_of=log.group_of)
-    run.log_texts({LEVEL_TABLE: levels})
-    _resume(config, start, state, learner, log)
-    with devices_of(config, start.seed) as devices:
-        _train(config, state, loaders, learner, devices, progress, log)
-    outbox.close(config.server_wait)
-    if config.snapshots:
-        end = layer_weights(learner.model)
-        remaining = partial(remaining_by_epoch, run.artifact_location(""), learner.start, end, last=config.epochs)
-        log.log_layers("remaining_distance", patiently(remaining, config.server_wait, "a snapshot"))
-    _log_best(config, prepared, loaders["train"].moments, run, learner.best)
+    log_dataset(run, prepared.manifest)
 
 
-def _train(
-    config: Config,
-    state: State | None,
-    loaders: dict[str, Loader],
-    learner: Learner,
-    devices: Devices,
-    progress: Progress,
-    log: SeedLog,
-) -> None:
-    state = devices.agree(state)
+def _begin(trainer: Trainer, seed_log: SeedLog, config: Config, start: Start, state: State | None) -> None:
+    """Bring trainer and log to the state; the first upload shows whether the store takes files of this size."""
     if config.snapshots:
-        print(describe_snapshots(learner.model, config.epochs))
-    reports = epochs_left(config, state, loaders, learner, devices, watch=progress.watch)
-    unsaved: dict[str, State] = {}
+        log.info(describe_snapshots(trainer.model, config.epochs))
+    if start.own_run is None or state is None:
+        seed_log.add_file(INITIAL, trainer.model.state_dict())
+        seed_log.outbox.send()
+    if state:
+        trainer.restore(state)
+    if start.own_run:
+        seed_log.resume(state, list(trainer.initial))
+    elif state:
+        read = partial(start.snapshots, trainer.epoch)
+        seed_log.copy(state, patiently(read, config.server_wait, f"a file of seed {start.seed}"))
+
+
+def _train(trainer: Trainer, devices: Devices, seed_log: SeedLog, progress: Progress, *, snapshots: bool) -> None:
     try:
         with Background() as background:
-            for report in reports:
-                progress.show_epoch(report.epoch, report.losses, report.accuracies, report.seconds)
-                state = learner.state(report.epoch)
-                slot = {slot_of(report.epoch, config.checkpoint_every): state}
-                due = _is_due(config, report.epoch, learner.best)
-                files = _snapshot(config, report.epoch, state) | (slot if due else {})
-                background.submit(partial(log.log_epoch, report, files))
-                unsaved = {} if due else slot  # of an epoch that is being logged, never of one that is not
+            for result in trainer.run(devices, progress.watch):
+                progress.show_epoch(result.epoch, result.losses, result.accuracies, result.seconds)
+                snapshot = snapshot_of(result.epoch) if snapshots else None
+                background.submit(partial(_log_epoch, seed_log, result, trainer.state(), snapshot))
     except Interrupted:
         try:
-            log.save(unsaved)
+            seed_log.upload()
         except Exception as error:  # the process was asked to end, whatever the store says
-            print(f"the last epoch is not saved: {first_line(error)}", file=sys.stderr)
+            log.warning("the last epoch is not uploaded: %s", first_line(error))
         raise
-    if learner.best.reaches(config.target_val_acc):
-        log.outbox.add_tags({STOPPED: "target_val_acc"})
+    if trainer.reached_target:
+        seed_log.outbox.add_tags({STOPPED: "target_val_acc"})
+    seed_log.upload()
 
 
-def _resume(config: Config, start: Start, state: State | None, learner: Learner, log: SeedLog) -> None:
-    """Bring the log to where the state is; the first upload shows whether the store takes files of this size."""
-    if start.own_run is None or state is None:
-        log.save({INITIAL: learner.model.state_dict()})
-    if start.own_run:
-        log.resume(state, list(learner.start))
-    elif state:
-        last, what = state["epoch"], f"a file of seed {start.seed}"
-        kept = patiently(partial(start.snapshots, last), config.server_wait, what)
-        before = patiently(partial(start.load_before, last), config.server_wait, what)
-        log.copy(kept, before, state, slot_of(last, config.checkpoint_every))
-
-
-def _snapshot(config: Config, epoch: int, state: State) -> dict[str, State]:
-    file = snapshot_of(epoch) if config.snapshots else None
-    return {file: state["model"]} if file else {}
-
-
-def _is_due(config: Config, epoch: int, best: Best) -> bool:
-    return best.reaches(config.target_val_acc) or epoch % config.checkpoint_every == 0 or epoch == config.epochs
-
-
-def _log_best(config: Config, prepared: Prepared, moments: Moments, run: Run, best: Best) -> None:
-    manifest = prepared.manifest
-    network = config.architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
-    network.load_state_dict(best.weights)
-    classifier = Classifier(network, moments)
-    images = prepared.x_test[torch.arange(EXAMPLES) % len(prepared.x_test)]  # there may be one alone
-    log = partial(log_model, run, classifier, images.numpy(), classes=manifest.classes, epoch=best.epoch)
-    patiently(log, config.server_wait, "the best model")
+def _log_epoch(seed_log: SeedLog, result: EpochResult, state: State, snapshot: str | None) -> None:
+    seed_log.log_epoch(result.epoch, result.scalars, result.layers, result.steps)
+    if snapshot:
+        seed_log.add_file(snapshot, state["model"])
+    seed_log.save(state)

@@ -1,25 +1,27 @@
 """What a seed begins with: loaders, model, optimizer and random generators, all determined by the seed."""
 
+import logging
+
 import torch
 from torch import nn
 
-from data.loader import Loader, load
+from data.loader import load
 from data.prepared import Prepared
 from models.pretrained import copy_equal, imagenet_weights
 from pipeline.config.settings import Config
 from pipeline.host.hardware import make_repeatable
-from pipeline.measure.steps import StepSampler, StepTracker
-from pipeline.measure.tracker import copy_of, layer_weights
-from pipeline.training.best import Best
-from pipeline.training.checkpoint import Learner
+from pipeline.measure import MEASUREMENTS, StepSampler, StepTracker
 from pipeline.training.streams import stream_seed
+from pipeline.training.trainer import Trainer
+
+log = logging.getLogger(__name__)
 
 
-def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loader], Learner]:
-    """Return the loaders, and the learner as it is before the first epoch.
+def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: bool = True) -> Trainer:
+    """Return a seed as it is before its first epoch.
 
-    Initial weights are those of `torch.manual_seed(seed)`; what is held out, order and augmentation are drawn from a
-    stream of their own.
+    Initial weights are those of `torch.manual_seed(seed)`; held-out images, order and augmentation are drawn from a
+    stream of their own. One that does not measure is for a device beside the first.
     """
     make_repeatable(config.device, config.threads)
     torch.manual_seed(seed)
@@ -32,10 +34,24 @@ def set_up(config: Config, seed: int, prepared: Prepared) -> tuple[dict[str, Loa
     optimizer = torch.optim.SGD(
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
-    steps = StepTracker(model, every=config.rwc_every) if config.rwc_every else None
-    every, length, whole = config.step_angle_every, len(loaders["train"]), loaders["train"].whole_batches
-    samples = StepSampler(model, optimizer, every=every, steps=length, whole=whole) if every else None
-    return loaders, Learner(model, optimizer, generator, Best(), copy_of(layer_weights(model)), steps, samples)
+    steps = samples = None
+    if measures and config.rwc_every:
+        steps = StepTracker(model, every=config.rwc_every)
+        optimizer.register_step_post_hook(lambda *_: steps.step_end())
+    if measures and config.step_angle_every:
+        length, whole = len(loaders["train"]), loaders["train"].whole_batches
+        samples = StepSampler(model, optimizer, every=config.step_angle_every, steps=length, whole=whole)
+    return Trainer(
+        model,
+        loaders,
+        optimizer,
+        epochs=config.epochs,
+        precision=config.precision,
+        target=config.target_val_acc,
+        measurements=MEASUREMENTS if measures else ("rwc",),
+        steps=steps,
+        samples=samples,
+    )
 
 
 def _compile(model: nn.Module) -> None:
@@ -51,10 +67,9 @@ def _compile(model: nn.Module) -> None:
 
 
 def build(config: Config, prepared: Prepared) -> nn.Module:
-    architecture = config.architecture
-    manifest = prepared.manifest
+    """Return the network for the data set, initialised, with ImageNet's weights where asked for."""
+    architecture, manifest = config.architecture, prepared.manifest
     model = architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
     if config.pretrained:
-        fresh = copy_equal(model, imagenet_weights(architecture))
-        print(f"not from ImageNet: {', '.join(fresh)}")
+        log.info("not from ImageNet: %s", ", ".join(copy_equal(model, imagenet_weights(architecture))))
     return model

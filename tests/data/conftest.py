@@ -1,4 +1,4 @@
-"""Tiny data sets in each of the original formats."""
+"""Small data sets in each of the original formats."""
 
 import gzip
 import hashlib
@@ -45,7 +45,7 @@ def make_images() -> MakeImages:
 
 @pytest.fixture
 def npz_of(tmp_path: Path) -> Callable[..., DataSet]:
-    """Return a writer of images to a file; it gives the data set of that file."""
+    """Return a function that writes images to a file and returns the data set of that file."""
 
     def write(images: Images, path: Path | None = None) -> DataSet:
         path = path or tmp_path / "tiny.npz"
@@ -57,7 +57,7 @@ def npz_of(tmp_path: Path) -> Callable[..., DataSet]:
 
 @pytest.fixture
 def idx_files() -> Callable[[Images], dict[str, bytes]]:
-    """Return a writer of grey images in MNIST's format, by file name."""
+    """Return an encoder of grey images in MNIST's format: {file name: bytes}."""
 
     def encode(array: Any) -> bytes:
         sizes = np.array(array.shape, dtype=">i4").tobytes()
@@ -87,7 +87,7 @@ def write_idx(idx_files: Callable[[Images], dict[str, bytes]]) -> Callable[..., 
 
 @pytest.fixture
 def cifar_files(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[CIFAR10], Images], dict[str, bytes]]:
-    """Return a writer of CIFAR's batches, by file name, whose sums torchvision is made to expect."""
+    """Return an encoder of CIFAR's batches, {file name: bytes}; torchvision's checksums are patched to match."""
 
     def batch(original: type[CIFAR10], pixels: Any, labels: Any) -> bytes:
         key = "labels" if original is CIFAR10 else "fine_labels"
@@ -124,7 +124,7 @@ def write_batches() -> Callable[..., None]:
 
 @pytest.fixture
 def write_archive(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Return a writer of CIFAR's batches as one .tar.gz whose sum torchvision is made to expect."""
+    """Return a writer of CIFAR's batches as one .tar.gz; torchvision's checksum is patched to match."""
 
     def write(original: type[CIFAR10], files: dict[str, bytes], data_dir: Path) -> Path:
         archive = data_dir / original.filename
@@ -141,7 +141,7 @@ def write_archive(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let every request fail; return the list of the addresses that were asked for."""
+    """Make every request fail; return the list of requested addresses."""
     asked: list[str] = []
 
     def refuse(request: urllib.request.Request, *_args: object, **_options: object) -> None:

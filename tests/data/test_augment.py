@@ -1,4 +1,4 @@
-"""Random crops and flips of a batch against torchvision's, image by image, for the same draws."""
+"""Random crops and flips of a batch, compared with torchvision's image by image for the same draws."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def batch(count: int, height: int = 6, width: int = 5, channels: int = 3) -> Ten
 
 
 def one_by_one(images: Tensor, padding: int, flip: bool, generator: Generator) -> Tensor:
-    """Pad, crop and flip each image with torchvision; the draws are made in the order of the code."""
+    """Pad, crop and flip each image with torchvision, with draws in the order of `crop_and_flip`."""
     count, height, width, _channels = images.shape
     flipped = torch.rand(count, 1, generator=generator) < 0.5 if flip else torch.zeros(count, 1, dtype=torch.bool)
     offsets = torch.zeros(2, count, 1, dtype=torch.int64)
@@ -31,7 +31,7 @@ def one_by_one(images: Tensor, padding: int, flip: bool, generator: Generator) -
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("padding", "flip"), [(2, True), (4, False), (0, True)])
-def test_each_image_is_what_torchvision_makes_of_it(padding: int, flip: bool, channels: int) -> None:
+def test_augmented_images_are_equal_to_torchvision_s(padding: int, flip: bool, channels: int) -> None:
     images = batch(40, channels=channels)
     augmented = crop_and_flip(images, padding=padding, flip=flip, generator=Generator().manual_seed(7))
     assert augmented.dtype == torch.uint8
@@ -39,14 +39,14 @@ def test_each_image_is_what_torchvision_makes_of_it(padding: int, flip: bool, ch
     assert torch.equal(augmented, one_by_one(images, padding, flip, Generator().manual_seed(7)))
 
 
-def test_without_padding_and_flip_images_and_generator_stay() -> None:
+def test_without_padding_and_flip_images_and_generator_are_unchanged() -> None:
     images, generator = batch(8), Generator().manual_seed(7)
     before = generator.get_state()
     assert torch.equal(crop_and_flip(images, padding=0, flip=False, generator=generator), batch(8))
     assert torch.equal(generator.get_state(), before)
 
 
-def test_about_half_of_the_images_flip_and_the_others_stay() -> None:
+def test_about_half_of_the_images_are_flipped() -> None:
     images = batch(1000)
     augmented = crop_and_flip(images, padding=0, flip=True, generator=Generator().manual_seed(7))
     same = (augmented == images).flatten(1).all(1)
@@ -55,7 +55,7 @@ def test_about_half_of_the_images_flip_and_the_others_stay() -> None:
     assert 440 < int(mirrored.sum()) < 560  # 3.8 standard deviations
 
 
-def test_crops_reach_every_offset_and_show_black_outside() -> None:
+def test_crops_reach_every_offset_with_black_padding() -> None:
     white = torch.full((2000, 3, 3, 1), 255, dtype=torch.uint8)
     augmented = crop_and_flip(white, padding=1, flip=False, generator=Generator().manual_seed(7))
     assert set(augmented.unique().tolist()) == {0, 255}
@@ -63,7 +63,7 @@ def test_crops_reach_every_offset_and_show_black_outside() -> None:
     assert len(shapes) == 9
 
 
-def test_the_given_batch_is_not_changed() -> None:
+def test_the_input_is_not_changed() -> None:
     images = batch(20)
     crop_and_flip(images, padding=3, flip=True, generator=Generator().manual_seed(7))
     assert torch.equal(images, batch(20))

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 from small archives in their own format; what does not hold its sum is never unpickled."""
+"""CIFAR-10 and CIFAR-100 from small archives; a file with a wrong checksum is never unpickled."""
 
 import pickle
 from collections.abc import Callable
@@ -16,7 +16,7 @@ BOTH = pytest.mark.parametrize(("name", "original"), [("CIFAR-10", CIFAR10), ("C
 
 
 class Trap:
-    """Pickled bytes that make a file when they are unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -25,7 +25,7 @@ class Trap:
         return Path.touch, (self.mark,)
 
 
-def test_the_trap_works(tmp_path: Path) -> None:
+def test_unpickling_the_trap_creates_its_file(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Trap(tmp_path / "sprung")))
     assert (tmp_path / "sprung").exists()
 
@@ -46,7 +46,7 @@ def test_batches_are_read_in_order(
 
 
 @BOTH
-def test_an_archive_is_read_and_leaves_nothing_unpacked(
+def test_an_archive_is_read_and_no_unpacked_files_remain(
     name: str,
     original: type[CIFAR10],
     tmp_path: Path,
@@ -64,7 +64,7 @@ def test_an_archive_is_read_and_leaves_nothing_unpacked(
 
 @BOTH
 @pytest.mark.parametrize("which", ["first", "test", "meta"])
-def test_a_batch_whose_sum_does_not_hold_is_refused_before_it_is_unpickled(
+def test_a_batch_with_a_wrong_checksum_is_refused_before_unpickling(
     name: str,
     original: type[CIFAR10],
     which: str,
@@ -88,7 +88,7 @@ def test_a_batch_whose_sum_does_not_hold_is_refused_before_it_is_unpickled(
 
 
 @BOTH
-def test_an_archive_whose_sum_does_not_hold_is_not_unpacked(
+def test_an_archive_with_a_wrong_checksum_is_not_unpacked(
     name: str, original: type[CIFAR10], tmp_path: Path, make_images: Any, cifar_files: Any, write_archive: Any
 ) -> None:
     files = cifar_files(original, make_images(32, 3))
@@ -99,7 +99,7 @@ def test_an_archive_whose_sum_does_not_hold_is_not_unpacked(
     assert not (tmp_path / original.base_folder).exists()
 
 
-def test_an_archive_with_another_batch_than_the_table_says_is_not_unpickled(
+def test_an_archive_with_a_changed_batch_is_not_unpickled(
     tmp_path: Path, make_images: Any, cifar_files: Any, write_archive: Any
 ) -> None:
     files = cifar_files(CIFAR10, make_images(32, 3))
@@ -109,7 +109,7 @@ def test_an_archive_with_another_batch_than_the_table_says_is_not_unpickled(
     assert not (tmp_path / "sprung").exists()
 
 
-def test_half_of_the_batches_are_not_the_data_set(
+def test_incomplete_batches_are_not_found(
     tmp_path: Path, make_images: Any, cifar_files: Any, write_batches: Any
 ) -> None:
     write_batches(CIFAR10, cifar_files(CIFAR10, make_images(32, 3)), tmp_path)
@@ -117,7 +117,7 @@ def test_half_of_the_batches_are_not_the_data_set(
     assert DATASETS["CIFAR-10"].find(tmp_path) == []
 
 
-def test_folder_and_archive_have_one_digest(
+def test_folder_and_archive_have_the_same_digest(
     tmp_path: Path, make_images: Any, cifar_files: Any, write_archive: Any, write_batches: Any
 ) -> None:
     images: Images = make_images(32, 3)

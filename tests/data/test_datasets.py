@@ -1,4 +1,4 @@
-"""The registered data sets: their names, their classes, and that no name is taken twice."""
+"""The registered data sets: names, classes, augmentation, and unique names."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from data import DATASETS, DataSet, register
 from data.datasets import plain
 
 
-def test_the_papers_data_sets_and_digits_are_registered() -> None:
+def test_the_paper_s_data_sets_and_digits_are_registered() -> None:
     assert {"CIFAR-10", "CIFAR-100", "FMNIST", "MNIST", "Digits"} <= set(DATASETS)
     assert DATASETS["FMNIST"].aliases == ("FashionMNIST",)
 
@@ -26,13 +26,13 @@ def test_classes_have_names_of_their_own(dataset: DataSet) -> None:
         ("Digits", 10, 0, False),
     ],
 )
-def test_classes_and_augmentation_are_those_of_the_paper(name: str, classes: int, padding: int, flip: bool) -> None:
+def test_classes_and_augmentation_are_the_paper_s(name: str, classes: int, padding: int, flip: bool) -> None:
     dataset = DATASETS[name]
     assert (len(dataset.classes), dataset.padding, dataset.flip) == (classes, padding, flip)
 
 
 @pytest.mark.parametrize("name", ["CIFAR-10", "cifar_10", "mnist", "fashion-mnist", "FashionMNIST", "DIGITS"])
-def test_a_name_is_taken_in_every_spelling(name: str) -> None:
+def test_a_registered_name_is_refused_in_every_spelling(name: str) -> None:
     before = dict(DATASETS)
     for taken in (
         DataSet(name=name, find=lambda _: [], read=lambda _: None),

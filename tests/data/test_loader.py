@@ -1,4 +1,4 @@
-"""Batches: their order, their normalisation and layout, and what is held out, neither shuffled nor augmented."""
+"""Batches: order, normalisation, layout, augmentation, and held-out images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ MakePrepared = Callable[..., Prepared]
 
 @pytest.fixture
 def prepared() -> MakePrepared:
-    """Return a maker of prepared images of 4 x 4 (the loader takes any size), each with a label of its own."""
+    """Return a maker of prepared images of 4 x 4 (the loader takes any size), each with a unique label."""
 
     def make(train: int = 20, test: int = 7, *, channels: int = 3, padding: int = 0, flip: bool = False) -> Prepared:
         draws = Generator().manual_seed(5)
@@ -56,13 +56,13 @@ def loaders(prepared: Prepared, *, batch_size: int = 8, val_split: float = 0.0, 
 
 
 def epoch(loader: Loader) -> tuple[Tensor, Tensor]:
-    """Return an epoch's images and labels, in their order."""
+    """Return the images and labels of an epoch, in order."""
     images, labels = zip(*loader, strict=True)
     return torch.cat(images), torch.cat(labels)
 
 
 def normalised(images: Tensor, trained_on: Tensor | None = None) -> Tensor:
-    """Return N x channels x 4 x 4, by the definition: by the manifest, or by the images that are trained on."""
+    """Return images, N x channels x 4 x 4, normalised by the manifest's moments or those of the given images."""
     channels = images.shape[3]
     mean, std = torch.tensor(MEAN[:channels]), torch.tensor(STD[:channels])
     if trained_on is not None:
@@ -71,7 +71,7 @@ def normalised(images: Tensor, trained_on: Tensor | None = None) -> Tensor:
     return ((images.double() / 255 - mean) / std).movedim(3, 1).float()
 
 
-def test_one_seed_gives_equal_batches_and_another_does_not(prepared: MakePrepared) -> None:
+def test_the_seed_determines_the_batches(prepared: MakePrepared) -> None:
     given = prepared(padding=1, flip=True)
     first, again = epoch(loaders(given)["train"]), epoch(loaders(given)["train"])
     assert torch.equal(first[0], again[0])
@@ -80,7 +80,7 @@ def test_one_seed_gives_equal_batches_and_another_does_not(prepared: MakePrepare
     assert not torch.equal(first[1], other[1])
 
 
-def test_every_image_comes_once_an_epoch_with_its_label(prepared: MakePrepared) -> None:
+def test_every_image_comes_once_per_epoch_with_its_label(prepared: MakePrepared) -> None:
     given = prepared()
     images, labels = epoch(loaders(given)["train"])
     assert sorted(labels.tolist()) == list(range(20))
@@ -108,7 +108,7 @@ def test_batches_are_normalised_floats_in_channels_last_memory(prepared: MakePre
             torch.testing.assert_close(images, normalised(pixels)[labels])
 
 
-def test_normalisation_by_hand(prepared: MakePrepared) -> None:
+def test_normalisation_agrees_with_computation_by_hand(prepared: MakePrepared) -> None:
     given = prepared(test=1)
     given.x_test[0, 0, 0] = torch.tensor([0, 255, 51])
     images, _labels = epoch(loaders(given)["test"])
@@ -116,14 +116,14 @@ def test_normalisation_by_hand(prepared: MakePrepared) -> None:
 
 
 @pytest.mark.parametrize(("batch_size", "sizes"), [(8, [8, 8, 4]), (10, [10, 10]), (20, [20]), (64, [20])])
-def test_the_last_batch_holds_the_rest(prepared: MakePrepared, batch_size: int, sizes: list[int]) -> None:
+def test_the_last_batch_has_the_remaining_images(prepared: MakePrepared, batch_size: int, sizes: list[int]) -> None:
     train = loaders(prepared(), batch_size=batch_size)["train"]
     assert [len(labels) for _images, labels in train] == sizes
     assert len(train) == len(sizes)
 
 
 @pytest.mark.parametrize(("val_split", "held_out"), [(0.25, 5), (0.1, 2), (0.001, 1), (0.95, 19)])
-def test_the_share_is_held_out_and_not_trained_on(prepared: MakePrepared, val_split: float, held_out: int) -> None:
+def test_held_out_images_are_not_trained_on(prepared: MakePrepared, val_split: float, held_out: int) -> None:
     parts = loaders(prepared(), val_split=val_split)
     assert set(parts) == {"train", "val", "test"}
     val, train = epoch(parts["val"])[1].tolist(), epoch(parts["train"])[1].tolist()
@@ -131,20 +131,20 @@ def test_the_share_is_held_out_and_not_trained_on(prepared: MakePrepared, val_sp
     assert sorted(val + train) == list(range(20))
 
 
-def test_without_a_share_nothing_is_held_out(prepared: MakePrepared) -> None:
+def test_without_val_split_there_is_no_val_loader(prepared: MakePrepared) -> None:
     assert set(loaders(prepared())) == {"train", "test"}
 
 
-def test_what_is_held_out_follows_from_the_seed(prepared: MakePrepared) -> None:
+def test_the_seed_determines_the_held_out_images(prepared: MakePrepared) -> None:
     given = prepared()
     held = [epoch(loaders(given, val_split=0.25, seed=seed)["val"])[1].tolist() for seed in (0, 0, 1)]
     assert held[0] == held[1] != held[2]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_images_are_normalised_by_those_that_are_trained_on(prepared: MakePrepared, channels: int) -> None:
+def test_all_parts_are_normalised_by_the_moments_of_the_training_images(prepared: MakePrepared, channels: int) -> None:
     given = prepared(channels=channels)
-    given.x_train[::2] //= 4  # held out or not is not the same
+    given.x_train[::2] //= 4  # so that the moments depend on which images are held out
     parts = loaders(given, val_split=0.25)
     images, labels = epoch(parts["train"])
     assert images.mean((0, 2, 3)).tolist() == pytest.approx([0] * channels, abs=1e-6)
@@ -156,7 +156,7 @@ def test_images_are_normalised_by_those_that_are_trained_on(prepared: MakePrepar
         assert parts[part].moments == moments_of(trained_on.numpy())
 
 
-def test_without_a_share_images_are_normalised_by_the_manifest(prepared: MakePrepared) -> None:
+def test_without_val_split_images_are_normalised_by_the_manifest(prepared: MakePrepared) -> None:
     given = prepared()
     assert {name: loader.moments for name, loader in loaders(given).items()} == dict.fromkeys(
         ("train", "test"), Moments(MEAN, STD)
@@ -164,7 +164,7 @@ def test_without_a_share_images_are_normalised_by_the_manifest(prepared: MakePre
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
-def test_evaluation_is_neither_shuffled_nor_augmented(prepared: MakePrepared, part: str) -> None:
+def test_evaluation_images_are_neither_shuffled_nor_augmented(prepared: MakePrepared, part: str) -> None:
     given = prepared(padding=2, flip=True)
     parts = loaders(given, val_split=0.5)
     loader, trained_on = parts[part], given.x_train[epoch(parts["train"])[1]]
@@ -189,14 +189,14 @@ def test_training_images_are_augmented_before_they_are_normalised(
     unchanged = [torch.allclose(image, plain[label]) for image, label in zip(images, labels, strict=True)]
     assert not all(unchanged)
     assert torch.equal(given.x_train, pixels)
-    if "padding" in augmentation:  # what is moved in is black: zero before normalisation
+    if "padding" in augmentation:  # the padding is black: zero before normalisation
         black = normalised(torch.zeros(1, 1, 1, 3, dtype=torch.uint8)).flatten()
         moved = images[unchanged.index(False)].movedim(0, -1).reshape(-1, 3)
         assert any(torch.allclose(pixel, black) for pixel in moved)
 
 
 @pytest.mark.parametrize("val_split", [0.0, 0.25])
-def test_the_same_draws_give_the_same_batches_streamed_or_not(
+def test_streamed_and_resident_images_give_the_same_batches(
     prepared: MakePrepared, val_split: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = prepared(padding=2, flip=True)
@@ -211,7 +211,7 @@ def test_the_same_draws_give_the_same_batches_streamed_or_not(
 
 
 @pytest.mark.parametrize("val_split", [0.99, 1.0])
-def test_a_share_that_leaves_nothing_is_refused(prepared: MakePrepared, val_split: float) -> None:
+def test_val_split_that_leaves_no_training_image_is_refused(prepared: MakePrepared, val_split: float) -> None:
     with pytest.raises(DataError, match=rf"val_split={val_split} leaves none of 20 images to train on") as failure:
         loaders(prepared(), val_split=val_split)
     assert "\n" not in str(failure.value)

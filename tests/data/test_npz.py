@@ -1,4 +1,4 @@
-"""Any data set as one .npz file: both shapes are read, and each kind of wrong file is refused in one line."""
+"""A data set as one .npz file: both shapes are read, and each kind of wrong file is refused with one line."""
 
 import pickle
 import zipfile
@@ -28,7 +28,7 @@ def arrays(*, channels: int | None = None) -> Arrays:
 
 
 class Trap:
-    """Pickled bytes that make a file when they are unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -38,7 +38,7 @@ class Trap:
 
 
 def refusal(path: Path, data_dir: Path) -> str:
-    """Return the message with which a file is refused."""
+    """Return the message that refuses a file."""
     with pytest.raises(DataError) as failure:
         prepare(npz_dataset(path), data_dir)
     assert "\n" not in str(failure.value)
@@ -46,7 +46,7 @@ def refusal(path: Path, data_dir: Path) -> str:
 
 
 @pytest.mark.parametrize("channels", [None, 1, 3])
-def test_good_files_are_read(channels: int | None, tmp_path: Path) -> None:
+def test_valid_files_are_read(channels: int | None, tmp_path: Path) -> None:
     given = arrays(channels=channels)
     np.savez_compressed(tmp_path / "good.npz", **given, more=np.zeros(3))
     read = read_npz(tmp_path / "good.npz")
@@ -56,7 +56,7 @@ def test_good_files_are_read(channels: int | None, tmp_path: Path) -> None:
         assert array.tobytes() == given[name].tobytes()
 
 
-def test_a_file_is_a_data_set_of_its_own_name_without_augmentation(tmp_path: Path) -> None:
+def test_data_set_of_a_file_has_its_name_and_no_augmentation(tmp_path: Path) -> None:
     np.savez(tmp_path / "My_Set.npz", **arrays())
     prepared = prepare(npz_dataset(tmp_path / "My_Set.npz"), tmp_path / "cache")
     assert (prepared.manifest.name, prepared.manifest.source) == ("My_Set", str(tmp_path / "My_Set.npz"))
@@ -79,11 +79,11 @@ def test_a_file_is_a_data_set_of_its_own_name_without_augmentation(tmp_path: Pat
         ({"y_test": np.zeros((3, 1), np.uint8)}, "3 images but y_test has the shape (3, 1)"),
         ({"x_test": np.zeros((3, 5, 5), np.uint8)}, "training images are (5, 4, 1), test images (5, 5, 1)"),
         ({"x_test": np.zeros((3, 5, 4, 3), np.uint8)}, "training images are (5, 4, 1), test images (5, 4, 3)"),
-        ({"y_train": np.zeros(6, np.uint8), "y_test": np.zeros(3, np.uint8)}, "has one class only"),
+        ({"y_train": np.zeros(6, np.uint8), "y_test": np.zeros(3, np.uint8)}, "has only one class"),
         ({"y_test": np.array([0, 1, 3], np.uint8)}, "has a label 3 but 3 classes: labels go from 0 to 2"),
     ],
 )
-def test_wrong_arrays_are_named(changes: Arrays, message: str, tmp_path: Path) -> None:
+def test_invalid_arrays_are_named(changes: Arrays, message: str, tmp_path: Path) -> None:
     given = {name: array for name, array in {**arrays(), **changes}.items() if array is not None}
     np.savez(tmp_path / "wrong.npz", **given)
     assert message in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
@@ -91,7 +91,7 @@ def test_wrong_arrays_are_named(changes: Arrays, message: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 half a zip", pickle.dumps([1, 2])])
-def test_what_is_no_npz_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_npz_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "wrong.npz").write_bytes(content)
     assert "must be an .npz file with uint8 arrays x_train" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
 
@@ -104,7 +104,7 @@ def test_a_truncated_file_is_refused(share: float, tmp_path: Path) -> None:
     assert "cannot be read" in refusal(path, tmp_path / "cache")
 
 
-def test_a_changed_byte_within_an_array_is_refused(tmp_path: Path) -> None:
+def test_a_changed_byte_in_an_array_is_refused(tmp_path: Path) -> None:
     path, given = tmp_path / "wrong.npz", arrays()
     np.savez(path, **given)
     content = path.read_bytes()
@@ -119,7 +119,7 @@ def test_a_single_array_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
 
 
-def test_a_zip_of_other_things_is_refused(tmp_path: Path) -> None:
+def test_a_zip_without_arrays_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "wrong.npz", "w") as archive:
         for name in arrays():
             archive.writestr(name, b"not an array")
@@ -135,7 +135,7 @@ def test_objects_are_refused_and_not_unpickled(tmp_path: Path) -> None:
     assert (tmp_path / "sprung").exists()
 
 
-def test_a_missing_file_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_named_with_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert f"there is no file {tmp_path / 'gone.npz'}" in refusal(Path("gone.npz"), tmp_path / "cache")
 
@@ -161,6 +161,6 @@ def test_a_registered_data_set_is_found_in_every_spelling(name: str, file: str, 
     assert find_npz(DATASETS[name], tmp_path) == (path if found else None)
 
 
-def test_a_file_named_by_its_path_is_not_taken_from_the_data_folder(tmp_path: Path) -> None:
-    (tmp_path / "own.npz").touch()
-    assert find_npz(npz_dataset(Path("elsewhere/own.npz")), tmp_path) is None
+def test_a_file_given_by_its_path_is_not_looked_up_in_the_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "custom.npz").touch()
+    assert find_npz(npz_dataset(Path("elsewhere/custom.npz")), tmp_path) is None

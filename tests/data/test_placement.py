@@ -1,4 +1,4 @@
-"""Images lie on a GPU while half of its free memory stays free; else each batch is sent ahead of its use."""
+"""Images stay on a GPU if half of its free memory remains free; else each batch is copied ahead of its use."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from data.placement import Stream, fits
 
 
 @pytest.mark.parametrize(("size", "fit"), [(500, True), (501, False)])
-def test_half_of_the_free_memory_is_left_to_training(size: int, fit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_fit_into_half_of_the_free_memory(size: int, fit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (900, 5000))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: 300)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 200)
@@ -20,7 +20,7 @@ def test_half_of_the_free_memory_is_left_to_training(size: int, fit: bool, monke
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_batch_is_taken_while_the_one_in_front_of_it_is_used(count: int) -> None:
+def test_the_next_batch_is_read_before_a_batch_is_used(count: int) -> None:
     events = []
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:

@@ -51,7 +51,7 @@ def test_with_nothing_there_and_no_network_one_line_names_the_ways_out(
     with pytest.raises(DataError) as failure:
         locate(DATASETS[name], tmp_path)
     message = str(failure.value)
-    assert message.startswith(f"{name} is not there: tried {name}.npz and the original files in {tmp_path}, ")
+    assert message.startswith(f"{name} was not found: tried {name}.npz and the original files in {tmp_path}, ")
     assert "torchvision's download (" in message
     assert "no route to host" in message
     assert message.endswith("put one of them there, or name their folder with data_dir")

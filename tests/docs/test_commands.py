@@ -22,14 +22,14 @@ import click
 import pytest
 from mlflow.cli import cli
 
-from benchmarks.server import free_port, wait_until_it_answers
 from models import ARCHITECTURES
 from pipeline.__main__ import commands as pipeline
 from pipeline.__main__ import main
 from pipeline.config.grid import combinations
-from pipeline.config.resolve import checked, on_this_machine
+from pipeline.config.resolve import read_settings, resolve
 from pipeline.config.settings import Config
 from pipeline.host.signals import SIGNALS
+from tests.support.server import free_port, wait_until_it_answers
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -156,7 +156,10 @@ RULES = (
     Rule(r"python -m docs\.tour", not_run, "minutes; tests/pipeline/studies/test_browser.py goes the same way"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", not_run, "hours, and downloads", "results.md"),
     Rule(
-        r"python -m benchmarks\.load", not_run, "90 minutes; tests/benchmarks/test_load.py has it smaller", "scale.md"
+        r"python -m benchmarks\.sweeps",
+        not_run,
+        "half an hour; tests/benchmarks/test_sweeps.py has it smaller",
+        "scale.md",
     ),
     Rule(r"mlflow run \. --env-manager local -P model_name=ResNet18", not_run, "days, and a download"),
     Rule(r"mlflow run \. .*", by_mlflow, pages="own_network.py"),
@@ -239,8 +242,8 @@ def parse_run(entry: str, values: dict[str, str]) -> None:
     """Have the pipeline parse what an entry point is given, and check it as settings of one study or of many."""
     parse(pipeline, as_arguments(entry, values), "pipeline")
     settings = {name: value for name, value in values.items() if name in SETTINGS}
-    for study in combinations(settings) if entry == "sweep" else [checked(settings)]:
-        on_this_machine(study)
+    for study in combinations(settings) if entry == "sweep" else [read_settings(settings)]:
+        resolve(study)
 
 
 def parse_program(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The site of docs/: it builds without a warning, asks for nothing outside itself, and its links lead somewhere."""
+"""The site of docs/ builds without a warning, loads nothing from outside, and has no broken link."""
 
 import os
 import re
@@ -15,13 +15,13 @@ import yaml
 from pipeline.measure import __version__
 
 ROOT = Path(__file__).parents[2]
-DOCS_VENV = ROOT / ".venv-docs"  # made once: it takes half a minute
+DOCS_VENV = ROOT / ".venv-docs"  # created once: it takes half a minute
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "object": "data"}
 RELATIONS = {"stylesheet", "icon", "preload", "preconnect", "prefetch", "modulepreload", "manifest"}
 
 
 class Page(HTMLParser):
-    """What a page has its browser fetch, where its links lead, and the anchors that it has."""
+    """The files that a page loads, its links, and its anchors."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def output_and_site(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What `make docs` prints in a copy of the sources, and what it makes."""
+    """The output of `make docs` in a copy of the sources, and the site."""
     environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
     subprocess.run(["make", ".venv-docs/ready"], cwd=ROOT, env=environment, check=True, timeout=600)
     copy = tmp_path_factory.mktemp("docs") / "copy"
@@ -65,7 +65,7 @@ def pages(output_and_site: tuple[str, Path]) -> dict[Path, Page]:
 
 
 @pytest.mark.slow
-def test_it_builds_without_a_warning_and_says_what_to_open(output_and_site: tuple[str, Path]) -> None:
+def test_make_docs_builds_without_a_warning_and_prints_what_to_open(output_and_site: tuple[str, Path]) -> None:
     output, site = output_and_site
     lines = output.splitlines()
     assert all(line.startswith(("INFO", "NO_MKDOCS_2_WARNING=1", "Open site/index.html")) for line in lines), output
@@ -73,7 +73,7 @@ def test_it_builds_without_a_warning_and_says_what_to_open(output_and_site: tupl
 
 
 @pytest.mark.slow
-def test_every_page_of_docs_is_in_it(pages: dict[Path, Page]) -> None:
+def test_the_site_has_every_page_of_docs(pages: dict[Path, Page]) -> None:
     written = {path.stem for path in (ROOT / "docs").glob("*.md")}
     assert {path.stem for path in pages} == written | {"404"}
 
@@ -83,7 +83,7 @@ def outside(address: str) -> bool:
 
 
 @pytest.mark.slow
-def test_it_asks_for_nothing_outside_itself(pages: dict[Path, Page], output_and_site: tuple[str, Path]) -> None:
+def test_no_page_loads_anything_from_outside(pages: dict[Path, Page], output_and_site: tuple[str, Path]) -> None:
     for path, page in pages.items():
         assert page.fetched, f"{path.name} has no style sheet"
         assert not [address for address in page.fetched if outside(address)], path.name
@@ -101,7 +101,7 @@ def outside_in_css(text: str) -> list[str]:
     return [address for address in addresses if outside(address)]
 
 
-def leading_nowhere(pages: dict[Path, Page], site: Path) -> Iterator[str]:
+def broken_links(pages: dict[Path, Page], site: Path) -> Iterator[str]:
     for path, page in pages.items():
         for link in page.links | page.fetched:
             if outside(link) or link.startswith(("mailto:", "javascript:", "data:")):
@@ -117,18 +117,18 @@ def leading_nowhere(pages: dict[Path, Page], site: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_every_link_and_anchor_leads_somewhere(pages: dict[Path, Page], output_and_site: tuple[str, Path]) -> None:
+def test_every_link_has_its_page_and_anchor(pages: dict[Path, Page], output_and_site: tuple[str, Path]) -> None:
     assert all(page.links and page.anchors for page in pages.values())
-    assert list(leading_nowhere(pages, output_and_site[1].resolve())) == []
+    assert list(broken_links(pages, output_and_site[1].resolve())) == []
 
 
-def test_what_is_kept_twice_is_the_same() -> None:
+def test_version_and_ruff_pin_are_the_same_in_both_places() -> None:
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
     pins = [(ROOT / f"requirements-{name}.txt").read_text() for name in ("dev", "docs")]
     assert len({re.search(r"^ruff==[\d.]+", text, flags=re.M)[0] for text in pins}) == 1
 
 
-def test_the_workflow_calls_targets_that_there_are() -> None:
+def test_the_workflow_calls_targets_of_the_makefile() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text())
     matrix = workflow["jobs"]["make"]["strategy"]["matrix"]
     targets = {*matrix["target"], *(more["target"] for more in matrix["include"])}

@@ -1,4 +1,4 @@
-"""What the tests of the architectures share: the layers of each group and the number of parameters."""
+"""Fixtures for the tests of architectures: number of parameters, and layers of each group."""
 
 from collections.abc import Callable
 
@@ -22,9 +22,9 @@ def parameters_of() -> Callable[[str], int]:
 
 @pytest.fixture
 def grouped() -> Callable[[str], dict[str, list[str]]]:
-    """Return a sorter of an architecture's layers into its groups; those outside are under an empty name."""
+    """Return a function from an architecture's name to {group: layers}; layers without a group are under ""."""
 
-    def sort(name: str) -> dict[str, list[str]]:
+    def layers_by_group(name: str) -> dict[str, list[str]]:
         architecture = ARCHITECTURES[name]
         with torch.device("meta"):
             network = architecture.build(input_channels=3, num_classes=10)
@@ -35,4 +35,4 @@ def grouped() -> Callable[[str], dict[str, list[str]]]:
                 groups.setdefault(architecture.group_of(layer), []).append(layer)
         return groups
 
-    return sort
+    return layers_by_group

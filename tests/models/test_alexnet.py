@@ -7,11 +7,11 @@ import torch
 from models import ARCHITECTURES
 
 
-def test_it_has_the_papers_number_of_parameters(parameters_of: Callable[[str], int]) -> None:
+def test_number_of_parameters_is_the_paper_s(parameters_of: Callable[[str], int]) -> None:
     assert parameters_of("AlexNet") == 10_655_562
 
 
-def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
+def test_groups_are_those_of_the_paper_s_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
     groups = grouped("AlexNet")
     outside = groups.pop("")
     convs = [layer for layers in groups.values() for layer in layers]
@@ -20,7 +20,7 @@ def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list
     assert outside == ["classifier.1", "classifier.4", "classifier.6"]
 
 
-def test_dropout_acts_in_training_alone() -> None:
+def test_dropout_acts_in_training_mode_only() -> None:
     torch.manual_seed(0)
     network = ARCHITECTURES["AlexNet"].build(input_channels=1, num_classes=2)
     image = torch.randn(1, 1, 32, 32)

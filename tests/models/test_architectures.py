@@ -1,4 +1,4 @@
-"""Every registered architecture: what it returns, that all of it learns, and that its groups cover layers in order."""
+"""Every registered architecture returns logits, trains all parameters, and has groups in the order of depth."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from models import ARCHITECTURES, Architecture, register
 @pytest.mark.parametrize("classes", [10, 7])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_logits_have_one_row_an_image_and_one_column_a_class(name: str, channels: int, classes: int) -> None:
+def test_logits_are_images_by_classes(name: str, channels: int, classes: int) -> None:
     with torch.device("meta"):  # the same shapes, without the arithmetic
         network = ARCHITECTURES[name].build(input_channels=channels, num_classes=classes)
         assert network(torch.empty(2, channels, 32, 32)).shape == (2, classes)
@@ -21,7 +21,7 @@ def test_logits_have_one_row_an_image_and_one_column_a_class(name: str, channels
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_gradient_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
-    # in training BatchNorm takes away the bias before it and dropout some units: their gradients are truly zero
+    # in training mode BatchNorm cancels the bias before it and dropout zeroes units: their gradients are truly zero
     network = ARCHITECTURES[name].build(input_channels=1, num_classes=7).eval()
     logits = network(torch.randn(1, 1, 32, 32))
     assert logits.isfinite().all()
@@ -31,8 +31,7 @@ def test_a_gradient_reaches_every_parameter(name: str) -> None:
 
 
 def layers(architecture: Architecture) -> list[str]:
-    with torch.device("meta"):
-        network = architecture.build(input_channels=3, num_classes=10)
+    network = architecture.blueprint()
     return [name.removesuffix(".weight") for name, weight in network.named_parameters() if weight.ndim > 1]
 
 
@@ -45,12 +44,12 @@ def test_every_pattern_of_a_group_matches_a_layer_and_no_layer_is_in_two_groups(
             one = Architecture(name="one", factory=nn.Identity, groups={group: (pattern,)}, imagenet=None)
             matches[pattern] = [layer for layer in found if one.group_of(layer)]
     assert all(matches.values()), matches
-    claimed = [layer for claim in matches.values() for layer in claim]
-    assert len(claimed) == len(set(claimed))
+    matched = [layer for found in matches.values() for layer in found]
+    assert len(matched) == len(set(matched))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
-def test_groups_follow_each_other_in_depth(architecture: Architecture) -> None:
+def test_groups_are_in_the_order_of_depth(architecture: Architecture) -> None:
     groups = [group for group in map(architecture.group_of, layers(architecture)) if group]
     assert list(dict.fromkeys(groups)) == list(architecture.groups)
     assert groups == sorted(groups, key=list(architecture.groups).index)
@@ -62,22 +61,22 @@ def test_imagenet_weights_are_known_to_torchvision(weights: str) -> None:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_name_is_registered_once(name: str) -> None:
+def test_a_registered_name_is_refused_a_second_time(name: str) -> None:
     before = ARCHITECTURES[name]
     with pytest.raises(ValueError, match=f"{name} is registered twice"):
         register(name, groups={})(nn.Identity)
     assert ARCHITECTURES[name] is before
 
 
-def test_registering_keeps_the_factory_and_what_is_said_of_it() -> None:
+def test_registering_returns_the_factory_and_stores_its_groups() -> None:
     def factory(*, input_channels: int, num_classes: int) -> nn.Module:
         return nn.Linear(input_channels, num_classes)
 
     try:
-        assert register("Own", groups={"all": ["a", "b.*"]})(factory) is factory
-        own = ARCHITECTURES["Own"]
-        assert (own.name, own.groups, own.imagenet) == ("Own", {"all": ("a", "b.*")}, None)
-        assert own.build(input_channels=2, num_classes=5).weight.shape == (5, 2)
-        assert [own.group_of(layer) for layer in ("a", "b.0.conv", "c", "ab")] == ["all", "all", "", ""]
+        assert register("New", groups={"all": ["a", "b.*"]})(factory) is factory
+        new = ARCHITECTURES["New"]
+        assert (new.name, new.groups, new.imagenet) == ("New", {"all": ("a", "b.*")}, None)
+        assert new.build(input_channels=2, num_classes=5).weight.shape == (5, 2)
+        assert [new.group_of(layer) for layer in ("a", "b.0.conv", "c", "ab")] == ["all", "all", "", ""]
     finally:
-        ARCHITECTURES.pop("Own", None)
+        ARCHITECTURES.pop("New", None)

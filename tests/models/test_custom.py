@@ -1,4 +1,4 @@
-"""Networks from files of one's own: what is found, what is refused with which remedy, and that code runs once."""
+"""Custom models: factories that are found, files that are rejected with a remedy, and code that runs once."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_class_with_groups(file: Path) -> None:
+def test_a_class_with_groups_is_found(file: Path) -> None:
     net = find(f"{file}:Net")
     assert (net.name, net.source, net.imagenet) == ("Net", NETWORK, None)
     assert net.build(input_channels=2, num_classes=5)(torch.zeros(3, 2, 32, 32)).shape == (3, 5)
@@ -46,7 +46,7 @@ def test_a_class_with_groups(file: Path) -> None:
     assert net.grouped(["conv", "fc"]) is net
 
 
-def test_a_function_without_groups_has_its_layers_in_thirds(file: Path) -> None:
+def test_a_factory_without_groups_gets_thirds_of_its_layers(file: Path) -> None:
     net = find(f"{file}:plain")
     assert net.groups == {}
     grouped = net.grouped([f"layer.{number}" for number in range(7)])
@@ -56,14 +56,14 @@ def test_a_function_without_groups_has_its_layers_in_thirds(file: Path) -> None:
     assert net.grouped(["only"]).group_of("only") == "middle"
 
 
-def test_an_own_network_may_have_the_name_of_a_registered_one(tmp_path: Path) -> None:
+def test_a_custom_model_may_have_the_name_of_a_registered_one(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(NETWORK.replace("Net(", "AlexNet("))
-    own, registered = find(f"{tmp_path / 'net.py'}:AlexNet"), find("AlexNet")
-    assert own.source
-    assert own != registered
+    custom, registered = find(f"{tmp_path / 'net.py'}:AlexNet"), find("AlexNet")
+    assert custom.source
+    assert custom != registered
 
 
-def test_the_code_runs_once_and_stays_what_it_was_when_the_study_began(file: Path, tmp_path: Path) -> None:
+def test_code_runs_once_and_later_edits_are_ignored(file: Path, tmp_path: Path) -> None:
     file.write_text(f"with open({str(tmp_path / 'ran')!r}, 'a') as file:\n    file.write('x')\n{NETWORK}")
     first = find(f"{file}:Net")
     file.write_text("broken (")
@@ -71,7 +71,7 @@ def test_the_code_runs_once_and_stays_what_it_was_when_the_study_began(file: Pat
     assert (tmp_path / "ran").read_text() == "x"
 
 
-def test_the_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
+def test_a_file_may_import_modules_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "parts_of_a_net.py").write_text(NETWORK)
     (tmp_path / "whole.py").write_text("from parts_of_a_net import Net as Whole\n")
     assert find(f"{tmp_path / 'whole.py'}:Whole").build(input_channels=1, num_classes=2)
@@ -92,7 +92,7 @@ def test_the_file_may_import_what_lies_beside_it(tmp_path: Path) -> None:
         (NETWORK.replace('{"early"', '{"early": "conv"} #').encode(), "Net", "groups must be like"),
     ],
 )
-def test_what_is_refused_says_what_would_be_right(
+def test_a_file_that_cannot_be_used_is_rejected_with_a_remedy(
     tmp_path: Path, content: bytes | None, factory: str, remedy: str
 ) -> None:
     path = tmp_path / "net.py"

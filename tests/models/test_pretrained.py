@@ -1,4 +1,4 @@
-"""ImageNet weights: which tensors of torchvision's networks are taken over, and what is said where there are none."""
+"""ImageNet weights: the tensors that are copied, and the errors if weights are missing or damaged."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ WITH = [name for name, architecture in ARCHITECTURES.items() if architecture.ima
 
 
 def vgg19_weights() -> Mapping[str, Tensor]:
-    """Torchvision's names and shapes; the 120 million weights of its linear layers, which fit nowhere, stay empty."""
+    """Return torchvision's names and shapes; the large linear layers, which are never copied, stay empty."""
     with torch.device("meta"):
         shapes = vgg19_bn(weights=None).state_dict()
     return {
@@ -45,7 +45,7 @@ def built(name: str, channels: int = 3, classes: int = 10) -> nn.Module:
     ],
     ids=["ResNet18", "ResNet18-grey-1000", "VGG19", "VGG19-grey"],
 )
-def test_equal_tensors_are_copied_bit_by_bit_and_the_others_named(
+def test_equal_tensors_are_copied_bit_by_bit_and_the_other_names_returned(
     name: str, weights: object, channels: int, classes: int, staying: list[str]
 ) -> None:
     theirs = weights()  # type: ignore[operator]
@@ -56,7 +56,7 @@ def test_equal_tensors_are_copied_bit_by_bit_and_the_others_named(
         assert torch.equal(value, before[key] if key in staying else theirs[key]), key
 
 
-def test_the_source_keeps_its_own_copy() -> None:
+def test_changing_the_network_does_not_change_the_source() -> None:
     theirs = resnet18_weights()
     network = built("ResNet18")
     copy_equal(network, theirs)
@@ -65,34 +65,32 @@ def test_the_source_keeps_its_own_copy() -> None:
     assert theirs["layer1.0.conv1.weight"].any()
 
 
-def test_an_architecture_without_weights_says_so() -> None:
+def test_an_architecture_without_weights_raises_with_a_remedy() -> None:
     with pytest.raises(WeightsError, match=r"Net has no ImageNet weights.*pretrained to false"):
         imagenet_weights(Architecture(name="Net", factory=nn.Identity, groups={}))
 
 
 @pytest.mark.parametrize("name", WITH)
-def test_without_a_network_one_line_names_the_remedy(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_network(*_args: object, **_options: object) -> None:
+def test_without_internet_one_line_names_the_remedy(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_args: object, **_options: object) -> None:
         raise URLError("no route to host")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("torch.hub.download_url_to_file", no_network)
+    monkeypatch.setattr("torch.hub.download_url_to_file", unreachable)
     with pytest.raises(WeightsError, match=r"no route to host.*set pretrained to false") as failure:
         imagenet_weights(ARCHITECTURES[name])
     assert str(failure.value).startswith(ARCHITECTURES[name].imagenet)
     assert "\n" not in str(failure.value)
 
 
-def test_weights_in_torchs_cache_are_taken_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_in_torch_s_cache_are_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cached = cache(tmp_path, monkeypatch)
     torch.save({"fc.bias": torch.tensor([1.5, -2.0])}, cached)
     assert imagenet_weights(ARCHITECTURES["ResNet18"])["fc.bias"].tolist() == [1.5, -2.0]
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 half a zip"])
-def test_damaged_weights_in_torchs_cache_are_one_line(
+def test_damaged_weights_in_torch_s_cache_raise_one_line(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache(tmp_path, monkeypatch).write_bytes(content)

@@ -1,4 +1,4 @@
-"""ResNet18 against the paper: its size, and block 1 to 4 = the four stages, the stem and the linear layer outside."""
+"""ResNet18 against the paper: its size, and block 1 to 4 = the four stages; stem and linear layer have no group."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,15 @@ import torch
 from models import ARCHITECTURES
 
 
-def test_it_has_the_papers_number_of_parameters(parameters_of: Callable[[str], int]) -> None:
+def test_number_of_parameters_is_the_paper_s(parameters_of: Callable[[str], int]) -> None:
     assert parameters_of("ResNet18") == 11_173_962
 
 
-def test_it_may_start_from_imagenet_weights() -> None:
+def test_imagenet_weights_are_named() -> None:
     assert ARCHITECTURES["ResNet18"].imagenet == "ResNet18_Weights.IMAGENET1K_V1"
 
 
-def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
+def test_groups_are_those_of_the_paper_s_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
     groups = grouped("ResNet18")
     assert groups.pop("") == ["conv1", "fc"]
     convs = [f"{block}.conv{conv}" for block in (0, 1) for conv in (1, 2)]
@@ -28,7 +28,7 @@ def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list
     }
 
 
-def test_a_block_with_silent_convolutions_passes_its_input_on() -> None:
+def test_a_block_with_zero_weights_returns_its_input() -> None:
     torch.manual_seed(0)
     block = ARCHITECTURES["ResNet18"].build(input_channels=3, num_classes=10).layer1[0].eval()
     torch.nn.init.zeros_(block.conv2.weight)
@@ -36,7 +36,7 @@ def test_a_block_with_silent_convolutions_passes_its_input_on() -> None:
     assert torch.equal(block(x.clone()), x.relu())
 
 
-def test_stages_halve_the_image_thrice() -> None:
+def test_three_stages_halve_the_image() -> None:
     with torch.device("meta"):
         network = ARCHITECTURES["ResNet18"].build(input_channels=3, num_classes=10)
         x, shapes = network.conv1(torch.empty(1, 3, 32, 32)), []

@@ -1,4 +1,4 @@
-"""A network is tried before anything is trained: what it must give, and that no random number is used up."""
+"""The smoke test rejects networks that cannot be trained, and uses up no random numbers."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def architecture(forward: Callable[[nn.Module, Tensor], object], *parts: nn.Modu
 LINEAR = nn.Linear(1024, 5)
 
 
-def test_one_that_fits_leaves_the_random_generator_as_it_was() -> None:
+def test_a_network_that_fits_leaves_the_random_generator_unchanged() -> None:
     good = architecture(lambda net, images: net.parts[0](images.flatten(1)), nn.Linear(1024, 5))
     before = torch.get_rng_state()
     run_smoke_test(good, channels=1, classes=5, images=2)
@@ -38,14 +38,14 @@ def test_one_that_fits_leaves_the_random_generator_as_it_was() -> None:
         (architecture(lambda net, images: net.parts[0](images), LINEAR), "cannot take batches of 2 x 1 x 32 x 32"),
         (architecture(lambda net, images: net.parts[0](images.flatten(1)), nn.Linear(1024, 4)), "here (2, 5)"),
         (architecture(lambda net, images: (net.parts[0](images.flatten(1)),), LINEAR), "it returned tuple"),
-        (architecture(lambda _net, images: images.flatten(1)[:, :5]), "no layer to follow"),
+        (architecture(lambda _net, images: images.flatten(1)[:, :5]), "no layer to measure"),
         (
             architecture(lambda net, images: net.parts[0](images.flatten(1)).detach(), LINEAR),
             "cannot be trained",
         ),
     ],
 )
-def test_one_that_does_not_fit_is_told_so(network: Architecture, remedy: str) -> None:
+def test_a_network_that_does_not_fit_is_rejected_with_the_reason(network: Architecture, remedy: str) -> None:
     with pytest.raises(ModelError) as error:
         run_smoke_test(network, channels=1, classes=5, images=2)
     assert remedy in str(error.value)
@@ -75,14 +75,14 @@ class Lazy(nn.Module):
     ("network", "groups", "remedy"),
     [
         (lambda: Two("late"), {}, "in evaluation it returned tuple"),
-        (lambda: Two("a+b"), {}, "'parts.a+b' must be of letters"),
-        (Two, {"early+x": ("parts.fc",)}, "'early+x' must be of letters"),
-        (Two, {"early": ("part.fc",)}, "'part.fc' in the group 'early' is no layer (did you mean parts.fc?)"),
-        (Two, {"early": ("zzz",)}, "is no layer: they are parts.fc"),
+        (lambda: Two("a+b"), {}, "'parts.a+b' may have letters"),
+        (Two, {"early+x": ("parts.fc",)}, "'early+x' may have letters"),
+        (Two, {"early": ("part.fc",)}, "'part.fc' in the group 'early' matches no layer (did you mean parts.fc?)"),
+        (Two, {"early": ("zzz",)}, "matches no layer; the layers are parts.fc"),
         (Lazy, {}, "fc.weight has no size before the first batch"),
     ],
 )
-def test_what_would_fail_later_is_told_now(
+def test_a_network_that_would_fail_later_is_rejected(
     network: Callable[[], nn.Module], groups: dict[str, tuple[str, ...]], remedy: str
 ) -> None:
     made = Architecture(name="Net", factory=lambda input_channels, num_classes: network(), groups=groups)  # noqa: ARG005
@@ -91,12 +91,12 @@ def test_what_would_fail_later_is_told_now(
     assert remedy in str(error.value)
 
 
-def test_groups_may_leave_layers_out_and_use_patterns() -> None:
+def test_groups_may_leave_out_layers_and_use_patterns() -> None:
     made = Architecture(name="Net", factory=lambda input_channels, num_classes: Two(), groups={"all": ("parts.*",)})  # noqa: ARG005
     run_smoke_test(made, channels=1, classes=5, images=2)
 
 
-def test_batchnorm_of_a_last_batch_of_one_image_names_the_batch_size() -> None:
+def test_batchnorm_over_a_last_batch_of_one_image_is_rejected_with_batch_size_as_remedy() -> None:
     norm = architecture(
         lambda net, images: net.parts[1](net.parts[0](images.flatten(1))), nn.BatchNorm1d(1024), nn.Linear(1024, 5)
     )

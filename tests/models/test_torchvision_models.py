@@ -1,10 +1,11 @@
-"""Torchvision's models for 32 x 32 images: which fit, and how their stems are changed."""
+"""Torchvision's models for 32 x 32 images: those that fit, and how their stems are adapted."""
 
 import pytest
 import torch
 from torch import nn
 
-from models import ARCHITECTURES, ZOO, find
+from models import ARCHITECTURES, find
+from models.torchvision_models import TORCHVISION_MODELS
 
 DO_NOT_FIT = {
     "alexnet": "Output size is too small",
@@ -12,9 +13,9 @@ DO_NOT_FIT = {
     "maxvit_t": "is invalid for input of size",
     "vit_h_14": "Input shape indivisible by patch size",
 }
-# RegNets of all sizes are built alike, but not on the meta device; the smallest stand for them
-REGNETS = [name for name in ZOO if name.startswith("regnet")]
-TRIED = [name for name in ZOO if name not in REGNETS or name.endswith("_400mf")]
+# RegNets of all sizes have one structure and cannot be built on the meta device; only the smallest are tried
+REGNETS = [name for name in TORCHVISION_MODELS if name.startswith("regnet")]
+TRIED = [name for name in TORCHVISION_MODELS if name not in REGNETS or name.endswith("_400mf")]
 
 
 def build(name: str, channels: int) -> nn.Module:
@@ -30,18 +31,18 @@ def logits(name: str, channels: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", [name for name in TRIED if name not in DO_NOT_FIT])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_it_fits(name: str, channels: int) -> None:
+def test_model_returns_logits_for_32_x_32_images(name: str, channels: int) -> None:
     assert logits(name, channels).shape == (2, 7)
 
 
 @pytest.mark.parametrize(("name", "reason"), DO_NOT_FIT.items(), ids=DO_NOT_FIT)
-def test_it_does_not_fit(name: str, reason: str) -> None:
+def test_model_that_does_not_fit_raises(name: str, reason: str) -> None:
     with pytest.raises((RuntimeError, AssertionError), match=reason):
         logits(name, 3)
 
 
-def test_torchvision_s_resnet18_becomes_ours() -> None:
-    """The same weights in the same order, and the same resolution on the way: not halved before the second stage."""
+def test_torchvision_s_resnet18_has_the_shapes_and_resolutions_of_ours() -> None:
+    """The same weights in the same order, and no downsampling before the second stage."""
     with torch.device("meta"):
         ours = ARCHITECTURES["ResNet18"].build(input_channels=3, num_classes=7)
     theirs = build("resnet18", 3)
@@ -53,10 +54,10 @@ def test_torchvision_s_resnet18_becomes_ours() -> None:
     assert [sizes[name] for name in ("conv1", "maxpool", "layer1", "layer2", "layer4")] == [32, 32, 32, 16, 4]
 
 
-def test_patches_stay_as_they_are_but_for_the_channels() -> None:
+def test_stems_that_cut_patches_change_only_their_channels() -> None:
     stem = build("swin_t", 1).features[0][0]
     assert (stem.in_channels, stem.kernel_size, stem.stride) == (1, (4, 4), (4, 4))
 
 
-def test_weights_of_imagenet_are_named() -> None:
+def test_imagenet_weights_are_torchvision_s_default() -> None:
     assert find("torchvision:resnet50").imagenet == "ResNet50_Weights.IMAGENET1K_V2"

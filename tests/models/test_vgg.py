@@ -1,4 +1,4 @@
-"""VGG19 against the paper: its size and start, and early = conv 1-4, middle = conv 5-11, later = conv 12-16."""
+"""VGG19 against the paper: size and initialisation, and early = conv 1-4, middle = conv 5-11, later = conv 12-16."""
 
 from collections.abc import Callable
 from math import sqrt
@@ -13,15 +13,15 @@ from models import ARCHITECTURES
 FAN_OUTS = [9 * width for width in (64, 64, 128, 128, 256, 256, 256, 256, *[512] * 8)]
 
 
-def test_it_has_the_papers_number_of_parameters(parameters_of: Callable[[str], int]) -> None:
+def test_number_of_parameters_is_the_paper_s(parameters_of: Callable[[str], int]) -> None:
     assert parameters_of("VGG19") == 20_040_522
 
 
-def test_it_may_start_from_imagenet_weights() -> None:
+def test_imagenet_weights_are_named() -> None:
     assert ARCHITECTURES["VGG19"].imagenet == "VGG19_BN_Weights.IMAGENET1K_V1"
 
 
-def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
+def test_groups_are_those_of_the_paper_s_figures(grouped: Callable[[str], dict[str, list[str]]]) -> None:
     with torch.device("meta"):
         network = ARCHITECTURES["VGG19"].build(input_channels=3, num_classes=10)
     convs = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
@@ -34,7 +34,7 @@ def test_groups_are_those_of_the_figures(grouped: Callable[[str], dict[str, list
     }
 
 
-def test_weights_start_as_he_fan_out_and_the_linear_layer_at_a_hundredth() -> None:
+def test_convolutions_have_he_fan_out_initialisation_and_the_linear_layer_0_01() -> None:
     torch.manual_seed(0)
     network = ARCHITECTURES["VGG19"].build(input_channels=3, num_classes=10)
     convs = [module for module in network.modules() if isinstance(module, nn.Conv2d)]

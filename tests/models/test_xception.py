@@ -1,4 +1,4 @@
-"""Xception against its source (arXiv 1610.02357): its size, its three flows, and the strides left for 32 x 32."""
+"""Xception against its source (arXiv 1610.02357): its size, its three flows, and the strides kept for 32 x 32."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import torch
 from models import ARCHITECTURES
 
 
-def test_it_has_the_derived_number_of_parameters(parameters_of: Callable[[str], int]) -> None:
+def test_number_of_parameters_is_the_derived_one(parameters_of: Callable[[str], int]) -> None:
     assert parameters_of("Xception") == 20_827_442
 
 
@@ -24,7 +24,7 @@ def test_groups_are_the_three_flows(grouped: Callable[[str], dict[str, list[str]
     assert all(layer.startswith(f"{group}.") for group, layers in groups.items() if group for layer in layers)
 
 
-def test_flows_shrink_the_image_to_a_quarter_and_an_eighth() -> None:
+def test_entry_and_exit_flow_reduce_the_image_to_8_and_4() -> None:
     with torch.device("meta"):
         network = ARCHITECTURES["Xception"].build(input_channels=3, num_classes=10)
         entry = network.entry(torch.empty(1, 3, 32, 32))
@@ -33,7 +33,7 @@ def test_flows_shrink_the_image_to_a_quarter_and_an_eighth() -> None:
     assert network.exit(middle).shape == (1, 2048, 4, 4)
 
 
-def test_a_middle_block_with_silent_convolutions_passes_its_input_on() -> None:
+def test_a_middle_block_with_zero_weights_returns_its_input() -> None:
     torch.manual_seed(0)
     block = ARCHITECTURES["Xception"].build(input_channels=1, num_classes=2).middle[0].eval()
     torch.nn.init.zeros_(block.body[-1].pointwise.weight)

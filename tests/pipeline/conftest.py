@@ -15,9 +15,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from benchmarks.server import Server
 from pipeline.__main__ import main
 from pipeline.host.signals import SIGNALS
+from tests.support.server import Server
 
 ROOT = Path(__file__).parents[2]
 SMALL = """

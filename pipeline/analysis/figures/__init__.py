@@ -1,1 +1,1 @@
-"""Figures of studies and data sets."""
+"""Figures of studies, comparisons and data sets."""

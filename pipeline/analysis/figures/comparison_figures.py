@@ -1,4 +1,4 @@
-"""The figures of several studies: accuracies beside the paper's, RWC of data sets and of models against depth."""
+"""The figures of a comparison: accuracies next to the paper's, and RWC against depth per model and per data set."""
 
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import fill
@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.analysis.comparison import NOT_RUN, Compared
-from pipeline.analysis.depth import log_means, window
+from pipeline.analysis.depth import mean_logs
 from pipeline.analysis.figures import style
 
-COLUMNS = 2
-WIDEST = 40  # letters of a line beside a row
+PANELS_PER_ROW = 2
+LABEL_WIDTH = 40  # characters per line
 
 
 def comparison_figures(studies: Sequence[Compared], accuracies: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
@@ -24,25 +24,25 @@ def comparison_figures(studies: Sequence[Compared], accuracies: pd.DataFrame) ->
 
 
 def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
-    """Draw a row for each study and each cell of the paper's table: mean and interval, the paper's value, `not run`."""
+    """Draw mean, interval and the paper's value, a row for each study and for each cell of the paper's table."""
     table = accuracies.sort_values(["model", "dataset"], kind="stable", ignore_index=True)
-    said = zip(table["study"].astype(str), table["remarks"].astype(str), strict=True)
-    names = ["\n".join(fill(text, WIDEST) for text in texts if text) for texts in said]
+    texts = zip(table["study"].astype(str), table["remarks"].astype(str), strict=True)
+    names = ["\n".join(fill(text, LABEL_WIDTH) for text in lines if text) for lines in texts]
     lines = max(name.count("\n") + 1 for name in names)
     figure = style.new_figure(width=9, height=(0.12 * lines + 0.08) * len(table) + 1.6)
     axes = figure.subplots()
-    places = np.arange(len(table))
-    axes.plot(table["paper"], places, "|", color="black", markersize=12, markeredgewidth=2, label="the paper")
+    rows = np.arange(len(table))
+    axes.plot(table["paper"], rows, "|", color="black", markersize=12, markeredgewidth=2, label="the paper")
     ran = table["remarks"] != NOT_RUN
     mean, low, high = (table.loc[ran, column] for column in ("test_acc", "low", "high"))
     spread = np.nan_to_num(np.abs([mean - low, high - mean]))
     axes.errorbar(
-        mean, places[ran], xerr=spread, fmt="o", color=style.PALETTE[0], capsize=3, markersize=5,
+        mean, rows[ran], xerr=spread, fmt="o", color=style.PALETTE[0], capsize=3, markersize=5,
         label="mean over the seeds, 95 % interval",
     )  # fmt: skip
-    axes.set_yticks(places, names, fontsize=7)
-    for text, there in zip(axes.get_yticklabels(), ran, strict=True):
-        text.set_color("black" if there else style.OUTSIDE)
+    axes.set_yticks(rows, names, fontsize=7)
+    for text, was_run in zip(axes.get_yticklabels(), ran, strict=True):
+        text.set_color("black" if was_run else style.GREY)
     axes.invert_yaxis()
     axes.set_xlabel("test accuracy, %")
     style.open_axes(axes)
@@ -51,9 +51,9 @@ def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
 
 
 def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str]) -> Figure:
-    """Draw the geometric mean of RWC by layer against relative depth, a panel for each model or data set."""
+    """Draw the geometric mean of each layer's RWC against relative depth, a panel for each model or data set."""
     panels = list(dict.fromkeys(map(panel_of, studies)))
-    columns = min(COLUMNS, len(panels))
+    columns = min(PANELS_PER_ROW, len(panels))
     rows = -(-len(panels) // columns)
     figure = style.new_figure(width=7 * columns, height=4 * rows + 0.4)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
@@ -68,16 +68,16 @@ def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     figure.suptitle(
-        "Geometric means over the epochs that all seeds ran\nbold: over the seeds, thin: each seed", fontsize=10
+        "Geometric mean over the epochs that all seeds ran\nbold: mean over the seeds; thin: each seed", fontsize=10
     )
     return figure
 
 
 def _draw_depth(axes: Axes, study: Compared, colour: str) -> None:
-    logs = log_means(study.histories, "rwc", "layer")
+    logs = mean_logs(study.histories, "rwc", "layer")
     depth = np.linspace(0, 1, logs.shape[1])
     for values in logs.to_numpy():
         axes.plot(depth, np.exp(values), color=colour, linewidth=0.6, alpha=0.5)
-    last = window(study.histories)
-    label = f"{study.label}\n{len(logs)} seed{'s' * (len(logs) != 1)}, epochs 1 to {last}"
+    epochs = f"epochs 1 to {study.histories.last_common_epoch}"
+    label = f"{study.label}\n{len(logs)} seed{'s' * (len(logs) != 1)}, {epochs}"
     axes.plot(depth, np.exp(logs.mean()), color=colour, linewidth=1.8, marker="o", markersize=3, label=label)

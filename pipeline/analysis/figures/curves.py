@@ -1,15 +1,29 @@
-"""A measurement of every layer over the epochs: the mean over the seeds bold, each seed thin behind it."""
+"""A measurement of each layer over the epochs: the mean over the seeds bold, each seed thin behind it."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.style import Numbers
 from pipeline.analysis.statistics import Histories
 
-HOW_TO_READ = "bold: mean of the seeds that ran the epoch; thin: each seed"
+HOW_TO_READ = "bold: mean over the seeds that ran the epoch; thin: each seed"
+
+
+def layers_figure(
+    histories: Histories, metric: str, label: str, title: str, *, reference: float | None = None, log: bool = True
+) -> Figure:
+    """Draw a measurement of all layers in the colours of their groups, and a dashed line at `reference`."""
+    figure = style.new_figure()
+    axes = figure.subplots()
+    draw_layers(axes, histories, histories.groups, metric)
+    finish(axes, histories, label, reference=reference, log=log)
+    group_legend(axes, histories, histories.groups)
+    axes.set_title(f"{title}\n{HOW_TO_READ}", fontsize=10)
+    return figure
 
 
 def draw_layers(
@@ -19,15 +33,15 @@ def draw_layers(
     metric: str = "rwc",
     *,
     layers: Sequence[str] | None = None,
-    over: float = 1,
+    unit: float = 1,
     named: bool = False,
 ) -> None:
-    """Draw a measurement, divided by `over`, of the layers of some groups, or of those named, group by group.
+    """Draw a measurement, in multiples of `unit`, of the given groups' layers, or of those among `layers`.
 
-    Epochs without a value are left out: of some measurements there is one only now and then.
+    Epochs without a value are left out: some measurements are not taken in every epoch.
     """
     names, chosen, shades = list(histories.group_of), [], []
-    colours = style.group_colours(histories.group_of.values())
+    colours = style.group_colours(histories.groups)
     for group in groups:
         members = [
             index
@@ -37,28 +51,40 @@ def draw_layers(
         chosen += members
         shades += style.shades(colours[group], len(members))
     epochs, means, by_seed = _measured(histories, metric)
-    style.thin_lines(axes, epochs, by_seed[:, chosen] / over, shades)
+    style.thin_lines(axes, epochs, by_seed[:, chosen] / unit, shades)
     width = min(1.8, max(1, 60 / len(chosen))) if chosen else 1
     for layer, shade in zip(chosen, shades, strict=True):
         group = histories.group_of[names[layer]]
         axes.plot(
-            epochs, means[layer] / over, style.line(group), color=shade, linewidth=width,
+            epochs, means[layer] / unit, style.line(group), color=shade, linewidth=width,
             label=f"{group}  {names[layer]}" if named else None, marker=style.marker(histories), markersize=3,
         )  # fmt: skip
 
 
+def finish(axes: Axes, histories: Histories, label: str, *, reference: float | None = None, log: bool = True) -> None:
+    """Draw the axes of a measurement over the epochs, and a dashed line at `reference`."""
+    if reference is not None:
+        axes.axhline(reference, color="black", linewidth=0.9, linestyle="--")
+    if log:
+        style.log_axis(axes, label)
+    else:
+        axes.set_ylabel(label)
+    style.open_axes(axes)
+    style.epoch_axis(axes, histories)
+
+
 def group_legend(axes: Axes, histories: Histories, groups: Sequence[str]) -> None:
-    """Name the colours of groups, beside the axes."""
-    colours = style.group_colours(histories.group_of.values())
+    """Draw a legend of the groups' colours beside the axes."""
+    colours = style.group_colours(histories.groups)
     for group in sorted(groups, key=list(colours).index):
-        axes.plot([], [], style.line(group), color=colours[group], linewidth=3, label=group or "outside the groups")
+        axes.plot([], [], style.line(group), color=colours[group], linewidth=3, label=group or style.NO_GROUP)
     axes.legend(title="group (dark: shallow, light: deep)", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _measured(histories: Histories, metric: str) -> tuple[Numbers, Numbers, Numbers]:
     """Return epochs, means (layers x epochs) and values (seeds x layers x epochs) of epochs that have any."""
     means, by_seed = histories.means(metric), histories.by_seed(metric)
-    there = np.flatnonzero(np.isfinite(means).any(axis=0))
-    if not len(there):
-        there = np.arange(means.shape[1])
-    return np.asarray(there + 1, dtype=np.float64), means[:, there], by_seed[:, :, there]
+    measured = np.flatnonzero(np.isfinite(means).any(axis=0))
+    if not len(measured):
+        measured = np.arange(means.shape[1])
+    return np.asarray(measured + 1, dtype=np.float64), means[:, measured], by_seed[:, :, measured]

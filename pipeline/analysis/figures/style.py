@@ -1,4 +1,4 @@
-"""How all figures look: colours that colour-blind readers can tell apart, axes, marks, and how they are written."""
+"""The style of all figures: colours that colour-blind readers can tell apart, axes, marks, and output files."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.statistics import Histories
 
-# Okabe and Ito's palette; grey for what stands outside the groups
+# Okabe and Ito's palette; grey for layers without a group
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-OUTSIDE = "#6E6E6E"
+GREY = "#6E6E6E"
+NO_GROUP = "no group"
 NAMED_STOPS = 3
-DOTS = 150  # an inch
+DOTS_PER_INCH = 150
 MOST_VECTOR_POINTS = 40_000
 FEW_LINES = 100
 Numbers = NDArray[np.float64]
@@ -29,18 +30,18 @@ Colour = tuple[float, float, float]
 
 
 def new_figure(width: float = 9, height: float = 5) -> Figure:
-    # laid out at the dots it is written with: letters are wider or narrower at others
-    return Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
+    # the layout must be computed at the resolution of the file, since the width of letters depends on it
+    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
 
 
 def group_colours(groups: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each group in order, grey for the empty name."""
+    """Return a colour for each group in order, and grey for the empty name."""
     named = [group for group in dict.fromkeys(groups) if group]
-    return {group: PALETTE[index % len(PALETTE)] for index, group in enumerate(named)} | {"": OUTSIDE}
+    return {group: PALETTE[index % len(PALETTE)] for index, group in enumerate(named)} | {"": GREY}
 
 
 def line(group: str) -> str:
-    """Return the line of a group: dashed outside the groups, as grey can look like a group's lightest shade."""
+    """Return the line style of a group: dashed for no group, as grey can look like a group's lightest shade."""
     return "-" if group else "--"
 
 
@@ -54,14 +55,14 @@ def shades(colour: str, count: int) -> list[Colour]:
 
 
 def open_axes(axes: Axes) -> None:
-    """Draw a light grid, and no frame at the top and on the right."""
+    """Draw a light grid, and no frame at the top and right."""
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> None:
-    """Label the epochs, and mark those after which seeds are missing: the mean may jump there."""
-    last = max(histories.last_epochs.values())
+    """Label the epochs, and mark those at which seeds ended early: the mean may jump there."""
+    last = histories.last_epoch
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, last + 0.5)
@@ -71,14 +72,14 @@ def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> No
         faint = min(1, (NAMED_STOPS / len(stops)) ** 0.5)
         axes.axvline(epoch + 0.5, color=colour, linewidth=0.9, linestyle=(0, (2, 3)), alpha=faint)
     if early:
-        named = [f"seed {seed} after {epoch}" for seed, epoch in sorted(early.items(), key=lambda stop: stop[1])]
-        counted = f"{len(early)} seeds, after {' to '.join(map(str, dict.fromkeys((stops[0], stops[-1]))))}"
+        named = [f"seed {seed} after epoch {epoch}" for seed, epoch in sorted(early.items(), key=lambda stop: stop[1])]
+        counted = f"{len(early)} seeds, after epochs {' to '.join(map(str, dict.fromkeys((stops[0], stops[-1]))))}"
         which = ", ".join(named) if len(named) <= NAMED_STOPS else counted
-        axes.set_xlabel(f"epoch\nended before the others (dotted):\n{which}")
+        axes.set_xlabel(f"epoch\nended early (dotted lines):\n{which}")
 
 
 def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour]) -> None:
-    """Draw seeds x layers x points as thin lines behind all others, in a colour a layer; the more, the fainter."""
+    """Draw seeds x layers x points as thin lines behind all others, one colour per layer; the more, the fainter."""
     seeds, layers, points = curves.shape
     lines = np.stack(np.broadcast_arrays(x, curves), axis=-1).reshape(seeds * layers, points, 2)
     ink = min(1, (FEW_LINES / len(lines)) ** 0.5)
@@ -90,12 +91,12 @@ def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour
 
 
 def many(points: int) -> bool:
-    """Return whether so many points, some 20 bytes each in an SVG, take more space there than an image of them."""
+    """Return whether the points, some 20 bytes each in an SVG, take more space there than an image of them."""
     return points > MOST_VECTOR_POINTS
 
 
 def log_axis(axes: Axes, label: str) -> None:
-    """Make the y axis logarithmic, with plain numbers, where there is anything above zero to draw."""
+    """Label the y axis, and make it logarithmic with plain numbers if anything drawn is above zero."""
     axes.set_ylabel(label)
     if any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
         axes.set_yscale("log", nonpositive="mask")
@@ -110,33 +111,33 @@ def plain_numbers(axis: Axis) -> None:
 
 
 def marker(histories: Histories) -> str | None:
-    """Return a marker where the epochs are few enough to be seen one by one."""
-    return "o" if max(histories.last_epochs.values()) <= 20 else None
+    """Return a marker if the epochs are few enough to tell apart."""
+    return "o" if histories.last_epoch <= 20 else None
 
 
 def seeds_text(seeds: Sequence[int], asked: int) -> str:
-    """Return how many seeds a figure shows, and of how many where some are missing."""
+    """Return how many seeds a figure shows, and of how many if some are missing."""
     return f"{len(seeds)} of {asked} seeds" if len(seeds) < asked else f"{asked} seed{'s' * (asked != 1)}"
 
 
 def write(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PNG and as SVG, in one layout; equal figures make equal files."""
+    """Write a figure as PNG and SVG, with the same layout; equal figures make equal files."""
     folder.mkdir(parents=True, exist_ok=True)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in figure.axes:
         for lines in [lines for lines in axes.collections if isinstance(lines, LineCollection)]:
             if lines.get_rasterized():
-                _turn_into_pixels(figure, axes, lines)
+                _rasterize(figure, axes, lines)
     figure.savefig(folder / f"{name}.png")
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
-def _turn_into_pixels(figure: Figure, axes: Axes, lines: LineCollection) -> None:
-    """Draw lines once, where they stand; matplotlib would draw them for each file, which is most of the time."""
+def _rasterize(figure: Figure, axes: Axes, lines: LineCollection) -> None:
+    """Replace lines by an image of them; matplotlib would draw them for each file, which takes most of the time."""
     width, height = (int(size) for size in figure.bbox.size)
-    renderer = RendererAgg(width, height, figure.dpi)  # type: ignore[no-untyped-call]  # matplotlib gives it no types
+    renderer = RendererAgg(width, height, figure.dpi)  # type: ignore[no-untyped-call]  # untyped in matplotlib
     lines.draw(renderer)
     image = BboxImage(figure.bbox, zorder=lines.get_zorder())
     image.set_data(np.asarray(renderer.buffer_rgba()))  # type: ignore[no-untyped-call]

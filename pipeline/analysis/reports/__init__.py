@@ -1,1 +1,1 @@
-"""HTML pages of studies and comparisons."""
+"""HTML reports of studies and comparisons."""

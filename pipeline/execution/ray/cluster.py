@@ -4,10 +4,10 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from ray import ObjectRef
 from ray.exceptions import RayError
 
 from data.prepared import Prepared
-from pipeline.config.resolve import data_folder, on_this_machine
-from pipeline.config.settings import AUTO, Config
-from pipeline.config.values import ConfigError
+from pipeline.config.resolve import data_folder, resolve, with_paper_rates
+from pipeline.config.schema import Settings
+from pipeline.config.settings import Config
+from pipeline.console.errors import BadInput
 from pipeline.execution.queue import Queue
 from pipeline.execution.ray.remote import Sent, epoch_seconds_there, train_there
 from pipeline.execution.ray.tasks import ask, cancel, report, task
@@ -36,20 +37,20 @@ POLL_SECONDS = 1.0
 class Cluster:
     """The executor on a Ray cluster that this process is connected to."""
 
-    def __init__(self, studies: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, studies: Sequence[Settings]) -> None:
         nodes = _resources()
         self.capacity = Capacity(
-            min(Needs.of(values, nodes).places(nodes) for values in studies), studies_together=True
+            min(Needs.of(settings, nodes).places(nodes) for settings in studies), studies_together=True
         )
-        self._data_dir = studies[0]["data_dir"]
+        self._data_dir = studies[0].data_dir
         self._over = threading.Event()
         self._signal = int(signal.SIGTERM)
 
     @classmethod
     @contextmanager
-    def connected(cls, studies: Sequence[Mapping[str, Any]]) -> Iterator["Cluster"]:
-        """Connect to the cluster, or start one here; raise ConfigError."""
-        address = studies[0]["ray_address"] or os.environ.get("RAY_ADDRESS")
+    def connected(cls, studies: Sequence[Settings]) -> Iterator["Cluster"]:
+        """Connect to the cluster, or start one here; raise BadInput."""
+        address = studies[0].ray_address or os.environ.get("RAY_ADDRESS")
         environment = {**variables(), COMMIT: commit()}
         try:
             ray.init(
@@ -60,7 +61,7 @@ class Cluster:
                 include_dashboard=None if address else False,
             )
         except (ConnectionError, RayError, RuntimeError, ValueError) as error:
-            raise ConfigError(
+            raise BadInput(
                 f"ray_address must lead to a Ray cluster that takes this folder ({first_line(error)}): start one with "
                 "ray start --head, set RAY_AUTH_MODE=token where it has a token, or give none, which starts one on "
                 f"this machine; got {address!r}"
@@ -73,20 +74,24 @@ class Cluster:
             ray.shutdown()
             raise_on_signals()
 
-    def resolve(self, values: Mapping[str, Any]) -> Config:
-        """Return checked values as a configuration, with what `auto` means to a task with a seed's CPUs and GPUs.
+    def resolve(self, settings: Settings) -> Config:
+        """Return the configuration that settings are in a task with a seed's CPUs and GPUs.
 
         The folder of the data is that of this machine: every other has its own.
         """
-        needs = Needs.of(values, _resources())
-        device = "cpu" if values["device"] == AUTO and not needs.num_gpus else values["device"]
-        given = {**values, "dataset": _absolute(values["dataset"]), "device": device, "ray_gpus": needs.num_gpus}
-        config: Config = ask(needs, on_this_machine, given)
+        needs = Needs.of(settings, _resources())
+        there = replace(
+            with_paper_rates(settings),  # params.yaml is on this machine
+            dataset=_absolute(settings.dataset),
+            device="cpu" if settings.device == "auto" and not needs.num_gpus else settings.device,
+            ray_gpus=needs.num_gpus,
+        )
+        config: Config = ask(needs, resolve, there)
         return replace(config, data_dir=data_folder(self._data_dir))
 
     def epoch_seconds(self, config: Config, prepared: Prepared) -> float:  # noqa: ARG002  # a node has its own
         """Return about how many seconds an epoch takes on a node."""
-        seconds: float = ask(Needs.of(asdict(config), _resources()), epoch_seconds_there, self._sent(config))
+        seconds: float = ask(Needs.of(config, _resources()), epoch_seconds_there, self._sent(config))
         return seconds
 
     def _sent(self, config: Config) -> Sent:
@@ -108,7 +113,7 @@ class Cluster:
 
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:  # noqa: ARG002  # a node has its own
         """Train every queued seed. A failing seed is reported and does not stop the others."""
-        needs = Needs.of(asdict(config), _resources())
+        needs = Needs.of(config, _resources())
         seed_task = task(needs, train_there, name=config.study_name, max_retries=RETRIES)
         sent = self._sent(config)
         running: dict[ObjectRef[str], int] = {}
@@ -148,7 +153,7 @@ def _resources() -> list[Node]:
 def _check_store() -> None:
     hosts = {node["NodeManagerHostname"] for node in _nodes()}
     if len(hosts) > 1 and is_here():
-        raise ConfigError(
+        raise BadInput(
             f"the tracking store is for this machine alone, and the cluster has {len(hosts)}: start mlflow server and "
             "set MLFLOW_TRACKING_URI to an address that all of them reach (docs/server.md)"
         )

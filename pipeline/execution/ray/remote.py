@@ -72,7 +72,7 @@ def _train(config: Config, study_id: str, study_hash: str, seed: int) -> None:
     prepared = prepare_inputs(config)
     if (here := config.study_hash(prepared.manifest.digest)) != study_hash:
         raise BadInput(f"{config.data.name} is not the same here (settings {here}, not {study_hash}): prepare it anew")
-    start = Queue(config, study_hash, Run(study_id)).start(seed, lost=True)  # the study has claimed it
+    start = Queue(config, study_hash, Run(study_id)).start_of_locked(seed, process_is_lost=True)
     if start.busy:
         raise RunTaken(str(start))
     if not start.done:

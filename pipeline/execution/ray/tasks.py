@@ -10,10 +10,9 @@ import ray
 from ray import ObjectRef
 from ray.exceptions import RayError, RayTaskError
 
-from pipeline.config.values import ConfigError
-from pipeline.console.errors import Failure
+from pipeline.console.errors import BadInput, Failure
 from pipeline.execution.resources import Needs
-from pipeline.tracking.means import close_seed
+from pipeline.tracking.fencing import close_seed
 from pipeline.tracking.retry import ServerAway, StoreError, first_line, patiently
 
 CLOSE_SECONDS = 120.0  # for cancelled seeds to save their last epoch and close their runs
@@ -27,7 +26,7 @@ def task(needs: Needs, function: Callable[..., Any], **options: Any) -> Any:
 
 
 def ask(needs: Needs, function: Callable[..., Any], *arguments: object) -> Any:
-    """Return what a function returns on the cluster; raise its ConfigError, or one of a cluster that cannot run it."""
+    """Return what a function returns on the cluster; raise its BadInput, or one of a cluster that cannot run it."""
     answer = task(needs, function).remote(*arguments)
     try:
         if not ray.wait([answer], timeout=PATIENCE_SECONDS)[0]:
@@ -36,7 +35,7 @@ def ask(needs: Needs, function: Callable[..., Any], *arguments: object) -> Any:
     except RayTaskError as error:
         raise error.cause if isinstance(error.cause, Failure) else error from None
     except RayError as error:
-        raise ConfigError(f"the Ray cluster must be able to run this project: {first_line(error)}") from None
+        raise BadInput(f"the Ray cluster must be able to run this project: {first_line(error)}") from None
 
 
 def report(ref: "ObjectRef[str]", seed: int, study_hash: str, patience: float) -> None:

@@ -1,12 +1,12 @@
-"""Synthetic layers grow as they should, and a study's layers are drawn at their sizes."""
+"""Ratios of synthetic layers are those of Gaussian weights, and a study's layers are drawn at their sizes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline.analysis.size_bias import SIZES, has_sizes, size_bias, synthetic_ratios
+from pipeline.analysis.figures.size_bias import SIZES, change_by_size, size_bias_figure, synthetic_ratios
 from pipeline.analysis.statistics import Histories
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
@@ -14,13 +14,13 @@ GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
 
 @pytest.fixture
 def study(histories: Callable[..., Histories]) -> Callable[..., Histories]:
-    """Return a maker of histories whose layers have so many weights."""
+    """Return a maker of histories whose layers have the given numbers of weights."""
 
     def make(*sizes: float) -> Histories:
         made = histories({0: 2, 7: 3}, GROUPS)
-        weights = made.layers[made.layers["metric"] == "rwc"].assign(metric="weights")
-        weights["value"] = weights["layer"].map(dict(zip(GROUPS, sizes, strict=True)))
-        return Histories(made.scalars, pd.concat([made.layers, weights]))
+        weights = made.layers["layer"].map(dict(zip(GROUPS, sizes, strict=True)))
+        values = made.layers["value"].where(made.layers["metric"] != "weights", weights)
+        return replace(made, layers=made.layers.assign(value=values))
 
     return make
 
@@ -32,7 +32,7 @@ def test_medians_of_synthetic_layers_at_a_true_change_of_a_tenth(size: int, expe
     assert 0.1 * median == pytest.approx(expected, rel=0.12)
 
 
-def test_they_are_what_gaussian_weights_give() -> None:
+def test_synthetic_ratios_are_those_of_gaussian_weights() -> None:
     draws = np.random.default_rng(1)
     weights, changes = draws.standard_normal((2, 400, 100))
     ratios = np.abs(0.1 * changes / weights).mean(axis=1) / (np.abs(0.1 * changes).sum() / np.abs(weights).sum())
@@ -40,8 +40,9 @@ def test_they_are_what_gaussian_weights_give() -> None:
     assert low < np.median(ratios) < high
 
 
-def test_points_stand_at_size_and_geometric_mean(study: Callable[..., Histories]) -> None:
-    forms, ratios = size_bias(study(100.0, 1000.0, 1000.0), "title").axes
+def test_points_are_drawn_at_size_and_geometric_mean(study: Callable[..., Histories]) -> None:
+    made = study(100.0, 1000.0, 1000.0)
+    forms, ratios = size_bias_figure(made, change_by_size(made), "title").axes
     points = {marker: [line for line in forms.lines if line.get_marker() == marker and len(line.get_xdata())]
               for marker in ("o", "^")}  # fmt: skip
     first = points["o"][0]
@@ -54,11 +55,10 @@ def test_points_stand_at_size_and_geometric_mean(study: Callable[..., Histories]
     assert [line.get_ydata()[0] for line in shares] == pytest.approx([1, 1, 1])
 
 
-def test_without_sizes_or_any_change_there_is_no_figure(
-    study: Callable[..., Histories], histories: Callable[..., Histories]
-) -> None:
-    assert not has_sizes(histories({0: 2}, GROUPS))
+def test_layers_that_never_change_are_left_out(study: Callable[..., Histories]) -> None:
     made = study(1.0, 1.0, 1.0)
-    assert has_sizes(made)
-    still = made.layers.assign(value=made.layers["value"].where(made.layers["metric"] == "weights", 0.0))
-    assert not has_sizes(Histories(made.scalars, still))
+    layers = made.layers.copy()
+    layers.loc[(layers["layer"] == "fc") & (layers["metric"] == "rwc"), "value"] = 0.0
+    assert list(change_by_size(replace(made, layers=layers)).index) == ["conv1", "conv2"]
+    layers.loc[layers["metric"] == "rwc", "value"] = 0.0
+    assert change_by_size(replace(made, layers=layers)).empty

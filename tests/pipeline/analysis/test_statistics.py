@@ -1,14 +1,15 @@
-"""Statistics over seeds, by hand; seeds that stopped early count while they ran."""
+"""Statistics over seeds, computed by hand; seeds that stopped early count in the epochs that they ran."""
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.statistics import LAYERS, final_values, group_means, over_seeds
-from pipeline.analysis.study_tables import seed_table
+from pipeline.analysis.statistics import final_values, group_means, over_seeds
+from pipeline.tracking.tables import LAYERS
 
 GROUPS = {"stem": "", "conv1": "early", "conv2": "early", "conv3": "later"}
 
@@ -17,7 +18,7 @@ def table(*values: tuple[int, int, float]) -> pd.DataFrame:
     return pd.DataFrame([(s, e, "conv", "early", "rwc", value) for s, e, value in values], columns=LAYERS)
 
 
-def test_mean_deviation_and_number_of_seeds_by_epoch() -> None:
+def test_over_seeds_has_mean_deviation_and_number_of_seeds_per_epoch() -> None:
     result = over_seeds(table((0, 1, 1.0), (0, 2, 5.0), (7, 1, 2.0), (9, 1, 6.0)))
     first, second = result.to_dict("records")
     assert (first["epoch"], first["mean"], first["n"]) == (1, 3.0, 3)
@@ -26,7 +27,7 @@ def test_mean_deviation_and_number_of_seeds_by_epoch() -> None:
     assert math.isnan(second["std"])
 
 
-def test_a_nan_is_left_out_and_not_counted() -> None:
+def test_nan_is_left_out_and_not_counted() -> None:
     (row,) = over_seeds(table((0, 1, math.nan), (7, 1, 2.0))).to_dict("records")
     assert (row["mean"], row["n"]) == (2.0, 1)
 
@@ -37,7 +38,7 @@ def test_layers_keep_the_order_of_the_network(histories: Callable) -> None:
     assert list(first["layer"]) == list(GROUPS)
 
 
-def test_arrays_by_layer_have_nan_where_a_seed_did_not_run(histories: Callable) -> None:
+def test_arrays_have_nan_for_epochs_that_a_seed_did_not_run(histories: Callable) -> None:
     study = histories({7: 1, 0: 2}, GROUPS)
     assert study.group_of == GROUPS
     nan = math.nan
@@ -47,7 +48,7 @@ def test_arrays_by_layer_have_nan_where_a_seed_did_not_run(histories: Callable) 
     np.testing.assert_allclose(study.means("rwc")[3], [4.035, 2.0])
 
 
-def test_categories_change_nothing(histories: Callable) -> None:
+def test_categorical_columns_give_the_same_statistics(histories: Callable) -> None:
     study = histories({7: 1, 0: 3}, GROUPS)
     texts = ["layer", "group", "metric"]
     compact = study.layers.astype(dict.fromkeys(texts, "category"))
@@ -56,18 +57,25 @@ def test_categories_change_nothing(histories: Callable) -> None:
     assert list(group_means(compact, "rwc")["group"]) == list(group_means(study.layers, "rwc")["group"])
 
 
-def test_final_values_are_each_seed_s_own_last(histories: Callable) -> None:
+def test_final_values_are_those_of_each_seed_s_last_epoch(histories: Callable) -> None:
     final = final_values(histories({7: 1, 0: 3}, GROUPS), "test_acc")
     assert final.to_dict() == {0: 53.0, 7: 58.0}
 
 
-def test_group_means_leave_out_what_stands_outside(histories: Callable) -> None:
+def test_group_means_leave_out_layers_without_a_group(histories: Callable) -> None:
     means = group_means(histories({0: 1}, GROUPS).layers, "rwc")
     assert dict(zip(means["group"], means["value"], strict=True)) == {"early": 2.5, "later": 4.0}
 
 
-def test_a_line_a_seed(histories: Callable) -> None:
-    first, second = seed_table(histories({7: 1, 0: 3}, GROUPS)).to_dict("records")
-    assert (first["seed"], first["epochs"], first["test_acc"], first["highest_test_acc"]) == (0, 3, 53.0, 53.0)
-    assert first["seconds"] == 4.5
-    assert (second["seed"], second["epochs"], second["test_loss"]) == (7, 1, 9.0)
+def test_last_epochs_of_all_seeds_and_of_the_longest(histories: Callable) -> None:
+    study = histories({7: 1, 0: 3}, GROUPS)
+    assert (study.seeds, study.last_common_epoch, study.last_epoch) == ([0, 7], 1, 3)
+    assert study.groups == ["", "early", "later"]
+
+
+def test_levels_name_their_layers_and_the_epoch_of_equilibrium(histories: Callable) -> None:
+    study = histories({0: 3}, GROUPS)
+    assert (study.layers_with_level, study.equilibrium_epoch) == ([], None)
+    levels = study.levels.assign(epoch=[math.nan, 40, 40, math.nan])
+    with_levels = replace(study, levels=levels)
+    assert (with_levels.layers_with_level, with_levels.equilibrium_epoch) == (["conv1", "conv2"], 40)

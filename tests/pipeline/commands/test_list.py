@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from data import DATASETS
 from data.datasets import DataSet, Fetch
 from data.prepared import prepare
-from models import ARCHITECTURES, ZOO
+from models import ARCHITECTURES
 from models.architectures import Architecture
-from pipeline.commands.list import SAMPLED, metrics
+from models.torchvision_models import TORCHVISION_MODELS
 from pipeline.console.terminal import WIDTH
-from pipeline.measure import MEASUREMENTS, StepSampler, layer_weights
+from pipeline.measure import FORMULAS, layer_weights
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -45,7 +45,7 @@ def test_every_model_with_its_numbers(call: Call) -> None:
         assert all(group in groups for group in architecture.groups)
     assert "path/to/file.py:factory" in out
     assert "torchvision:resnet50" in out
-    assert "resnet50" in ZOO
+    assert "resnet50" in TORCHVISION_MODELS
 
 
 class LooksAtValues(nn.Module):
@@ -84,8 +84,8 @@ def test_every_data_set_and_where_it_is(call: Call, tmp_path: Path, monkeypatch:
     table = cells(out)
     assert list(table) == ["name", *DATASETS]
     assert table["New"] == ["Newer", "crop, padding 2", "no", "a parcel or a letter"]
-    assert table["Digits"][:2] == ["as they are", "yes"]
-    assert table["MNIST"] == ["as they are", "no", "mnist.npz"]
+    assert table["Digits"][:2] == ["unchanged", "yes"]
+    assert table["MNIST"] == ["unchanged", "no", "mnist.npz"]
     assert table["CIFAR-10"] == ["crop, padding 4, flip", "no", "torchvision's download"]
     assert f"Datafolder:{folder}." in "".join(out.split())  # however it is wrapped
 
@@ -104,30 +104,10 @@ def test_an_unknown_name_is_answered_with_all_names(call: Call, setting: str, na
     assert err.startswith(f"error: {setting} must be one of {', '.join(names)}, ")
 
 
-def test_every_measurement_has_a_meaning(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(change: Tensor) -> Tensor:
-        """Return the length of `d`, Eq. 7 of
-        a paper. It is long.
-
-        And told at length.
-        """
-        return change
-
-    monkeypatch.setitem(MEASUREMENTS, "new", measured)
+def test_every_measurement_with_its_formula(call: Call) -> None:
     table = cells(call("list", "metrics")[1])
-    assert table["new"] == ["the length of d, Eq. 7 of a paper"]
-    assert list(table) == ["name", *MEASUREMENTS, *SAMPLED, "straightness", "remaining_distance"]
-    assert all(len(row) == 1 and not row[0].startswith("Return") for row in table.values())
-
-
-def test_the_sampled_ones_are_those_of_the_sampler() -> None:
-    network = nn.Linear(2, 2)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
-    sampler = StepSampler(network, optimizer, every=1, steps=1)
-    network(torch.ones(1, 2)).sum().backward()
-    optimizer.step()
-    assert tuple(sampler.epoch_end({"": 1.0})) == (*SAMPLED, "straightness")
-    assert next(line for line in metrics() if line.startswith("step_angle")).endswith("of the steps, radians")
+    assert list(table) == ["name", *FORMULAS]
+    assert list(table.values())[1:] == [[formula] for formula in FORMULAS.values()]
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets", "metrics"])

@@ -4,14 +4,14 @@ import sys
 
 import pytest
 
-from pipeline.config.resolve import checked
-from pipeline.config.values import ConfigError
+from pipeline.config.resolve import read_settings
+from pipeline.console.errors import BadInput
 from pipeline.execution.executor import executor_of
 from pipeline.execution.local import Local
 
 
 def test_local_is_the_default() -> None:
-    with executor_of([checked({"jobs": "2"})]) as executor:
+    with executor_of([read_settings({"jobs": "2"})]) as executor:
         assert isinstance(executor, Local)
         assert executor.capacity.seeds == 2
 
@@ -20,7 +20,7 @@ def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delitem(sys.modules, "pipeline.execution.ray.cluster", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
-        pytest.raises(ConfigError, match=r"lacks Ray: pip install -r requirements-ray\.txt; got 'ray'"),
-        executor_of([checked({"executor": "ray"})]),
+        pytest.raises(BadInput, match=r"lacks Ray: pip install -r requirements-ray\.txt; got 'ray'"),
+        executor_of([read_settings({"executor": "ray"})]),
     ):
         pass

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mlflow.entities import Run
 
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.execution.local import Local
 from pipeline.execution.queue import Queue
 from pipeline.tracking.runs import open_run
@@ -54,7 +54,7 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(
     options: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     for jobs in (1, 2):
-        config = load(options | TWO | {"jobs": jobs, "target_val_acc": "none", "fresh": "true"})
+        config = load_config(options | TWO | {"jobs": jobs, "target_val_acc": "none", "fresh": "true"})
         with open_run("study", f"jobs-{jobs}") as study:
             prepared = prepare_inputs(config)
             queue = Queue(config, config.study_hash(prepared.manifest.digest), study)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.execution.queue import Queue
 from pipeline.tracking.locks import SeedLocks
 from pipeline.tracking.run import STUDY
@@ -14,7 +14,7 @@ HASH = "abc"
 @pytest.mark.usefixtures("store")
 def test_while_a_seed_is_another_s_the_queue_asks_for_those_that_are_done() -> None:
     """Who waits for another, and keeps what the other waits for, would wait for ever."""
-    config = load({"seeds": "0,7", "dataset": "Digits"})
+    config = load_config({"seeds": "0,7", "dataset": "Digits"})
     with (
         open_run("study", "mine", tags={STUDY: HASH}) as mine,
         open_run("study", "theirs", tags={STUDY: HASH}, parent=mine.id) as theirs,
@@ -33,7 +33,7 @@ def test_while_a_seed_is_another_s_the_queue_asks_for_those_that_are_done() -> N
 
 @pytest.mark.usefixtures("store")
 def test_a_fresh_study_counts_what_has_begun_since_whoever_has_it_by_now() -> None:
-    config = load({"seeds": "0", "dataset": "Digits", "fresh": "true"})
+    config = load_config({"seeds": "0", "dataset": "Digits", "fresh": "true"})
 
     def seed(parent: str) -> None:
         with open_run("seed", "seed-0", tags={STUDY: HASH, "layerwise.seed": "0"}, parent=parent) as run:

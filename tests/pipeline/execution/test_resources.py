@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.resolve import checked
-from pipeline.config.values import ConfigError
+from pipeline.config.resolve import read_settings
+from pipeline.console.errors import BadInput
 from pipeline.execution.resources import Needs
 
 PLAIN = {"CPU": 8.0}
@@ -27,13 +27,13 @@ WITH_GPUS = {"CPU": 8.0, "GPU": 2.0}
 )
 def test_places_are_counted_node_by_node(given: dict[str, Any], needs: tuple[int, float], places: int) -> None:
     nodes = [PLAIN, WITH_GPUS]
-    found = Needs.of(checked(given), nodes)
+    found = Needs.of(read_settings(given), nodes)
     assert found == needs
     assert found.places(nodes) == places
 
 
 def test_without_gpus_auto_takes_none() -> None:
-    assert Needs.of(checked({}), [PLAIN]) == (1, 0.0)
+    assert Needs.of(read_settings({}), [PLAIN]) == (1, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_without_gpus_auto_takes_none() -> None:
     ],
 )
 def test_what_fits_on_no_node_is_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        Needs.of(checked(given), [PLAIN])
+    with pytest.raises(BadInput, match=said):
+        Needs.of(read_settings(given), [PLAIN])

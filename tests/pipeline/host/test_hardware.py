@@ -1,13 +1,14 @@
-"""What `auto` means, and the switches that make CUDA repeat itself; they can be set without a GPU."""
+"""What `auto` means, and the switches for bit-identical results on CUDA; they can be set without a GPU."""
 
 import os
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import torch
 
 import pipeline.host.hardware as hardware_module
-from pipeline.host.hardware import compile_on, make_repeatable
+from pipeline.host.hardware import compile_on, make_repeatable, precision_on
 
 
 @pytest.fixture
@@ -36,16 +37,34 @@ def test_cuda_is_asked_for_ieee_float32_and_the_same_bits() -> None:
 @pytest.mark.parametrize(
     ("device", "wanted", "able", "expected"),
     [
-        ("cpu", None, True, False),
-        ("cuda", None, True, True),
-        ("cuda", None, False, False),
+        ("cpu", "auto", True, False),
+        ("cuda", "auto", True, True),
+        ("cuda", "auto", False, False),
         ("cpu", True, True, True),
         ("cuda", False, True, False),
     ],
 )
 def test_auto_compiles_on_cuda_where_there_is_a_compiler(
-    device: str, wanted: bool | None, able: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+    device: str, wanted: bool | Literal["auto"], able: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hardware_module, "can_compile", lambda: able)
     assert compile_on(device, wanted) is expected
-    assert compile_on(device, wanted, devices=2) is bool(wanted)
+    assert compile_on(device, wanted, devices=2) is (wanted is True)
+
+
+@pytest.mark.parametrize(
+    ("found", "precision"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": False}, "fp32"),
+        ({"neon": True}, "fp32"),
+    ],
+    ids=["AVX512", "AMX", "neither", "another architecture"],
+)
+def test_auto_is_bf16_on_a_cpu_that_computes_in_it(
+    found: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert precision_on("cpu", "auto") == precision
+    assert precision_on("cpu", "fp32") == "fp32"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.analysis.undefined import REASONS
+from pipeline.analysis.study_tables import UNDEFINED_WHEN
 from pipeline.measure.layers import measure_layers
 from pipeline.measure.measurements import MEASUREMENTS
 
@@ -15,7 +15,7 @@ RANDOM = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
 CASES = {
     "zeros before": (ZEROS, RANDOM, RANDOM),
     "zeros after": (RANDOM, ZEROS, RANDOM),
-    "zeros at the start": (RANDOM, RANDOM + 1, ZEROS),
+    "zeros initially": (RANDOM, RANDOM + 1, ZEROS),
     "zeros throughout": (ZEROS, ZEROS, ZEROS),
     "equal snapshots": (RANDOM, RANDOM, RANDOM),
     "equal weights": (ONES, 2 * ONES, ONES),
@@ -27,7 +27,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
-@pytest.mark.parametrize(("before", "after", "start"), CASES.values(), ids=CASES)
-def test_finite_or_explained(name: str, before: Tensor, after: Tensor, start: Tensor) -> None:
-    (value,) = measure_layers({"a": before}, {"a": after}, [name], start={"a": start})[0].tolist()
-    assert math.isfinite(value) or (math.isnan(value) and name in REASONS)
+@pytest.mark.parametrize(("before", "after", "initial"), CASES.values(), ids=CASES)
+def test_finite_or_explained(name: str, before: Tensor, after: Tensor, initial: Tensor) -> None:
+    (value,) = measure_layers({"a": before}, {"a": after}, [name], initial={"a": initial})[0].tolist()
+    assert math.isfinite(value) or (math.isnan(value) and name in UNDEFINED_WHEN)

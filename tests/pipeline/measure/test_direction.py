@@ -13,13 +13,13 @@ from pipeline.measure.layers import measure_layers
 NAMES = ["displacement", "l2_change", "angular_update", "layer_rotation", "distance_from_start", "weight_norm"]
 
 
-def measure(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]:
-    values = measure_layers({"a": before}, {"a": after}, NAMES, start={"a": start})[:, 0].tolist()
+def measure(before: Tensor, after: Tensor, initial: Tensor) -> dict[str, float]:
+    values = measure_layers({"a": before}, {"a": after}, NAMES, initial={"a": initial})[:, 0].tolist()
     return dict(zip(NAMES, values, strict=True))
 
 
-def in_float64(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]:
-    w, v, u = (tensor.double().numpy().ravel() for tensor in (before, after, start))
+def in_float64(before: Tensor, after: Tensor, initial: Tensor) -> dict[str, float]:
+    w, v, u = (tensor.double().numpy().ravel() for tensor in (before, after, initial))
     norm = np.linalg.norm
 
     def angle(one: np.ndarray, other: np.ndarray) -> float:
@@ -50,11 +50,11 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("scale", [1e-5, 1e-3, 0.1, 3])
 def test_against_float64(shape: tuple[int, ...], scale: float) -> None:
     draws = torch.Generator().manual_seed(len(shape))
-    start, step, drift = (torch.randn(shape, generator=draws) for _tensor in range(3))
-    before = start + drift
+    initial, step, drift = (torch.randn(shape, generator=draws) for _tensor in range(3))
+    before = initial + drift
     after = before * (1 - scale / 2) + scale * step
-    expected = in_float64(before, after, start)
-    assert measure(before, after, start) == pytest.approx(expected, rel=2e-5, abs=1e-7)
+    expected = in_float64(before, after, initial)
+    assert measure(before, after, initial) == pytest.approx(expected, rel=2e-5, abs=1e-7)
 
 
 def test_a_change_of_length_alone_is_no_turn() -> None:
@@ -73,14 +73,14 @@ def test_equal_snapshots_have_not_moved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "start", "undefined"),
+    ("before", "after", "initial", "undefined"),
     [
         (0, 1, 1, {"l2_change", "angular_update"}),
         (1, 0, 1, {"angular_update", "layer_rotation"}),
         (1, 1, 0, {"layer_rotation", "distance_from_start"}),
     ],
 )
-def test_zeros_give_nan_where_nothing_is_defined(before: int, after: int, start: int, undefined: set[str]) -> None:
-    measured = measure(*(torch.full((2, 3), float(value)) for value in (before, after, start)))
+def test_zeros_give_nan_where_nothing_is_defined(before: int, after: int, initial: int, undefined: set[str]) -> None:
+    measured = measure(*(torch.full((2, 3), float(value)) for value in (before, after, initial)))
     assert {name for name, value in measured.items() if math.isnan(value)} == undefined
     assert not any(math.isinf(value) for value in measured.values())

@@ -1,8 +1,10 @@
-"""Measurements and their sums by name."""
+"""The registries of measurements and their parts."""
 
 import pytest
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from pipeline.measure import FORMULAS, StepSampler
 from pipeline.measure.measurements import MEASUREMENTS, SUMS, WHOLES, measurement, parts_of, summed, whole
 
 
@@ -14,7 +16,7 @@ def test_every_measurement_is_made_of_registered_parts(name: str) -> None:
 
 def test_a_name_registers_once() -> None:
     with pytest.raises(ValueError, match="registered twice"):
-        measurement("rwc")(MEASUREMENTS["rwc"])
+        measurement("rwc", "a formula")(MEASUREMENTS["rwc"].compute)
 
     def size() -> Tensor: ...
 
@@ -22,3 +24,13 @@ def test_a_name_registers_once() -> None:
         summed(size)
     with pytest.raises(ValueError, match="registered twice"):
         whole(size)
+
+
+def test_every_value_that_a_seed_logs_has_a_formula() -> None:
+    network = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    sampler = StepSampler(network, optimizer, every=1, steps=1)
+    network(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert list(FORMULAS) == [*MEASUREMENTS, *sampler.epoch_end({"": 1.0}), "remaining_distance"]
+    assert all(FORMULAS.values())

@@ -81,11 +81,11 @@ def accuracy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return 1e-4
 
 
-def by_hand(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]:
+def by_hand(before: Tensor, after: Tensor, initial: Tensor) -> dict[str, float]:
     """Return all measurements in float64, from their definitions."""
     nonzero, matrices = before != 0, [each.flatten(1) for each in (after, after - before)]
     norms = [torch.linalg.matrix_norm(matrix, ord=2).item() for matrix in matrices]
-    unit = {name: each / each.norm() for name, each in (("before", before), ("after", after), ("start", start))}
+    unit = {name: each / each.norm() for name, each in (("before", before), ("after", after), ("initial", initial))}
     return {
         "rwc": ((after - before).abs().sum() / before.abs().sum()).item(),
         "rwc_elementwise": ((after - before).abs()[nonzero] / before.abs()[nonzero]).mean().item(),
@@ -94,8 +94,8 @@ def by_hand(before: Tensor, after: Tensor, start: Tensor) -> dict[str, float]:
         "l2_change": ((after - before).norm() / before.norm()).item(),
         "displacement": (after - before).norm().item(),
         "angular_update": 2 * math.asin(min(1, (unit["after"] - unit["before"]).norm().item() / 2)),
-        "layer_rotation": (unit["after"] - unit["start"]).norm().item() ** 2 / 2,
-        "distance_from_start": ((after - start).norm() / start.norm()).item(),
+        "layer_rotation": (unit["after"] - unit["initial"]).norm().item() ** 2 / 2,
+        "distance_from_start": ((after - initial).norm() / initial.norm()).item(),
         "weight_norm": after.norm().item(),
         "spectral_norm": norms[0],
         "spectral_change": norms[1],
@@ -114,12 +114,12 @@ def test_what_is_computed_by_hand_is_every_measurement() -> None:
 @every_layout
 def test_epochs(layout: Callable[[Tensor], Tensor], accuracy: float) -> None:
     network = Network(layout)
-    tracker, start = LayerTracker(network), network.now()
-    before = start
+    tracker, initial = LayerTracker(network), network.now()
+    before = initial
     for _epoch in range(3):
         after = network.train_on()
         measured = of_layer(tracker.epoch_end())
-        assert measured == pytest.approx(by_hand(before, after, start), rel=accuracy, abs=5e-5)
+        assert measured == pytest.approx(by_hand(before, after, initial), rel=accuracy, abs=5e-5)
         before = after
     assert tracker.epoch_end()["rwc"]["weight"] == 0
 
@@ -161,18 +161,18 @@ def test_single_steps(layout: Callable[[Tensor], Tensor], accuracy: float) -> No
 @pytest.mark.parametrize(
     "other", [torch.Tensor.contiguous, lambda weight: weight.mT.contiguous().mT], ids=["contiguous", "transposed"]
 )
-def test_a_start_and_a_snapshot_of_another_layout(
+def test_initial_weights_and_a_snapshot_of_another_layout(
     layout: Callable[[Tensor], Tensor], other: Callable[[Tensor], Tensor], accuracy: float
 ) -> None:
     network = Network(layout)
-    start = {"weight": other(network.weight.detach()).clone()}
+    initial = {"weight": other(network.weight.detach()).clone()}
     before = network.train_on()
-    tracker = LayerTracker(network, start=start)
+    tracker = LayerTracker(network, initial=initial)
     tracker.before = copy_of({"weight": other(network.weight.detach())})
     for _epoch in range(2):
         after = network.train_on()
         measured = of_layer(tracker.epoch_end())
-        expected = by_hand(before, after, start["weight"].double())
+        expected = by_hand(before, after, initial["weight"].double())
         assert measured == pytest.approx(expected, rel=accuracy, abs=5e-5)
         before = after
 
@@ -198,13 +198,13 @@ def snapshot(model: nn.Module) -> Tensor:
 def test_a_network_that_is_moved_between_epochs(move: Callable[[nn.Module], nn.Module], accuracy: float) -> None:
     model = convolutions()
     tracker, steps = LayerTracker(model), StepTracker(model, every=1)
-    before = start = snapshot(model)
+    before = initial = snapshot(model)
     for epoch in (1, 2, 3):
         with torch.no_grad():
             model[0].weight.mul_(1.1).add_(0.01)
         move(model)
         after = snapshot(model)
-        expected = by_hand(before, after, start)
+        expected = by_hand(before, after, initial)
         steps.step_end()
         measured = of_layer(tracker.epoch_end(), "0")
         assert measured == pytest.approx(expected, rel=10 * accuracy, abs=5e-5)
@@ -264,7 +264,7 @@ def test_a_layer_without_elements_has_no_change(shape: tuple[int, ...]) -> None:
 def test_weights_of_half_precision_are_summed_in_float32(dtype: torch.dtype) -> None:
     draws = torch.Generator().manual_seed(0)
     before, after = ((10 * torch.randn(300, 300, generator=draws)).to(dtype) for _weights in range(2))
-    measured = measure_layers({"weight": before}, {"weight": after}, start={"weight": before})[:, 0].tolist()
+    measured = measure_layers({"weight": before}, {"weight": after}, initial={"weight": before})[:, 0].tolist()
     expected = by_hand(before.double(), after.double(), before.double())
     assert dict(zip(MEASUREMENTS, measured, strict=True)) == pytest.approx(expected, rel=1e-3)  # change is rounded
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: make setup")
-from benchmarks.server import Server
 from docs.tour import CHROMIUM, STOPS, Browser, Stop, Store, browse, fill, follow, wait_for
+from tests.support.server import Server
 
 pytestmark = [
     pytest.mark.slow,

@@ -1,13 +1,15 @@
-"""The same command goes on from where it was, and leaves what a study would that nothing had happened to."""
+"""The same command resumes, and leaves what an undisturbed study leaves."""
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -19,7 +21,7 @@ from benchmarks.chaos.__main__ import outcomes
 from pipeline.console.progress import Progress
 from pipeline.host.disk import DiskFull
 from pipeline.host.signals import Interrupted
-from pipeline.tracking.epoch import EpochReport
+from pipeline.tracking import heartbeat, seed_log
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import Run as OpenRun
@@ -28,6 +30,7 @@ from pipeline.tracking.seed_log import SeedLog
 
 ROOT = Path(__file__).parents[3]
 Call = Callable[..., tuple[int, str, str]]
+upload = SeedLog.upload
 
 
 def runs(kind: str) -> list[Run]:
@@ -53,18 +56,18 @@ def study(call: Call, options: dict[str, str]) -> Callable[..., tuple[int, str, 
 @pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return a switch: training is interrupted once so many epochs are over, 0 for never."""
-    real, last = Progress.report, [0]
+    real, last = Progress.show_epoch, [0]
 
-    def report(self: Progress, epoch: EpochReport) -> None:
-        if last[0] and epoch.epoch > last[0]:
+    def show_epoch(self: Progress, epoch: int, *numbers: Any) -> None:
+        if last[0] and epoch > last[0]:
             raise Interrupted(signal.SIGTERM)
-        real(self, epoch)
+        real(self, epoch, *numbers)
 
-    monkeypatch.setattr(Progress, "report", report)
+    monkeypatch.setattr(Progress, "show_epoch", show_epoch)
     return lambda epoch: last.__setitem__(0, epoch)
 
 
-def test_an_interrupted_seed_goes_on_in_its_own_run(study: Callable, stop_after: Callable) -> None:
+def test_an_interrupted_seed_resumes_in_its_own_run(study: Callable, stop_after: Callable) -> None:
     stop_after(3)
     assert study(epochs=5, checkpoint_every=10)[0] == 128 + signal.SIGTERM
     (seed,) = runs("seed")
@@ -122,32 +125,78 @@ def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Ca
     assert [step for step, _loss in history(runs("study")[-1])] == [1, 2, 3], "as many epochs as were asked for"
 
 
-def test_a_damaged_checkpoint_is_said_and_the_one_before_is_taken(study: Callable, stop_after: Callable) -> None:
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_resumed(study: Callable, stop_after: Callable) -> None:
     stop_after(3)
     study(epochs=4)
     (seed,) = runs("seed")
-    slots = Path(seed.info.artifact_uri) / "checkpoints"
-    content = (slots / "slot-a.pt").read_bytes()
-    (slots / "slot-a.pt").write_bytes(content[: len(content) // 2])
+    (newest,) = local(seed).glob("000003-*")
+    (uploaded,) = (Path(seed.info.artifact_uri) / "checkpoints").glob("slot-*.pt")
+    for path in (newest, uploaded):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     stop_after(0)
-    code, out, _err = study(epochs=4)
+    code, out, err = study(epochs=4)
     assert code == 0
-    assert "the checkpoint of epoch 3 (slot-a.pt) is damaged: its sha256 is not the one of its tag" in out
+    for name in (newest.name, uploaded.name):
+        assert f"the checkpoint of epoch 3 ({name}) is damaged: its sha256 differs" in err
     assert "epoch 3/4" in out
     (again,) = runs("seed")
     assert [step for step, _loss in history(again)] == [1, 2, 3, 4], "epoch 3 was logged already"
+
+
+def local(seed: Run) -> Path:
+    """Return the folder in which this machine keeps the checkpoints of a seed's run."""
+    return Path("cache") / "layerwise" / "outbox" / seed.info.run_id / "checkpoints"
 
 
 def test_without_a_whole_checkpoint_it_starts_again_and_doubles_nothing(study: Callable, stop_after: Callable) -> None:
     stop_after(1)
     study(epochs=2)
     (seed,) = runs("seed")
-    (Path(seed.info.artifact_uri) / "checkpoints" / "slot-a.pt").write_bytes(b"no checkpoint")
+    for path in (*local(seed).glob("*.pt"), Path(seed.info.artifact_uri) / "checkpoints" / "slot-a.pt"):
+        path.write_bytes(b"no checkpoint")
     stop_after(0)
-    code, out, _err = study(epochs=2)
+    code, _out, err = study(epochs=2)
     assert code == 0
-    assert "no checkpoint is whole: trained from the start" in out
+    assert "no checkpoint is whole: trained from the start" in err
     assert [step for step, _loss in history(runs("seed")[0])] == [1, 2]
+
+
+def test_a_machine_that_is_lost_costs_the_epochs_since_the_last_upload(
+    study: Callable, stop_after: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine has the uploaded checkpoint alone: it copies the epochs so far into a run of its own."""
+    with monkeypatch.context() as patch:
+        patch.setattr(SeedLog, "upload", lambda log: log.outbox.send() if log._newest.epoch > 2 else upload(log))
+        stop_after(4)
+        study(epochs=6, checkpoint_every=2)
+    (seed,) = runs("seed")
+    shutil.rmtree(local(seed).parent)
+    for tag, value in ({"layerwise.host": "lost", "layerwise.heartbeat": "1", "layerwise.pid": "1"}).items():
+        mlflow.MlflowClient().set_tag(seed.info.run_id, tag, value)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)  # for two of which a silent process is watched
+    stop_after(0)
+    code, out, _err = study(epochs=6, checkpoint_every=2)
+    assert code == 0
+    assert f"seed 3: resumes after epoch 2, from the run {seed.info.run_id}" in out
+    assert [step for step, _loss in history(runs("seed")[-1])] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_newest_checkpoint_is_uploaded_at_the_end_and_by_time_and_not_after_every_epoch(
+    study: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads: list[int] = []
+
+    def count(log: SeedLog) -> None:
+        uploads.append(log._newest.epoch)
+        upload(log)
+
+    monkeypatch.setattr(SeedLog, "upload", count)
+    assert study(epochs=4)[0] == 0
+    assert set(uploads) == {4}
+    uploads.clear()
+    monkeypatch.setattr(seed_log, "UPLOAD_SECONDS", 0.0)
+    assert study(epochs=4, lr="0.02")[0] == 0
+    assert set(uploads) == {1, 2, 3, 4}
 
 
 def test_train_begins_with_what_an_earlier_run_had(study: Callable, stop_after: Callable) -> None:
@@ -163,7 +212,9 @@ def test_train_begins_with_what_an_earlier_run_had(study: Callable, stop_after: 
     assert len(history(whole)) == 2
 
 
-def test_train_sends_first_what_an_earlier_one_left(study: Callable, stop_after: Callable, tmp_path: Path) -> None:
+def test_train_first_sends_the_unsent_results_of_an_earlier_one(
+    study: Callable, stop_after: Callable, tmp_path: Path
+) -> None:
     stop_after(1)
     study("train", seed=3, data_dir=tmp_path)
     (broken,) = runs("seed")
@@ -175,24 +226,24 @@ def test_train_sends_first_what_an_earlier_one_left(study: Callable, stop_after:
 
 
 @pytest.mark.parametrize("error", [DiskFull("the disk is full"), StoreError("the store refuses"), RunTaken("taken")])
-def test_an_interrupt_ends_the_study_whatever_the_store_says_to_the_last_epoch(
+def test_an_interrupt_ends_the_study_also_where_the_last_epoch_cannot_be_uploaded(
     study: Callable, stop_after: Callable, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def add_artifact(*_arguments: object, **_size: object) -> None:
         raise error
 
     stop_after(2)
-    monkeypatch.setattr(SeedLog, "_add_slot", add_artifact)
+    monkeypatch.setattr(SeedLog, "add_tables", add_artifact)
     code, _out, err = study(epochs=4, checkpoint_every=10, seeds="3,5")
     assert code == 128 + signal.SIGTERM
-    assert f"the last epoch is not saved: {error}" in err
+    assert f"the last epoch is not uploaded: {error}" in err
     assert [run.info.status for run in runs("seed") + runs("study")] == ["KILLED", "KILLED"], (
         "the next seed never began"
     )
 
 
 @pytest.mark.slow
-def test_two_who_start_the_same_study_at_once_share_its_seeds(start: Callable) -> None:
+def test_two_processes_that_start_the_same_study_at_once_share_its_seeds(start: Callable) -> None:
     processes = [start(seeds="0,7", epochs=3, threads=1) for _process in range(2)]
     printed = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], printed

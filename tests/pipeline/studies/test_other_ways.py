@@ -54,9 +54,9 @@ register(DataSet(name="Stripes", aliases=("Lines",), classes=("2", "4", "6"), fi
 
 @pytest.fixture
 def extended(tmp_path: Path) -> Path:
-    """A copy of the project with two new files and nothing edited: the README's model, and a data set."""
+    """A copy of the project with two new files and nothing edited: the model of CONTRIBUTING, and a data set."""
     project = copy_of_the_project(tmp_path)
-    (code,) = re.findall(r"```python\n(\"\"\"A small network.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(\"\"\"A small network.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
     (project / "models" / "tiny.py").write_text(code)
     (project / "data" / "stripes.py").write_text(STRIPES)
     return project

@@ -1,10 +1,12 @@
-"""What a resumed seed needs cannot be had, or was made by other code: nothing is overwritten, and nothing is mixed."""
+"""A seed whose checkpoint cannot be downloaded, or was made by other code: nothing is overwritten or mixed."""
 
 import errno
+import shutil
 import signal
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -17,8 +19,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from pipeline.console.progress import Progress
 from pipeline.host import provenance
 from pipeline.host.signals import Interrupted
-from pipeline.tracking import heartbeat as identity
-from pipeline.tracking.epoch import EpochReport
+from pipeline.tracking import heartbeat
 from pipeline.tracking.heartbeat import signs_of_life
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.seed_log import SeedLog
@@ -41,17 +42,24 @@ def study(call: Call, small_options: dict[str, str]) -> Call:
 @pytest.fixture
 def interrupted(study: Call, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A seed that was interrupted after its fourth epoch; its checkpoints are of epochs 3 and 4."""
-    real = Progress.report
+    real = Progress.show_epoch
 
-    def report(self: Progress, epoch: EpochReport) -> None:
-        if epoch.epoch > 4:
+    def show_epoch(self: Progress, epoch: int, *numbers: Any) -> None:
+        if epoch > 4:
             raise Interrupted(signal.SIGTERM)
-        real(self, epoch)
+        real(self, epoch, *numbers)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "report", report)
-        assert study()[0] == 128 + signal.SIGTERM
+        patch.setattr(Progress, "show_epoch", show_epoch)
+        assert study(checkpoint_every=3)[0] == 128 + signal.SIGTERM
     return seeds()[0]
+
+
+@pytest.fixture
+def elsewhere(interrupted: Run) -> Run:
+    """The same seed as another machine finds it: with the uploaded checkpoints alone."""
+    shutil.rmtree(Path("cache") / "layerwise" / "outbox" / interrupted.info.run_id)
+    return interrupted
 
 
 def seeds() -> list[Run]:
@@ -83,14 +91,14 @@ NOT_THERE = {
 
 @pytest.mark.parametrize(("error", "said"), NOT_THERE.values(), ids=NOT_THERE)
 def test_a_checkpoint_that_cannot_be_downloaded_is_not_damaged_and_costs_nothing(
-    study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+    study: Call, elsewhere: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
-    before, real = slots(interrupted), LocalArtifactRepository.download_artifacts
+    before, real = slots(elsewhere), LocalArtifactRepository.download_artifacts
 
-    def fail(self: LocalArtifactRepository, path: str, *others: object) -> str:
-        if path.endswith("slot-b.pt"):
+    def fail(self: LocalArtifactRepository, artifact_path: str, dst_path: str | None = None) -> str:
+        if artifact_path.endswith("slot-b.pt"):
             raise error
-        return str(real(self, path, *others))
+        return str(real(self, artifact_path, dst_path))
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalArtifactRepository, "download_artifacts", fail)
@@ -98,11 +106,11 @@ def test_a_checkpoint_that_cannot_be_downloaded_is_not_damaged_and_costs_nothing
     assert code == 1
     assert said in err
     assert "Traceback" not in err
-    assert "damaged" not in out
-    assert slots(interrupted) == before
+    assert "damaged" not in out + err
+    assert slots(elsewhere) == before
     code, out, _err = study()
     assert (code, "resumes after epoch 4" in out, "epoch 4/6" in out) == (0, True, False)
-    assert [run.info.run_id for run in seeds()] == [interrupted.info.run_id]
+    assert [run.info.run_id for run in seeds()] == [elsewhere.info.run_id]
 
 
 def test_a_seed_that_other_code_resumes_says_which_code_made_which_epochs(
@@ -139,17 +147,18 @@ def test_epochs_logged_after_the_checkpoint_and_trained_again_by_other_code_go_i
 ) -> None:
     """Their metrics stand in the first run: the tables of the second code would say something else."""
     monkeypatch.setattr(learn_seed, "commit", lambda: "the same")
-    real = Progress.report
+    real = Progress.show_epoch
 
-    def die(self: Progress, epoch: EpochReport) -> None:
-        if epoch.epoch == 5:  # epochs 3 and 4 are logged, and not in the checkpoint
+    def die(self: Progress, epoch: int, *numbers: Any) -> None:
+        if epoch == 5:
             raise MemoryError
-        real(self, epoch)
+        real(self, epoch, *numbers)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "report", die)
+        patch.setattr(Progress, "show_epoch", die)
         assert study(checkpoint_every=2, epochs=9)[0] == 1
-    (Path(seeds()[0].info.artifact_uri) / "checkpoints" / "slot-b.pt").write_bytes(b"damaged")
+    shutil.rmtree(Path("cache") / "layerwise" / "outbox" / seeds()[0].info.run_id)
+    (Path(seeds()[0].info.artifact_uri) / "checkpoints" / "slot-b.pt").write_bytes(b"damaged")  # that of epoch 4
     monkeypatch.setattr(learn_seed, "commit", lambda: code)
     assert study(checkpoint_every=2, epochs=9)[0] == 0
     assert len(seeds()) == runs
@@ -200,17 +209,17 @@ def test_train_leaves_a_seed_to_the_process_that_trains_it(
     assert len(seeds()) == 2, "no run is left behind"
 
 
-def test_train_leaves_a_seed_to_the_study_that_has_claimed_it(study: Call, interrupted: Run) -> None:
+def test_train_leaves_a_seed_to_the_study_that_has_locked_it(study: Call, interrupted: Run) -> None:
     tags = {"layerwise.kind": "study", "layerwise.study": interrupted.data.tags["layerwise.study"]}
     claim = {"layerwise.lock.3": "1"} | signs_of_life()
     mlflow.MlflowClient().create_run("0", tags=tags | claim)
     code, _out, err = study("train", seed=3)
-    assert (code, "seed 3: left to another process, which has claimed it" in err) == (2, True)
+    assert (code, "seed 3: left to another process, which has locked it" in err) == (2, True)
     assert {run.info.status for run in seeds()} == {"KILLED", "FAILED"}
     assert study("train", seed=4)[0] == 0
 
 
-def test_the_seed_of_a_silent_process_is_taken_over_with_both_of_its_checkpoints_in_a_new_run(
+def test_the_seed_of_a_silent_process_is_copied_into_a_new_run(
     study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process may still live: it must find that its run is no longer its own, and nothing may depend on it."""
@@ -220,20 +229,18 @@ def test_the_seed_of_a_silent_process_is_taken_over_with_both_of_its_checkpoints
         client.set_tag(run_id, tag, value)
     client.update_run(run_id, status="RUNNING")
 
-    def interrupt(_self: Progress, _epoch: EpochReport) -> None:
+    def interrupt(*_numbers: Any) -> None:
         raise Interrupted(signal.SIGTERM)
 
-    monkeypatch.setattr(identity, "BEAT_SECONDS", 0.05)  # for two of which a silent process is watched
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)  # for two of which a silent process is watched
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "report", interrupt)
+        patch.setattr(Progress, "show_epoch", interrupt)
         assert study()[0] == 128 + signal.SIGTERM
     first, second = seeds()
     assert (first.info.status, first.data.tags["layerwise.pid"]) == ("KILLED", "fenced")
-    assert {
-        name: torch.load(BytesIO(content))["epoch"] for name, content in slots(second).items() if "slot" in name
-    } == {
-        "slot-a.pt": 3,
-        "slot-b.pt": 4,
+    assert {name: torch.load(BytesIO(content)).get("epoch") for name, content in slots(second).items()} == {
+        "initial.pt": None,
+        "slot-a.pt": 4,
     }
     assert study()[0] == 0
     history = client.get_metric_history(second.info.run_id, "test_loss")

@@ -14,8 +14,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from benchmarks.postgresql import Postgresql, postgresql
-from benchmarks.server import free_port, wait_until_it_answers
+from tests.support.postgresql import Postgresql, postgresql
+from tests.support.server import free_port, wait_until_it_answers
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +153,7 @@ def test_backup_gc_restore_and_upgrade(team: Team, monkeypatch: pytest.MonkeyPat
         admin().log_text(run.info.run_id, "what it holds", "file.txt")
         team.run("Backup")
         admin().delete_run(run.info.run_id)
-        team.run("What was deleted", **{"30d": "0s"})
+        team.run("Deleted runs", **{"30d": "0s"})
         with pytest.raises(mlflow.MlflowException, match="not found"):
             admin().get_run(run.info.run_id)
         assert not list((team.home / "server" / "artifacts").rglob("file.txt"))

@@ -10,8 +10,9 @@ import pytest
 
 from data import DataError
 from pipeline.execution import local
-from pipeline.tracking.charts import TAG, share_view
+from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import NOTE, describe
+from pipeline.tracking.mlflow_internals import SHARED_VIEW
 from pipeline.tracking.runs import open_run
 
 Call = Callable[..., tuple[int, str, str]]
@@ -46,8 +47,8 @@ def test_a_study_says_what_came_out_and_leads_to_it(call: Call, options: dict[st
         assert f"(#/experiments/0/runs/{study.info.run_id}/artifacts/{path})" in text
     assert artifacts <= {item.path for item in client.list_artifacts(study.info.run_id)}
     assert f"(get-artifact?path=figures/rwc_layers.svg&run_uuid={study.info.run_id})" in text
-    (key,) = [tag for tag in client.get_experiment("0").tags if tag.startswith(TAG)]
-    assert f"viewStateShareKey={key.removeprefix(TAG)})" in text
+    (key,) = [tag for tag in client.get_experiment("0").tags if tag.startswith(SHARED_VIEW)]
+    assert f"viewStateShareKey={key.removeprefix(SHARED_VIEW)})" in text
     assert "lr 0.01, momentum 0.9" in text
 
 
@@ -74,7 +75,7 @@ def test_a_view_has_groups_first_then_accuracy_then_layers(store: str) -> None: 
     address = share_view("0", ["conv", "fc", "out"], ["early", "later", ""])
     assert share_view("0", ["conv", "fc", "out"], ["early", "later", ""]) == address
     key = address.partition("viewStateShareKey=")[2]
-    packed = mlflow.MlflowClient().get_experiment("0").tags[f"{TAG}{key}"]
+    packed = mlflow.MlflowClient().get_experiment("0").tags[f"{SHARED_VIEW}{key}"]
     view = json.loads(zlib.decompress(base64.b64decode(packed.removeprefix("deflate;"))))
     sections = [section["name"] for section in view["compareRunSections"]]
     assert sections == ["RWC of groups", "RWC of the thirds of the depth", "Accuracy and loss", "RWC of layers"]

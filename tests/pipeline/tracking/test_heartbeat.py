@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from pipeline.tracking import heartbeat as identity_module
+from pipeline.tracking import heartbeat
 from pipeline.tracking.heartbeat import (
     BOOT,
     FENCED,
@@ -107,7 +107,7 @@ def test_a_process_of_another_user_that_may_not_be_seen_counts_as_alive(monkeypa
 
 def test_a_silent_process_whose_heart_beats_again_is_seen_to_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its heartbeat is old after an outage, or by the clock of its machine."""
-    monkeypatch.setattr(identity_module, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
     old = OURS | {HOST: "elsewhere"} | SILENT
     answers = iter([old, old | {HEARTBEAT: "2"}])
     assert beats(lambda: next(answers))

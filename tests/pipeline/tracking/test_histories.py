@@ -14,8 +14,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from pipeline.analysis.statistics import over_seeds
-from pipeline.tracking import means as studies
-from pipeline.tracking.epoch import EpochReport
+from pipeline.tracking import means
 from pipeline.tracking.histories import read_histories
 from pipeline.tracking.means import log_means
 from pipeline.tracking.outbox import Outbox
@@ -31,6 +30,7 @@ from pipeline.tracking.queries import (
 from pipeline.tracking.run import SEED, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
+from pipeline.tracking.tables import LEVEL_TABLE, LEVELS
 
 HASH = "abc"
 
@@ -38,9 +38,10 @@ HASH = "abc"
 pytestmark = pytest.mark.usefixtures("store")
 
 
-def report(epoch: int, rwc: Mapping[str, float]) -> EpochReport:
-    scores = {"train": 0.1 + 0.2, "test": 2.0}
-    return EpochReport(epoch=epoch, losses=scores, accuracies=scores, layers={"rwc": rwc}, seconds=1)
+def log_epoch(log: SeedLog, epoch: int, rwc: Mapping[str, float]) -> None:
+    scalars = dict.fromkeys(("train_loss", "train_acc"), 0.1 + 0.2) | dict.fromkeys(("test_loss", "test_acc"), 2.0)
+    log.log_epoch(epoch, scalars | {"epoch_seconds": 1.0}, {"rwc": rwc}, {})
+    log.outbox.send()
 
 
 def finished_seeds() -> list[StoredSeed]:
@@ -58,9 +59,10 @@ def log_seed(
 ) -> Run:
     with open_run("seed", f"seed-{seed}", tags={STUDY: HASH, SEED: str(seed)}, parent=study) as run:
         run.log_params({"seed": str(seed), "epochs": str(epochs)})
+        run.log_texts({LEVEL_TABLE: ",".join(LEVELS)})
         log = SeedLog(run, Outbox(run, Path("outbox")), lambda layer: "early" if layer == "b" else "")
         for epoch in range(1, epochs + 1):
-            log.log_epoch(report(epoch, rwc))
+            log_epoch(log, epoch, rwc)
         log.add_tables()
         log.outbox.close(0)
         if fail:
@@ -127,9 +129,10 @@ def test_the_first_epochs_of_a_longer_seed_have_no_remaining_distance() -> None:
     for seed, epochs in ((1, 2), (2, 3)):
         with open_run("seed", f"seed-{seed}", tags={"layerwise.study": HASH}) as run:
             run.log_params({"seed": str(seed), "epochs": str(epochs)})
+            run.log_texts({LEVEL_TABLE: ",".join(LEVELS)})
             log = SeedLog(run, Outbox(run, Path("outbox")), str)
             for epoch in range(1, epochs + 1):
-                log.log_epoch(report(epoch, {"a": 1.0}))
+                log_epoch(log, epoch, {"a": 1.0})
             log.log_layers("remaining_distance", {1: {"a": 0.5}})
             log.add_tables()
             log.outbox.close(0)
@@ -188,7 +191,7 @@ def test_only_means_that_changed_are_logged_again(
     with open_run("study", "Net-Set") as run:
         log_means(run.id, one)
         if cut_off:
-            monkeypatch.setattr(studies, "BATCH", 7)
+            monkeypatch.setattr(means, "BATCH", 7)
             with monkeypatch.context() as patch:
                 patch.setattr(mlflow.MlflowClient, "log_batch", fails_after(2))
                 with pytest.raises(ZeroDivisionError):
@@ -263,15 +266,15 @@ def test_a_kill_between_the_requests_of_very_many_layers_loses_and_doubles_nothi
     with open_run("seed", "seed-1", tags={STUDY: HASH, SEED: "1"}) as run:
         run.log_params({"seed": "1", "epochs": "2"})
         log = SeedLog(run, Outbox(run, Path("outbox")), lambda _layer: "all")
-        log.log_epoch(report(1, MANY))
+        log_epoch(log, 1, MANY)
         with pytest.MonkeyPatch.context() as patch:  # the process dies in epoch 2, and its disk with it
             patch.setattr(mlflow.MlflowClient, "log_batch", fails_after(arrived))
             with pytest.raises(ZeroDivisionError):
-                log.log_epoch(report(2, MANY))
+                log_epoch(log, 2, MANY)
         again = SeedLog(run, Outbox(run, Path("another disk")), lambda _layer: "all")
         again.resume(None, list(MANY))
         for epoch in (1, 2, 3):
-            again.log_epoch(report(epoch, MANY))
+            log_epoch(again, epoch, MANY)
     client = mlflow.MlflowClient()
     keys = ["rwc/0001_layer0", "rwc/1000_layer999", "rwc/1200_layer1199", "rwc_group/all", "rwc_third/last"]
     for key in [*keys, "test_acc", "train_loss", "epoch_seconds"]:

@@ -6,7 +6,7 @@ import threading
 import mlflow
 import pytest
 
-from pipeline.tracking import locks as claims_module
+from pipeline.tracking import locks
 from pipeline.tracking.heartbeat import HEARTBEAT, HOST, PID, RELEASED, signs_of_life
 from pipeline.tracking.locks import CHOOSING, SeedLocks
 from pipeline.tracking.run import STUDY, Run
@@ -83,7 +83,7 @@ def test_releasing_a_seed_again_after_a_lost_answer_does_nothing() -> None:
 
 
 def test_a_process_that_never_ends_choosing_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims_module, "CHOOSING_SECONDS", 0.3)
+    monkeypatch.setattr(locks, "CHOOSING_SECONDS", 0.3)
     stopped = study()
     stopped.set_tags({"layerwise.lock.3": CHOOSING})
     mine = study()

@@ -14,10 +14,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from torch import nn
 
-from benchmarks.server import free_port, wait_until_it_answers
-from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.logged_models import safe
-from pipeline.training.best import Best
+from pipeline.training.trainer import Best, EpochResult
+from tests.support.server import free_port, wait_until_it_answers
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -58,8 +57,8 @@ def test_the_best_seed_is_registered_once_with_the_alias(call: Call, options: di
     assert (int(newest.version), len(client.search_model_versions("name = 'AlexNet-tiny'"))) == (2, 2)
 
 
-def newest_is_best(self: Best, report: EpochReport, model: nn.Module) -> None:
-    self.epoch, self.accuracy, self.weights = report.epoch, report.deciding_accuracy, dict(model.state_dict())
+def newest_is_best(self: Best, result: EpochResult, model: nn.Module) -> None:
+    self.epoch, self.accuracy, self.weights = result.epoch, result.deciding_accuracy, dict(model.state_dict())
 
 
 def test_the_best_model_of_a_short_study_is_of_an_epoch_that_it_has(

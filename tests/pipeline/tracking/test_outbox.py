@@ -1,4 +1,4 @@
-"""What is sent arrives once, in order, also through a server that is away; a full disk is named."""
+"""What is sent arrives once, in order, also through an outage of the server; a full disk is named."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException, RestException
 
 from pipeline.host.disk import DiskFull
 from pipeline.tracking.heartbeat import BOOT, HOST, PID, RELEASED, STARTED, identity, is_fenced
-from pipeline.tracking.outbox import Outbox, send_left
+from pipeline.tracking.outbox import OWNERS, Outbox, send_left
 from pipeline.tracking.retry import ServerAway, StoreError
 from pipeline.tracking.run import Run, RunTaken
 from pipeline.tracking.runs import open_run
@@ -55,8 +55,8 @@ def history(run: Run) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in run.client.get_metric_history(run.id, "epoch_seconds")]
 
 
-def test_what_a_server_that_is_away_misses_comes_later_and_once(
-    run: Run, line: Line, capsys: pytest.CaptureFixture[str]
+def test_what_an_unreachable_server_missed_is_sent_later_and_once(
+    run: Run, line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox = Outbox(run, Path("outbox"))
     for step in (1, 2, 3):
@@ -65,19 +65,20 @@ def test_what_a_server_that_is_away_misses_comes_later_and_once(
         outbox.add_artifact("folder/file.txt", lambda path, step=step: path.write_text(f"step {step}"))
         outbox.add_tags({"named": f"step {step}"})
         outbox.send()
-    err = capsys.readouterr().err
-    assert err.count("the tracking server is unreachable (connection refused): training continues") == 1
+    assert caplog.text.count("the tracking server is unreachable (connection refused): training continues") == 1
     line.cut = False
     assert history(run) == [(1, 0.1)]
     outbox.close(0)
     assert history(run) == [(1, 0.1), (2, 0.2), (3, 0.3)]
     assert (Path(run.artifact_location("folder")) / "file.txt").read_text() == "step 3"
     assert run.tags()["named"] == "step 3"
-    assert "the tracking server is back" in capsys.readouterr().err
+    assert "the tracking server is back" in caplog.text
     assert not (Path("outbox") / run.id).exists()
 
 
-def test_away_for_good_is_said_and_what_is_kept_is_sent_by_the_next(run: Run, line: Line) -> None:
+def test_a_server_that_stays_unreachable_is_reported_and_the_next_process_sends_what_is_kept(
+    run: Run, line: Line
+) -> None:
     outbox = Outbox(run, Path("outbox"))
     line.cut = True
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
@@ -121,18 +122,18 @@ def test_what_a_process_left_survives_others_that_cannot_send_it_either(
     """Each of them has written its name to the run, and none of them a result."""
     outbox = Outbox(run, Path("outbox"))
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
-    outbox._owner.write_text(json.dumps([identity() | {STARTED: "1"}]))
+    (outbox.folder / OWNERS).write_text(json.dumps([identity() | {STARTED: "1"}]))
     run.set_tags(identity() | {STARTED: "1"})
     for _process in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(Outbox, "close", refuse_to_close)
+            patch.setattr(Outbox, "flush", refuse_to_flush)
             with pytest.raises(ServerAway):
                 send_left(run, Path("outbox"), 0)
     send_left(run, Path("outbox"), 0)
     assert history(run) == [(1, 0.5)]
 
 
-def refuse_to_close(_outbox: Outbox, _patience: float) -> None:
+def refuse_to_flush(_outbox: Outbox, _patience: float) -> None:
     raise ServerAway("still unreachable")
 
 
@@ -141,7 +142,7 @@ def test_what_a_process_of_an_earlier_boot_left_here_is_sent_and_its_run_fenced(
     before = identity() | {BOOT: "an earlier one", STARTED: "1"}
     outbox = Outbox(run, Path("outbox"))
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
-    outbox._owner.write_text(json.dumps([before]))
+    (outbox.folder / OWNERS).write_text(json.dumps([before]))
     run.set_tags(before)
     send_left(run, Path("outbox"), 0)
     assert history(run) == [(1, 0.5)]
@@ -212,7 +213,7 @@ def test_a_process_whose_run_another_has_taken_over_sends_nothing_more(run: Run)
     outbox.add_metrics({"epoch_seconds": 0.5}, 2)
     outbox.add_artifact("slot-a.pt", lambda path: path.write_text("x"))
     outbox.add_tags({"named": "x"})
-    with pytest.raises(RunTaken, match="another process has taken over"):
+    with pytest.raises(RunTaken, match="another process writes to the run"):
         outbox.send()
     assert history(run) == [(1, 0.5)]
     assert "named" not in run.tags()

@@ -1,20 +1,26 @@
 """Where a seed starts, chosen from all of its runs."""
 
+import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import torch
 
-from pipeline.tracking.checkpoints import slot_of, slot_tag, slots, snapshot_of
-from pipeline.tracking.heartbeat import FENCED, signs_of_life
+from pipeline.tracking.checkpoints import CHECKPOINTS, slot_tag, write_local
+from pipeline.tracking.heartbeat import FENCED, identity, signs_of_life
+from pipeline.tracking.outbox import OWNERS
 from pipeline.tracking.queries import StoredSeed
 from pipeline.tracking.resume import choose
+from pipeline.tracking.run import Run
 
 ALIVE, GONE = signs_of_life(), signs_of_life() | {"layerwise.pid": "999999999"}
 
 
 def run(name: str, *, epochs: int = 5, status: str = "FINISHED", saved: int = 0, **tags: str) -> StoredSeed:
-    checkpoint = slot_tag(slot_of(saved, 1), saved, "0" * 64) if saved else {}
+    checkpoint = slot_tag("slot-a.pt", saved, "0" * 64) if saved else {}
     tags = checkpoint | GONE | {f"layerwise.{tag}": value for tag, value in tags.items()}
     return StoredSeed(
         name,
@@ -51,13 +57,13 @@ CASES = {
 
 @pytest.mark.parametrize(("runs", "source", "own_run", "done"), CASES.values(), ids=CASES)
 def test_choosing(runs: list[StoredSeed], source: str | None, own_run: str | None, done: bool) -> None:
-    start = choose(3, 5, runs, in_place=True)
+    start = choose(3, 5, runs)
     assert (start.source.id if start.source else None, start.own_run, start.done) == (source, own_run, done)
     assert not start.busy
 
 
 def test_a_run_that_a_living_process_trains_is_left_to_it() -> None:
-    start = choose(3, 5, [BROKEN, run("alive", status="RUNNING")._replace(tags=ALIVE)], in_place=True)
+    start = choose(3, 5, [BROKEN, run("alive", status="RUNNING")._replace(tags=ALIVE)])
     assert start.busy
     assert f"left to process {ALIVE['layerwise.pid']}" in str(start)
 
@@ -82,7 +88,7 @@ def test_a_run_whose_process_may_still_live_is_copied_and_not_resumed_in() -> No
     """A frozen machine, a closed laptop, the other half of a network: the process may come back and write to it."""
     silent = BROKEN.tags | ALIVE | {"layerwise.host": "elsewhere", "layerwise.heartbeat": str(time.time() - 3600)}
     for tags in (silent, BROKEN.tags | ALIVE | FENCED):
-        start = choose(3, 5, [BROKEN._replace(tags=tags)], in_place=True)
+        start = choose(3, 5, [BROKEN._replace(tags=tags)])
         assert (start.source.id, start.own_run, start.busy) == ("broken", None, False)
 
 
@@ -101,11 +107,12 @@ CODE = {"layerwise.commit": "b", "layerwise.machine": "m, 2 threads"}
     ids=["nothing after the checkpoint", "the same bits", "a GPU", "other code", "other threads"],
 )
 def test_logged_epochs_after_the_checkpoint_stand_where_they_can_be_repeated_alone(
-    logged: int, cpu: bool, now: dict[str, str], in_place: bool
+    monkeypatch: pytest.MonkeyPatch, logged: int, cpu: bool, now: dict[str, str], in_place: bool
 ) -> None:
     source = BROKEN._replace(tags=BROKEN.tags | CODE | {"layerwise.commit": "a; from epoch 2: b"})
-    start = choose(3, 5, [source], in_place=True)
-    assert (start.where_repeatable(2, logged, now, cpu=cpu).own_run == "broken") is in_place
+    start = choose(3, 5, [source])
+    monkeypatch.setattr(Run, "history", lambda _run, _key: {logged: 1.0})
+    assert (start.where_repeatable({"epoch": 2}, now, cpu=cpu).own_run == "broken") is in_place
 
 
 def test_without_a_run_of_its_own_a_broken_one_is_copied() -> None:
@@ -114,20 +121,62 @@ def test_without_a_run_of_its_own_a_broken_one_is_copied() -> None:
     assert str(start) == "seed 3: resumes after epoch 2, from the run broken"
 
 
-def test_slots_take_turns_whatever_the_interval() -> None:
-    assert [slot_of(epoch, 1) for epoch in (1, 2, 3)] == ["slot-a.pt", "slot-b.pt", "slot-a.pt"]
-    assert [slot_of(epoch, 10) for epoch in (10, 13, 20, 30)] == ["slot-a.pt", "slot-b.pt", "slot-b.pt", "slot-a.pt"]
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[..., None]:
+    """Return a writer of local checkpoints of a run, as a process that the tags name would write them."""
+
+    def keep(run_id: str, *epochs: int, owner: dict[str, str]) -> None:
+        for epoch in epochs:
+            write_local(tmp_path / run_id / CHECKPOINTS, run_id, {"epoch": epoch, "weights": torch.ones(2)})
+        (tmp_path / run_id / OWNERS).write_text(json.dumps([owner]))
+
+    return keep
 
 
-def test_tags_name_the_slots_and_nonsense_names_none() -> None:
-    tags = slot_tag("slot-a.pt", 3, "a" * 64) | slot_tag("slot-b.pt", 4, "b" * 64)
-    assert [(slot.file, slot.epoch, slot.sha256) for slot in slots(tags)] == [
-        ("slot-b.pt", 4, "b" * 64),
-        ("slot-a.pt", 3, "a" * 64),
-    ]
-    assert slots({"layerwise.checkpoint.slot-a": "epoch x sha256 y"}) == []
+def test_a_checkpoint_on_the_local_disk_that_is_newer_than_the_uploaded_one_is_resumed(
+    kept: Callable[..., None], tmp_path: Path
+) -> None:
+    kept("broken", 3, 4, owner=identity())
+    start, state = choose(3, 5, [BROKEN], outboxes=tmp_path).load()
+    assert (start.own_run, start.epoch, state["epoch"]) == ("broken", 4, 4)
 
 
-def test_snapshots_are_taken_at_the_numbers_of_fibonacci() -> None:
-    assert [epoch for epoch in range(1, 60) if snapshot_of(epoch)] == [1, 2, 3, 5, 8, 13, 21, 34, 55]
-    assert snapshot_of(13) == "weights-0013.pt"
+def test_local_checkpoints_of_a_run_that_another_process_has_written_to_since_do_not_count(
+    kept: Callable[..., None], tmp_path: Path
+) -> None:
+    kept("broken", 4, owner=identity() | {"layerwise.host": "elsewhere"})
+    assert choose(3, 5, [BROKEN], outboxes=tmp_path).epoch == 2
+
+
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before_and_reported(
+    kept: Callable[..., None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept("broken", 3, 4, owner=identity())
+    next((tmp_path / "broken" / CHECKPOINTS).glob("000004-*")).write_bytes(b"damaged")
+    start, state = choose(3, 5, [BROKEN], outboxes=tmp_path).load()
+    assert (start.own_run, state["epoch"]) == ("broken", 3)
+    assert "the checkpoint of epoch 4" in caplog.text
+    assert "is damaged: its sha256 differs" in caplog.text
+
+
+def test_the_checkpoint_of_another_run_is_resumed_in_a_new_run_where_those_of_the_own_run_are_damaged(
+    kept: Callable[..., None], tmp_path: Path
+) -> None:
+    kept("broken", 4, owner=identity())
+    kept("other", 1, owner=identity())
+    next((tmp_path / "broken" / CHECKPOINTS).glob("*.pt")).write_bytes(b"damaged")
+    other = run("other", epochs=9, status="KILLED")
+    own = BROKEN._replace(tags=identity() | GONE)
+    start, state = choose(3, 5, [other, own], outboxes=tmp_path).load()
+    assert (start.own_run, start.source.id, state["epoch"]) == (None, "other", 1)
+
+
+def test_no_whole_checkpoint_means_from_the_start(
+    kept: Callable[..., None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept("broken", 4, owner=identity())
+    next((tmp_path / "broken" / CHECKPOINTS).glob("*.pt")).write_bytes(b"damaged")
+    own = BROKEN._replace(tags=identity() | GONE)
+    start, state = choose(3, 5, [own], outboxes=tmp_path).load()
+    assert (start.own_run, state) == ("broken", None)
+    assert "seed 3: no checkpoint is whole: trained from the start" in caplog.text

@@ -3,6 +3,7 @@
 import errno
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +16,6 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-from pipeline.tracking import retry as outages
 from pipeline.tracking.artifacts import download
 from pipeline.tracking.retry import ServerAway, StoreError, is_outage, is_refusal, patiently
 
@@ -137,8 +137,8 @@ def failing(*errors: Exception) -> Callable[[], str]:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that are waited, which pass at once."""
     pauses: list[float] = []
-    monkeypatch.setattr(outages.time, "sleep", pauses.append)
-    monkeypatch.setattr(outages.time, "monotonic", lambda: sum(pauses))
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "monotonic", lambda: sum(pauses))
     return pauses
 
 
@@ -218,7 +218,7 @@ def test_what_a_real_server_answers_to_a_download(
 
 
 def test_a_full_disk_is_one_also_in_a_thread_for_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_arguments: object) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
         raise MlflowException("The following failures occurred: [Errno 28] No space left on device")
 
     monkeypatch.setattr(LocalArtifactRepository, "download_artifacts", fail)

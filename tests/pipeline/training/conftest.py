@@ -10,12 +10,11 @@ import pytest
 import torch
 
 from data.prepared import prepare
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
-from pipeline.tracking.epoch import EpochReport
-from pipeline.training.epochs import epochs_left
-from pipeline.training.setup import set_up
-from pipeline.training.workers import devices_of
+from pipeline.training.launch import devices_of
+from pipeline.training.setup import make_trainer
+from pipeline.training.trainer import EpochResult
 
 NETWORKS = """
 from torch import nn
@@ -38,7 +37,7 @@ class Normed(Plain):
     def forward(self, images):
         return self.fc(self.drop(self.norm(self.conv(images)).relu().flatten(1)))
 """
-Train = Callable[..., tuple[list[EpochReport], list[dict[str, Any]]]]
+Train = Callable[..., tuple[list[EpochResult], list[dict[str, Any]]]]
 
 
 @pytest.fixture
@@ -55,27 +54,30 @@ def configure(tmp_path: Path) -> Callable[..., Config]:
         file.write_text(NETWORKS + code)
         common = {"dataset": "CIFAR-10", "data_dir": str(tmp_path), "batch_size": 15, "epochs": 3, "lr": 0.02}
         common |= {"device": "cpu", "precision": "fp32", "compile": "false", "threads": 1, "target_val_acc": "none"}
-        return load(common | {"model_name": f"{file}:{network}"} | given)
+        return load_config(common | {"model_name": f"{file}:{network}"} | given)
 
     return make
 
 
 @pytest.fixture
 def train() -> Iterator[Train]:
-    """Return a trainer of seed 0: the reports of its epochs, and what checkpoints after them would hold."""
+    """Return a trainer of seed 0: the results of its epochs, and what checkpoints after them would hold."""
     threads = torch.get_num_threads()
 
     def train_seed(
         config: Config, *, after_epoch: Callable[[int], None] = lambda _epoch: None, state: dict[str, Any] | None = None
-    ) -> tuple[list[EpochReport], list[dict[str, Any]]]:
-        loaders, learner = set_up(config, 0, prepare(config.data, Path(config.data_dir), lambda _line: None))
-        reports, states = [], []
+    ) -> tuple[list[EpochResult], list[dict[str, Any]]]:
+        trainer = make_trainer(config, 0, prepare(config.data, Path(config.data_dir)))
+        results, states = [], []
+        if state:
+            trainer.restore(state)
         with devices_of(config, 0) as devices:
-            for report in epochs_left(config, devices.agree(state), loaders, learner, devices):
-                reports.append(report)
-                states.append(learner.state(report.epoch))
-                after_epoch(report.epoch)
-        return reports, states
+            devices.broadcast(state)
+            for result in trainer.run(devices):
+                results.append(result)
+                states.append(trainer.state())
+                after_epoch(result.epoch)
+        return results, states
 
     yield train_seed
     torch.set_num_threads(threads)

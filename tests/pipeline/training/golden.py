@@ -40,16 +40,17 @@ def losses(model_name: str, steps: int) -> list[str]:
     from torch.nn.functional import cross_entropy
 
     from data.prepared import prepare
-    from pipeline.config.resolve import load
-    from pipeline.training.loop import fit
-    from pipeline.training.setup import set_up
+    from pipeline.config.resolve import load_config
+    from pipeline.training.loop import train_epoch
+    from pipeline.training.scores import Scores
+    from pipeline.training.setup import make_trainer
 
     with TemporaryDirectory() as folder:
-        config = load(SETTINGS | {"model_name": model_name, "data_dir": folder})
-        loaders, learner = set_up(config, 0, prepare(config.data, Path(folder), lambda _line: None))
+        config = load_config(SETTINGS | {"model_name": model_name, "data_dir": folder})
+        trainer = make_trainer(config, 0, prepare(config.data, Path(folder)))
         seen, by_step = [], []
 
-        def watch(_epoch, loader):
+        def first_batches(loader):
             for _images, labels in islice(loader, steps):
                 seen.append(labels)
                 yield _images, labels
@@ -58,10 +59,8 @@ def losses(model_name: str, steps: int) -> list[str]:
             if module.training:
                 by_step.append(cross_entropy(logits.detach(), seen[-1]).item().hex())
 
-        learner.model.register_forward_hook(record)
-        list(
-            fit(learner.model, {"train": loaders["train"]}, learner.optimizer, epochs=1, precision="fp32", watch=watch)
-        )
+        trainer.model.register_forward_hook(record)
+        train_epoch(trainer.model, first_batches(trainer.loaders["train"]), trainer.optimizer, "fp32", Scores())
     return by_step
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from pipeline.config.settings import Config
-from pipeline.tracking.epoch import EpochReport
 from pipeline.training.distributed import OneDevice, SeveralDevices
 from pipeline.training.scores import Diverged
+from pipeline.training.trainer import EpochResult
 
 
-def numbers(report: EpochReport) -> tuple[object, ...]:
-    return report.epoch, report.losses, report.accuracies, report.layers, report.steps
+def numbers(result: EpochResult) -> tuple[object, ...]:
+    return result.epoch, result.losses, result.accuracies, result.layers, result.steps
 
 
 @pytest.mark.parametrize("images", [35, 33], ids=["last batch of 3 and 2", "last batch whole on both"])
@@ -21,22 +21,22 @@ def test_two_devices_give_the_numbers_of_one(configure: Callable[..., Config], t
     one, _states = train(configure(**given))
     two, _states = train(configure(**given, devices=2))
     assert len(one) == len(two) == 3
-    for expected, report in zip(one, two, strict=True):
-        assert report.losses == pytest.approx(expected.losses, rel=1e-4)
-        assert report.accuracies == pytest.approx(expected.accuracies)
+    for expected, result in zip(one, two, strict=True):
+        assert result.losses == pytest.approx(expected.losses, rel=1e-4)
+        assert result.accuracies == pytest.approx(expected.accuracies)
         for measured in ("rwc", "step_angle"):
-            assert report.layers[measured] == pytest.approx(expected.layers[measured], rel=1e-3)
-        assert set(report.steps) == set(expected.steps) != set()
+            assert result.layers[measured] == pytest.approx(expected.layers[measured], rel=1e-3)
+        assert set(result.steps) == set(expected.steps) != set()
         for step, by_layer in expected.steps.items():
-            assert report.steps[step] == pytest.approx(by_layer, rel=1e-3)
+            assert result.steps[step] == pytest.approx(by_layer, rel=1e-3)
     assert one[0].layers["rwc"]["conv"] > 0
 
 
-def test_going_on_gives_the_same_bits(configure: Callable[..., Config], train: Callable) -> None:
+def test_resuming_gives_the_same_bits(configure: Callable[..., Config], train: Callable) -> None:
     config = configure("Normed", devices=2)
-    reports, states = train(config)
-    went_on, _states = train(config, state=states[0])
-    assert list(map(numbers, went_on)) == list(map(numbers, reports[1:]))
+    results, states = train(config)
+    resumed, _states = train(config, state=states[0])
+    assert list(map(numbers, resumed)) == list(map(numbers, results[1:]))
 
 
 def test_batchnorm_and_dropout_learn_as_well(configure: Callable[..., Config], train: Callable) -> None:
@@ -49,25 +49,26 @@ def test_batchnorm_and_dropout_learn_as_well(configure: Callable[..., Config], t
 def test_all_stop_at_the_target_and_at_a_loss_that_is_not_finite(
     configure: Callable[..., Config], train: Callable
 ) -> None:
-    reports, _states = train(configure(devices=2, target_val_acc=1, epochs=9))
-    assert len(reports) < 9
+    results, _states = train(configure(devices=2, target_val_acc=1, epochs=9))
+    assert len(results) < 9
     with pytest.raises(Diverged, match=r"in epoch 1, step \d: try a lower lr"):
         train(configure(devices=2, lr=1e30))
 
 
 @pytest.mark.parametrize(("count", "length"), [(2, 7), (3, 7), (3, 5), (2, 3)])
-def test_shares_make_up_the_batch_and_their_weights_one(count: int, length: int) -> None:
-    images, labels = torch.arange(float(length)).view(length, 1), torch.arange(length)
-    shares = [device(rank, count).share(images, labels) for rank in range(count)]
-    assert sum(share.weight for share in shares) == pytest.approx(1)
+def test_the_parts_make_up_the_batch_and_their_weights_one(count: int, length: int) -> None:
+    batch = torch.arange(float(length)).view(length, 1), torch.arange(length)
+    devices = [device(rank, count) for rank in range(count)]
+    parts = [next(iter(each.shards([batch]))) for each in devices]
+    assert sum(each._weight for each in devices) == pytest.approx(1)
     copies = count if length < 2 * count else 1
-    assert torch.cat([share.labels for share in shares]).tolist() == labels.tolist() * copies
-    assert all(torch.equal(share.images[:, 0].long(), share.labels) for share in shares)
-    assert OneDevice().share(images, labels).weight == 1
+    assert torch.cat([labels for _images, labels in parts]).tolist() == batch[1].tolist() * copies
+    assert all(torch.equal(images[:, 0].long(), labels) for images, labels in parts)
+    assert list(OneDevice().shards([batch])) == [batch]
 
 
 def device(rank: int, count: int) -> SeveralDevices:
     """Return one of several devices, which has not joined the others."""
     alone = object.__new__(SeveralDevices)
-    alone.rank, alone.count = rank, count
+    alone.rank, alone.count, alone._copies = rank, count, []
     return alone

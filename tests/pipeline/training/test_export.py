@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 import pipeline.training.seed as seed_module
-from data.loader import Loader, load
+from data.loader import load
 from data.npz import npz_dataset
 from data.prepared import prepare
+from pipeline.training import export
 from pipeline.training.export import Classifier
+from pipeline.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("val_split", [0, 0.5])
@@ -27,23 +29,22 @@ def test_raw_pixels_give_what_the_loader_s_batches_give(val_split: float, tiny_n
 
 @pytest.mark.parametrize("val_split", ["0", "0.5"])
 def test_a_seed_s_model_normalises_as_its_network_was_trained(
-    val_split: str, call: Callable, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    val_split: str, call: Callable, small_options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaders: dict[str, Loader] = {}
+    trainers: list[Trainer] = []
     logged: list[Classifier] = []
-    set_up = seed_module.set_up
+    make_trainer = seed_module.make_trainer
 
-    def begin(*given: Any) -> Any:
-        made, learner = set_up(*given)
-        loaders.update(made)
-        return made, learner
+    def make(*given: Any) -> Trainer:
+        trainers.append(make_trainer(*given))
+        return trainers[-1]
 
-    monkeypatch.setattr(seed_module, "set_up", begin)
-    monkeypatch.setattr(seed_module, "log_model", lambda _run, model, *_images, **_about: logged.append(model))
-    given = options | {"epochs": "1", "val_split": val_split, "seed": "3"}
+    monkeypatch.setattr(seed_module, "make_trainer", make)
+    monkeypatch.setattr(export, "log_model", lambda _run, model, *_images, **_about: logged.append(model))
+    given = small_options | {"epochs": "1", "val_split": val_split, "seed": "3"}
     code, _out, err = call("train", *(f"--{name}={value}" for name, value in given.items()))
     assert code == 0, err
-    (classifier,) = logged
+    (classifier,), loaders = logged, trainers[0].loaders
     assert set(loaders) == ({"train", "val", "test"} if float(val_split) else {"train", "test"})
     trained_on = loaders["train"].images.double()
     assert classifier.mean.tolist() == pytest.approx([trained_on.mean().item()], rel=1e-6)

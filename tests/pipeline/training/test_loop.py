@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.training.loop import fit
 from pipeline.training.scores import Diverged
+from pipeline.training.trainer import Trainer
 
 
 class Batches:
@@ -33,15 +33,15 @@ def network() -> nn.Module:
 
 def run(model: nn.Module, lr: float = 0.1, epochs: int = 3, **loaders: Batches) -> list:
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
-    return list(fit(model, {"train": Batches(), **loaders}, optimizer, epochs=epochs, precision="fp32"))
+    return list(Trainer(model, {"train": Batches(), **loaders}, optimizer, epochs=epochs).run())
 
 
 def test_reports_every_epoch_and_part() -> None:
-    reports = run(network(), val=Batches(1), test=Batches(2))
-    assert [report.epoch for report in reports] == [1, 2, 3]
-    assert set(reports[0].losses) == set(reports[0].accuracies) == {"train", "val", "test"}
-    assert set(reports[0].layers["rwc"]) == {"1", "4"}
-    assert all(report.layers["rwc"]["1"] > 0 and report.seconds > 0 for report in reports)
+    results = run(network(), val=Batches(1), test=Batches(2))
+    assert [result.epoch for result in results] == [1, 2, 3]
+    assert set(results[0].losses) == set(results[0].accuracies) == {"train", "val", "test"}
+    assert set(results[0].layers["rwc"]) == {"1", "4"}
+    assert all(result.layers["rwc"]["1"] > 0 and result.seconds > 0 for result in results)
 
 
 def test_evaluation_equals_one_pass_over_all_images() -> None:
@@ -81,7 +81,7 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step() -> None:
     batches.images[4] = math.inf
     optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
     with pytest.raises(Diverged, match=r"nan in epoch 1, step 2: try a lower lr"):
-        list(fit(network(), {"train": batches, "test": Batches(2)}, optimizer, epochs=2, precision="fp32"))
+        list(Trainer(network(), {"train": batches, "test": Batches(2)}, optimizer, epochs=2).run())
 
 
 def test_watch_wraps_the_training_batches_alone() -> None:
@@ -95,7 +95,7 @@ def test_watch_wraps_the_training_batches_alone() -> None:
     model = network()
     loaders = {"train": Batches(), "test": Batches(2)}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    list(fit(model, loaders, optimizer, epochs=2, precision="fp32", watch=watch))
+    list(Trainer(model, loaders, optimizer, epochs=2).run(watch=watch))
     assert seen == [(1, 3), (1, 3), (1, 1), (2, 3), (2, 3), (2, 1)]
 
 
@@ -104,6 +104,6 @@ def test_bf16_computes_in_bf16_and_keeps_the_weights_in_fp32() -> None:
     seen = []
     model[4].register_forward_hook(lambda _module, _inputs, output: seen.append(output.dtype))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    list(fit(model, {"train": Batches(), "test": Batches(2)}, optimizer, epochs=1, precision="bf16"))
+    list(Trainer(model, {"train": Batches(), "test": Batches(2)}, optimizer, epochs=1, precision="bf16").run())
     assert set(seen) == {torch.bfloat16}
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}

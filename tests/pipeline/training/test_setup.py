@@ -10,21 +10,21 @@ from torch._dynamo.utils import counters
 import pipeline.training.setup as beginning
 from data.npz import npz_dataset
 from data.prepared import prepare
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.host.hardware import can_compile
-from pipeline.tracking.epoch import EpochReport
-from pipeline.training.loop import fit
+from pipeline.training.trainer import EpochResult
 
 
 def test_pretrained_copies_what_fits_and_names_the_rest(
-    tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     weights = torchvision.models.resnet18(weights=None).state_dict()
     monkeypatch.setattr(beginning, "imagenet_weights", lambda _architecture: weights)
-    config = load({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
+    caplog.set_level("INFO")
+    config = load_config({"model_name": "ResNet18", "dataset": str(tiny_npz), "pretrained": "true"})
     model = beginning.build(config, prepare(npz_dataset(tiny_npz), tmp_path))
     assert torch.equal(model.state_dict()["layer3.0.conv1.weight"], weights["layer3.0.conv1.weight"])
-    assert "not from ImageNet: conv1.weight, fc.weight, fc.bias" in capsys.readouterr().out
+    assert "not from ImageNet: conv1.weight, fc.weight, fc.bias" in caplog.text
 
 
 @pytest.mark.slow
@@ -36,12 +36,11 @@ def test_compiled_or_not_names_stay_and_losses_are_close(
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
     prepared = prepare(npz_dataset(tiny_npz), tmp_path)
 
-    def train(switch: str) -> tuple[list[str], list[EpochReport]]:
+    def train(switch: str) -> tuple[list[str], list[EpochResult]]:
         given = {"dataset": str(tiny_npz), "batch_size": "20", "lr": "0.01", "device": "cpu", "precision": "fp32"}
-        config = load(given | {"compile": switch})
-        loaders, learner = beginning.set_up(config, 0, prepared)
-        reports = list(fit(learner.model, loaders, learner.optimizer, epochs=2, precision="fp32"))
-        return list(learner.model.state_dict()), reports
+        config = load_config(given | {"compile": switch, "epochs": "2", "target_val_acc": "none"})
+        trainer = beginning.make_trainer(config, 0, prepared)
+        return list(trainer.model.state_dict()), list(trainer.run())
 
     (names, plain), (same_names, compiled), (_names, again) = train("false"), train("true"), train("true")
     assert same_names == names

@@ -8,23 +8,22 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from data.loader import Loader
 from data.prepared import Prepared, prepare
 from pipeline.config.settings import Config
-from pipeline.training.checkpoint import Learner
 from pipeline.training.distributed import SeveralDevices
-from pipeline.training.setup import build, set_up
+from pipeline.training.setup import build, make_trainer
 from pipeline.training.streams import stream_seed
+from pipeline.training.trainer import Trainer
 
 every_seed = pytest.mark.parametrize("seed", [0, 42])
 
 
 def prepared_for(config: Config) -> Prepared:
-    return prepare(config.data, Path(config.data_dir), lambda _line: None)
+    return prepare(config.data, Path(config.data_dir))
 
 
-def begin(config: Config, seed: int) -> tuple[dict[str, Loader], Learner]:
-    return set_up(config, seed, prepared_for(config))
+def begin(config: Config, seed: int) -> Trainer:
+    return make_trainer(config, seed, prepared_for(config))
 
 
 def orders_from(generator: Generator, images: int) -> list[int]:
@@ -53,30 +52,30 @@ def test_batches_are_not_drawn_from_the_stream_of_the_initial_weights(
     configure: Callable[..., Config], seed: int, val_split: float
 ) -> None:
     config = configure("Normed", val_split=val_split)
-    loaders, learner = begin(config, seed)
-    assert learner.generator.initial_seed() != torch.initial_seed() == seed
-    images, pixels = len(loaders["train"].images), prepared_for(config).x_train
+    trainer = begin(config, seed)
+    assert trainer.loaders["train"].generator.initial_seed() != torch.initial_seed() == seed
+    images, pixels = len(trainer.loaders["train"].images), prepared_for(config).x_train
     first_of_weights = Generator().manual_seed(seed)
-    assert orders_from(learner.generator, images) != orders_from(first_of_weights, images)
+    assert orders_from(trainer.loaders["train"].generator, images) != orders_from(first_of_weights, images)
     if val_split:
-        place = orders_from(first_of_weights, len(pixels))[: len(loaders["val"].images)]
-        assert not torch.equal(loaders["val"].images, pixels[place])
+        place = orders_from(first_of_weights, len(pixels))[: len(trainer.loaders["val"].images)]
+        assert not torch.equal(trainer.loaders["val"].images, pixels[place])
 
 
 @every_seed
 def test_initial_weights_are_those_of_the_seed(configure: Callable[..., Config], seed: int) -> None:
     config = configure("Normed", val_split=0.25)
-    _loaders, learner = begin(config, seed)
+    trainer = begin(config, seed)
     torch.manual_seed(seed)
     expected = build(config, prepared_for(config)).state_dict()
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in learner.model.state_dict().items())
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in trainer.model.state_dict().items())
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_does_not(configure: Callable[..., Config]) -> None:
     config = configure("Normed", val_split=0.25)
 
     def first_batch(seed: int) -> Tensor:
-        return next(iter(begin(config, seed)[0]["train"]))[0]
+        return next(iter(begin(config, seed).loaders["train"]))[0]
 
     assert torch.equal(first_batch(0), first_batch(0))
     assert not torch.equal(first_batch(0), first_batch(1))
@@ -84,8 +83,11 @@ def test_the_same_seed_gives_the_same_batches_and_another_does_not(configure: Ca
 
 @every_seed
 def test_no_two_generators_of_a_seed_begin_alike(configure: Callable[..., Config], seed: int) -> None:
-    _loaders, learner = begin(configure("Normed"), seed)
-    begun = [torch.initial_seed(), learner.generator.initial_seed()]  # weights and the first device's dropout; batches
+    trainer = begin(configure("Normed"), seed)
+    begun = [
+        torch.initial_seed(),
+        trainer.loaders["train"].generator.initial_seed(),
+    ]  # weights and the first device's dropout; batches
     for rank in (1, 2):
         other = object.__new__(SeveralDevices)  # which has not joined the others
         other.rank, other.seed = rank, seed

@@ -1,0 +1,132 @@
+"""The settings of a study as given: the type and meaning of each, and whether it changes the numbers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import field, fields
+from functools import partial
+from typing import Any, Literal, Self, get_type_hints
+
+from pydantic import ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from data.datasets import plain
+from models import Architecture, ModelError, find
+from pipeline.config.params import PARAMS
+from pipeline.config.values import (
+    Auto,
+    ByTime,
+    DatasetName,
+    Folder,
+    Gpus,
+    ModelName,
+    Nothing,
+    NotNegative,
+    Paper,
+    Percent,
+    Positive,
+    Seeds,
+    Share,
+    Switch,
+    Text,
+    Whole,
+)
+from pipeline.config.words import nearest, spellings, takes
+from pipeline.console.errors import BadInput
+
+
+def _setting(meaning: str, *, changes_numbers: bool = True) -> Any:
+    """Return a field without a default: params.yaml has it."""
+    return field(metadata={"meaning": meaning, "changes_numbers": changes_numbers})
+
+
+_same_numbers = partial(_setting, changes_numbers=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Settings:
+    """Every setting as given, which may be `auto` or `paper`; a wrong value raises BadInput."""
+
+    model_name: ModelName = _setting(
+        "a name from `python -m pipeline list models`, `torchvision:<name>`, or `path/to/file.py:factory`"
+    )
+    dataset: DatasetName = _setting("a name from `python -m pipeline list datasets`, or the path of an .npz file")
+    seeds: Seeds = _same_numbers("whole numbers, separated by commas: one run per seed")
+    epochs: Whole = _same_numbers("passes over the training set")
+    lr: Positive | Paper = _setting("learning rate, constant; `paper`: from Table 1 of the paper")
+    momentum: Share = _setting("momentum of SGD")
+    weight_decay: NotNegative | Paper = _setting("L2 penalty on all parameters; `paper`: from Table 1 of the paper")
+    batch_size: Whole = _setting("images per step")
+    target_val_acc: Percent | Nothing = _setting("percent: a seed stops at this accuracy; `none`: it runs all epochs")
+    val_split: Share = _setting("share of the training images held out to decide when to stop; 0: the test set decides")
+    pretrained: Switch = _setting("start from torchvision's ImageNet weights, if the model has them")
+    precision: Literal["auto", "fp32", "bf16"] = _setting(
+        "`fp32`, `bf16` (autocast; weights stay float32), or `auto`: bf16 if the hardware has it"
+    )
+    device: Literal["auto", "cpu", "cuda"] = _setting("`cpu`, `cuda`, or `auto`: cuda if available")
+    compile: Switch | Auto = _setting("use torch.compile; `auto`: on a single CUDA device only")
+    devices: Whole = _setting("processes, each with a device of its own, that share the batches of a seed")
+    executor: Literal["local", "ray"] = _same_numbers("`local`: train on this machine; `ray`: train on a Ray cluster")
+    jobs: Whole = _same_numbers("`local`: seeds trained side by side, each in a process of its own")
+    ray_address: Text | Nothing = _same_numbers(
+        "`ray`: the cluster, like 10.0.0.1:6379; `none`: RAY_ADDRESS, or one is started here"
+    )
+    ray_cpus: Whole = _same_numbers("`ray`: CPUs for each process of a seed")
+    ray_gpus: Gpus | Auto = _same_numbers(
+        "`ray`: GPUs for each seed, or a share like 0.25; `auto`: one per device, if there are any"
+    )
+    threads: Whole | Auto = _same_numbers(
+        "CPU threads per process; `auto`: an equal share of the machine's for each (jobs x devices)"
+    )
+    rwc_every: Whole | Nothing = _same_numbers(
+        "steps between measurements of RWC within epochs, into `rwc_steps.csv`; `none`: off"
+    )
+    step_angle_every: Whole | Nothing = _same_numbers(
+        "steps between measurements of a single step (its angle and size); `none`: off"
+    )
+    checkpoint_every: Whole | ByTime = _same_numbers(
+        "epochs between uploaded checkpoints; `auto`: at most one every 10 minutes, and one at the end"
+    )
+    fresh: Switch = _same_numbers("train every seed again, even if the store has it")
+    snapshots: Switch = _same_numbers("keep the weights of epochs 1, 2, 3, 5, 8, 13, ...")
+    register: Switch = _same_numbers("register the study's best model in MLflow, as `<model>-<dataset>`")
+    server_wait: NotNegative = _same_numbers(
+        "seconds to wait, at the end of a seed, for an unreachable tracking server"
+    )
+    data_dir: Folder | Nothing = _same_numbers("folder of the data sets; `none`: layerwise/ in the user's cache folder")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_word(cls, value: object, info: ValidationInfo) -> object:
+        words = TAKES[str(info.field_name)].words
+        return words.get(plain(value.strip()), value) if isinstance(value, str) else value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse(cls, given: Any, check: Callable[[Any], Self]) -> Self:
+        try:
+            return check(given)
+        except ValidationError as error:
+            raise _refusal(error, given.kwargs or {}) from None
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network that `model_name` names; raise BadInput."""
+        try:
+            return find(self.model_name)
+        except ModelError as error:
+            raise BadInput(f"model_name cannot be used: {error}") from error
+
+
+TAKES = {name: takes(kind) for name, kind in get_type_hints(Settings, include_extras=True).items()}
+CHANGE_NUMBERS = [setting.name for setting in fields(Settings) if setting.metadata["changes_numbers"]]
+
+
+def _refusal(error: ValidationError, given: Mapping[str, object]) -> BadInput:
+    """Return the first error, but unknown names before all others: a misspelled name is missing as well."""
+    wrong = min(error.errors(), key=lambda each: each["type"] != "unexpected_keyword_argument")
+    name = str(wrong["loc"][0])
+    if name not in TAKES:
+        return BadInput(f"{PARAMS}: unknown key {name}{nearest(name, spellings(TAKES))}: remove it")
+    if name not in given:
+        return BadInput(f"{PARAMS}: {name} is missing: every setting has its default there")
+    remedy = str(wrong.get("ctx", {}).get("error", "")) or TAKES[name].remedy(given[name])
+    return BadInput(f"{name} {remedy}; got {given[name]!r}")

@@ -1,0 +1,26 @@
+"""What has no public name in MLflow, seen in 3.17.2: look here first when MLflow is updated."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+from mlflow.tracking.context.registry import resolve_tags
+
+SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
+DATASET_CONTEXT = "mlflow.data.context"  # the tag by which MLflow's UI shows what a data set was used for
+SHARED_VIEW = "mlflow.sharedViewState."  # begins the tags of an experiment that hold views of its charts
+
+
+def with_source(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a new run, with those that MLflow's UI shows of user, script and commit."""
+    return {str(name): str(value) for name, value in resolve_tags(tags).items()}
+
+
+def start_system_metrics(run_id: str, *, resumed: bool) -> Any:
+    """Start to log processor, memory and GPU, and return what has a method `finish`; None where it is switched off."""
+    if os.environ.get(SYSTEM_METRICS, "").lower() not in ("true", "1"):
+        return None
+    monitor = SystemMetricsMonitor(run_id, resume_logging=resumed)  # type: ignore[no-untyped-call]
+    monitor.start()  # type: ignore[no-untyped-call]
+    return monitor

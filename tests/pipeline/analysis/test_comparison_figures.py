@@ -1,0 +1,29 @@
+"""The figures of a comparison: values, depths and rows."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pipeline.analysis.comparison import Compared, accuracy_table
+from pipeline.analysis.figures.comparison_figures import accuracy_figure, depth_figure
+
+
+def test_depth_figure_draws_geometric_means_over_depths_from_0_to_1(compared: Callable[..., Compared]) -> None:
+    studies = [compared("FMNIST"), compared("MNIST")]
+    (axes,) = depth_figure(studies, lambda study: study.model).axes
+    bold = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in bold] == 2 * [[0, 0.5, 1]]
+    first = [math.exp(np.mean([math.log(1 / epoch + 0.01 * seed) for epoch in (1, 2, 3)])) for seed in (0, 1, 2)]
+    assert bold[0].get_ydata()[0] == pytest.approx(np.exp(np.mean(np.log(first))))
+    assert len(axes.lines) == 2 * (3 + 1)
+    assert len(depth_figure(studies, lambda study: study.dataset).axes) == 2
+
+
+def test_accuracy_figure_has_a_row_per_study_and_cell_not_run(compared: Callable[..., Compared]) -> None:
+    (axes,) = accuracy_figure(accuracy_table([compared("FMNIST")])).axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(names) == 12
+    assert "VGG19-FMNIST\n3 of 5 seeds; 3 of 150 epochs" in names
+    assert sum(name.endswith("not run") for name in names) == 11
