@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.config.resolve import load
+from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.console.live_table import Look
 from pipeline.execution.status import Capacity, Status, live_table, status_of, time_left
@@ -36,7 +36,7 @@ def seed(number: int, status: str, *, epochs: int = 0, seconds: float | None = N
 
 @pytest.fixture
 def config(store: str) -> Config:  # noqa: ARG001  # it sets the environment
-    return load({"seeds": "0,1,2,3,4", "epochs": "10", "dataset": "Digits"})
+    return load_config({"seeds": "0,1,2,3,4", "epochs": "10", "dataset": "Digits"})
 
 
 def test_each_seed_is_in_one_state_and_epochs_are_those_that_are_left(config: Config) -> None:
@@ -59,7 +59,7 @@ def test_what_failed_before_this_time_is_waiting(config: Config) -> None:
 
 def test_a_fresh_study_has_nothing_to_take_over(config: Config) -> None:
     seed(0, "FINISHED", epochs=10)
-    fresh = load({"seeds": "0", "epochs": "10", "dataset": "Digits", "fresh": "true"})
+    fresh = load_config({"seeds": "0", "epochs": "10", "dataset": "Digits", "fresh": "true"})
     assert status_of(fresh, HASH).states == Counter(waiting=1)
     assert status_of(config, HASH).states["done"] == 1
 
