@@ -1,7 +1,7 @@
 """f: seconds and memory of `aggregate -P study=<id>`, against the number of seeds, layers and epochs."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -15,14 +15,14 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from pipeline.tracking.epoch import EpochReport
 
 from benchmarks.report import Figure, peak_megabytes
 from benchmarks.setup import Bench
 from pipeline.commands.aggregate import aggregate
 from pipeline.config.settings import Config
-from pipeline.measure.measurements import MEASUREMENTS
+from pipeline.measure import MEASUREMENTS, STEP_FORMULAS
 from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.run import SEED, STUDY, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
 from pipeline.tracking.tables import LEVEL_TABLE, LEVELS
@@ -32,12 +32,13 @@ LIMITS = {(5, 75, 150): 60, (100, 75, 150): 30}
 SIZES = (BASE, (20, 40, 50), (40, 40, 50), (10, 80, 50), (10, 160, 50), (10, 40, 100), (10, 40, 200))
 PARTS = {"paper": ((5, 75, 150),), "seeds": ((100, 75, 150),), "sizes": SIZES}
 GROUPS = ("early", "middle", "later")
-MEASURED = (*MEASUREMENTS, "step_angle", "step_ratio", "straightness")
+MEASURED = (*MEASUREMENTS, *STEP_FORMULAS)
+HASH = "benchmark"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregation:
-    """One aggregation: `seconds` and `again` (a second time) after the imports, memory in MB at its peak."""
+    """One aggregation: `seconds`, and `again` a second time, without imports; `imported` and `peak` memory in MB."""
 
     seeds: int
     layers: int
@@ -50,7 +51,7 @@ class Aggregation:
 
 def figures(bench: Bench, part: str) -> Iterator[Figure]:
     for size in PARTS[part]:
-        found = measure(bench, *size)
+        found = measure(bench.config, *size)
         rows = len(MEASURED) * found.seeds * found.layers * found.epochs / 1e6
         limit = LIMITS.get(size)
         yield Figure(
@@ -62,9 +63,9 @@ def figures(bench: Bench, part: str) -> Iterator[Figure]:
         )
 
 
-def measure(bench: Bench, seeds: int, layers: int, epochs: int) -> Aggregation:
-    """Write a synthetic study with all measurements of a layer, and aggregate it twice, in processes of their own."""
-    config = replace(bench.config, model_name="VGG19", seeds=tuple(range(seeds)), epochs=epochs)
+def measure(config: Config, seeds: int, layers: int, epochs: int) -> Aggregation:
+    """Write a synthetic study with all measurements of a layer, and aggregate it twice, each in its own process."""
+    config = replace(config, model_name="VGG19", seeds=tuple(range(seeds)), epochs=epochs)
     with TemporaryDirectory() as folder:
         study = _apart(_write_study, folder, config, layers)
         seconds, imported, peak = _apart(_aggregate, folder, study)
@@ -87,31 +88,39 @@ def _track_to(folder: str) -> None:
 
 
 def _write_study(folder: str, config: Config, layers: int) -> str:
-    """Write what the seeds of a study leave, but for models and all metric points before the last epoch."""
+    """Write the runs of a study, without models, and of the seeds' metric points the last epoch alone."""
     _track_to(folder)
     names = [f"features.{layer}" for layer in range(layers)]
-
-    class LastPoints(Outbox):
-        def add_metrics(self, metrics: Any, step: int) -> None:
-            if step == config.epochs:
-                super().add_metrics(metrics, step)
 
     def group_of(layer: str) -> str:
         return GROUPS[names.index(layer) * len(GROUPS) // layers]
 
-    with open_run("study", "Net-Synthetic") as study:
+    tags = {setting_tag(name): value for name, value in config.as_text().items()} | {STUDY: HASH}
+    with open_run("study", "Net-Synthetic", tags=tags) as study:
         study.log_texts(config.files())
         for seed in config.seeds:
-            with open_run("seed", f"seed-{seed}", parent=study.id) as run:
+            with open_run("seed", f"seed-{seed}", tags={STUDY: HASH, SEED: str(seed)}, parent=study.id) as run:
                 run.log_params({"seed": str(seed), "epochs": str(config.epochs)})
                 run.log_texts({LEVEL_TABLE: _levels(names, group_of)})
-                log = SeedLog(run, LastPoints(run, Path(folder)), group_of)
-                draws = np.random.default_rng(seed)
-                for epoch in range(1, config.epochs + 1):
-                    log.log_epoch(synthetic_report(epoch, names, draws))
-                log.add_tables()
-                log.outbox.close(0)
+                _log_epochs(SeedLog(run, LastPoints(run, Path(folder)), group_of), names, seed, config.epochs)
     return study.id
+
+
+class LastPoints(Outbox):
+    """Keeps the metric points of the newest epoch alone."""
+
+    def add_metrics(self, metrics: Mapping[str, float], step: int, part: int = 0) -> None:  # noqa: ARG002
+        super().add_metrics(metrics, 0, part)
+
+
+def _log_epochs(log: SeedLog, names: list[str], seed: int, epochs: int) -> None:
+    draws = np.random.default_rng(seed)
+    for epoch in range(1, epochs + 1):
+        loss, accuracy = 2.3 / epoch + 0.05 * draws.random(), 100 - 60 / epoch + draws.random()
+        scalars = {"train_loss": loss, "test_loss": 1.2 * loss, "train_acc": accuracy, "test_acc": accuracy - 3}
+        log.log_epoch(epoch, scalars | {"epoch_seconds": 20 + draws.random()}, _measured(epoch, names, draws), {})
+    log.add_tables()
+    log.outbox.close(0)
 
 
 def _levels(names: list[str], group_of: Callable[[str], str]) -> str:
@@ -119,24 +128,17 @@ def _levels(names: list[str], group_of: Callable[[str], str]) -> str:
     return pd.DataFrame(rows, columns=LEVELS).to_csv(index=False)
 
 
-def synthetic_report(epoch: int, names: list[str], draws: np.random.Generator) -> EpochReport:
-    """Return what an epoch reports of such layers, with all measurements, near what networks do."""
+def _measured(epoch: int, names: list[str], draws: np.random.Generator) -> dict[str, dict[str, float]]:
+    """Return all measurements of an epoch by layer, similar to those of real networks."""
     depth = np.arange(len(names)) / len(names)
     change = 0.3 * np.exp(-2 * depth) * epoch ** (-0.2 - 0.5 * depth)
     measured = {metric: change * np.exp(0.1 * draws.standard_normal(len(names))) for metric in MEASURED}
     measured |= {"weights": 1000 * (1 + 100 * depth), "rwc_elementwise_zeros": 0 * depth}
-    loss, accuracy = 2.3 / epoch + 0.05 * draws.random(), 100 - 60 / epoch + draws.random()
-    return EpochReport(
-        epoch=epoch,
-        losses={"train": loss, "test": 1.2 * loss},
-        accuracies={"train": accuracy, "test": accuracy - 3},
-        layers={metric: dict(zip(names, values.tolist(), strict=True)) for metric, values in measured.items()},
-        seconds=20 + draws.random(),
-    )
+    return {metric: dict(zip(names, values.tolist(), strict=True)) for metric, values in measured.items()}
 
 
 def _aggregate(folder: str, study: str) -> tuple[float, float, float]:
-    """Return the seconds of the command, and the most memory of this process before and after it, in MB."""
+    """Return the seconds of the command, and the peak memory of this process before and after it, in MB."""
     _track_to(folder)
     imported = peak_megabytes()
     started = perf_counter()

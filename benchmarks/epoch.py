@@ -1,7 +1,6 @@
 """a, b: a whole epoch on FMNIST against the bare floor of its arithmetic, and against the usual loop."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
 from statistics import median
@@ -9,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from benchmarks import usual_loop
@@ -18,13 +17,12 @@ from benchmarks.rounds import Ratio, ratio, time_in_turns
 from benchmarks.setup import BATCH, Bench, optimizer
 from data.loader import EVALUATION_BATCH
 from pipeline.measure.tracker import LayerTracker
-from pipeline.tracking.epoch import EpochReport
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
-from pipeline.training.best import Best
-from pipeline.training.checkpoint import Learner
-from pipeline.training.loop import autocast, evaluation_pass, train_pass
+from pipeline.training.loop import autocast, evaluate, train_epoch
+from pipeline.training.scores import Scores
+from pipeline.training.trainer import EpochResult, Trainer
 
 STEPS = 20
 TRAIN_STEPS = -(-60_000 // BATCH)
@@ -76,10 +74,18 @@ def _ours(bench: Bench, case: Case) -> dict[str, Call]:
     model, loaders, precision = bench.network(case.model_name), bench.loaders(), bench.config.precision
     sgd = optimizer(model)
     batches, tests = _endless(loaders["train"]), _endless(loaders["test"])
-    return {
-        "ours, steps": lambda: train_pass(model, islice(batches, STEPS), sgd, 1, precision, None),
-        "ours, evaluation": lambda: evaluation_pass(model, islice(tests, case.test_batches), precision, where="test"),
-    }
+
+    def steps() -> None:
+        scores = Scores()
+        train_epoch(model, islice(batches, STEPS), sgd, precision, scores)
+        scores.means(where="training")
+
+    def evaluation() -> None:
+        scores = Scores()
+        evaluate(model, islice(tests, case.test_batches), precision, scores)
+        scores.means(where="evaluation")
+
+    return {"ours, steps": steps, "ours, evaluation": evaluation}
 
 
 def _floor(bench: Bench, case: Case) -> dict[str, Call]:
@@ -121,31 +127,36 @@ def _usual(bench: Bench, case: Case) -> dict[str, Call]:
 
 
 def _once_an_epoch(bench: Bench, model_name: str) -> dict[str, list[float]]:
-    """Time measuring, logging and saving: in full, though much of it is written while the next epoch trains."""
+    """Time measuring, logging and saving in full, although much of it is written while the next epoch trains."""
     model = bench.network(model_name)
-    sgd = optimizer(model)
+    trainer = Trainer(model, bench.loaders(), optimizer(model), epochs=1)
     loss = cross_entropy(model(torch.zeros(2, 1, 32, 32)), torch.zeros(2, dtype=torch.int64))
     loss.backward()
-    sgd.step()  # momentum is there to be saved
-    tracker, best, generator = LayerTracker(model), Best(), Generator()
-    scores = {"train": 50.0, "test": 50.0}
-    report = EpochReport(epoch=1, losses=scores, accuracies=scores, layers=tracker.epoch_end(), seconds=1)
-    learner = Learner(model, sgd, generator, best, tracker.start)
+    trainer.optimizer.step()  # creates the momentum
+    tracker, scores = LayerTracker(model), {"train": 50.0, "test": 50.0}
+    result = EpochResult(epoch=1, losses=scores, accuracies=scores, layers=tracker.epoch_end(), seconds=1)
     with TemporaryDirectory() as folder, open_run("seed", "bench") as run:
-        log = SeedLog(run, Outbox(run, Path(folder)), lambda layer: layer)
-        copies = partial(learner.state, 1)
+        log = SeedLog(run, Outbox(run, Path(folder)), lambda layer: layer, every=1)
 
         def best_weights() -> None:
-            best.accuracy = 0.0
-            best.update(report, model)
+            trainer.best.accuracy = 0.0
+            trainer.best.update(result, model)
+
+        def metrics() -> None:
+            log.log_epoch(1, result.scalars, result.layers, {})
+            log.outbox.send()
+
+        def checkpoint() -> None:
+            trainer.epoch += 1
+            log.save(trainer.state())
 
         return time_in_turns(
             {
                 "measuring": tracker.epoch_end,
-                "copies for the checkpoint": copies,
+                "copies for the checkpoint": trainer.state,
                 "copy of the best": best_weights,
-                "metrics": lambda: log.log_epoch(report),
-                "checkpoint and tables": lambda: log.save({"slot-a.pt": copies()}),
+                "metrics": metrics,
+                "checkpoint and tables": checkpoint,
             },
             rounds=7,
         )

@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 __all__ = [
     "FORMULAS",
     "MEASUREMENTS",
+    "STEP_FORMULAS",
     "LayerTracker",
     "StepSampler",
     "StepTracker",

@@ -1,0 +1,50 @@
+"""Parts of `make bench`, on Digits and with few rounds: each gives its figures."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import aggregation, epoch, logs, rwc
+from benchmarks.setup import Bench
+from data.prepared import prepare
+from pipeline.config.resolve import load_config
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Digits in place of FMNIST, and a store in an empty folder."""
+    config = load_config({"dataset": "Digits", "data_dir": str(tmp_path / "data"), "seeds": "0", "device": "cpu"})
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/bench.db")
+    return Bench(config, prepare(config.data, Path(config.data_dir)))
+
+
+def test_an_epoch_is_compared_with_the_floor_and_the_usual_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(epoch.CASES, "AlexNet", epoch.Case("AlexNet", 2, 1, 1.06, 1.8))
+    monkeypatch.setattr(epoch, "STEPS", 1)
+    floor, usual, once = epoch.figures(bench, "AlexNet")
+    assert (floor.baseline, usual.baseline) == ("the bare floor", "the usual loop")
+    assert "checkpoint and tables" in once.value
+
+
+def test_measuring_is_compared_with_a_copy_and_with_training(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rwc, "MODELS", ("AlexNet",))
+    monkeypatch.setattr(rwc, "ROUNDS", 2)
+    monkeypatch.setattr(rwc, "STEP_ROUNDS", 2)
+    assert len(list(rwc.figures(bench))) == 4
+
+
+@pytest.mark.usefixtures("bench")
+def test_logging_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "ROUNDS", 2)
+    written, waited = logs.measure(f"sqlite:///{tmp_path}/logs.db", "SQLite")
+    assert written.value.endswith(" ms")
+    assert waited.value.endswith(" ms")
+
+
+def test_a_synthetic_study_is_aggregated(bench: Bench) -> None:
+    found = aggregation.measure(bench.config, 2, 6, 3)
+    assert found.seconds > 0
+    assert found.again > 0
+    assert found.peak >= found.imported > 0
