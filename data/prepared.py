@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepare(dataset: DataSet, data_dir: Path) -> Prepared:
-    """Return the prepared data set; make it, once, where it is not there whole. `data_dir` is created where missing."""
+    """Return the prepared data set; prepare it if it is missing or damaged. Raise DataError; create `data_dir`."""
     folder = data_dir / "prepared"
     try:
         folder.mkdir(parents=True, exist_ok=True)

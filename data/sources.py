@@ -13,7 +13,7 @@ from data.datasets import DataError, DataSet, Images, plain
 from data.npz import find_npz, read_npz
 
 TIMEOUT_SECONDS = 30.0
-FETCH_FAILS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz
+FETCH_ERRORS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ def locate(dataset: DataSet, data_dir: Path) -> Source:
         log.info("%s: trying %s", dataset.name, fetch.source)
         try:
             _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
-        except FETCH_FAILS as error:
+        except FETCH_ERRORS as error:
             failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
         if source := find_source(dataset, data_dir):
             return source

@@ -1,4 +1,4 @@
-"""Prepared data sets: the manifest by hand, resizing against PIL, and that only whole sets are ever used."""
+"""Prepared data sets: the manifest by hand, resizing against PIL, and that damaged sets are never used."""
 
 import dataclasses
 import hashlib
@@ -50,7 +50,7 @@ def tiny(make_images: Any, npz_of: Any) -> DataSet:
     return dataset
 
 
-def test_the_manifest_holds_what_is_computed_by_hand(tmp_path: Path, tiny: DataSet, make_images: Any) -> None:
+def test_manifest_agrees_with_computation_by_hand(tmp_path: Path, tiny: DataSet, make_images: Any) -> None:
     given = make_images()
     prepared = prepare(tiny, tmp_path)
     manifest, folder = prepared.manifest, folder_of(tiny, tmp_path)
@@ -73,9 +73,7 @@ def test_the_manifest_holds_what_is_computed_by_hand(tmp_path: Path, tiny: DataS
     assert Manifest(**written) == manifest
 
 
-def test_moments_are_of_each_channel_and_a_constant_one_keeps_its_scale(
-    tmp_path: Path, make_images: Any, npz_of: Any
-) -> None:
+def test_manifest_has_the_moments_of_each_channel(tmp_path: Path, make_images: Any, npz_of: Any) -> None:
     images = make_images(32, 3)
     images.x_train[..., 0] = 51
     images.x_train[..., 1] = np.arange(32) % 2 * 255
@@ -93,7 +91,7 @@ def test_a_class_without_images_is_counted(tmp_path: Path, make_images: Any, wri
 
 
 @pytest.mark.parametrize(("size", "channels", "levels"), [(28, 1, 1), (8, 1, 1), (20, 3, 1), (40, 3, 2), (97, 3, 2)])
-def test_resizing_is_pils_within_a_grey_level_or_two_where_it_shrinks(
+def test_resizing_agrees_with_pil_within_one_or_two_grey_levels(
     size: int, channels: int, levels: int, tmp_path: Path, make_images: Any, npz_of: Any
 ) -> None:
     images = make_images(size, channels)
@@ -104,32 +102,32 @@ def test_resizing_is_pils_within_a_grey_level_or_two_where_it_shrinks(
         assert (difference > 1).mean() < 0.001
 
 
-def test_images_of_the_right_size_are_kept(tmp_path: Path, make_images: Any, npz_of: Any, equal: Any) -> None:
+def test_images_of_32_x_32_are_not_changed(tmp_path: Path, make_images: Any, npz_of: Any, equal: Any) -> None:
     images = make_images(32, 3)
     prepared = prepare(npz_of(images), tmp_path)
     assert equal(arrays(prepared), images)
     assert prepared.x_train.dtype == prepared.y_train.dtype == torch.uint8
 
 
-def test_equal_data_have_one_digest_whatever_file_they_came_from(
+def test_equal_data_from_different_files_have_the_same_digest(
     tmp_path: Path, make_images: Any, npz_of: Any, write_idx: Any
 ) -> None:
     images = make_images()
     write_idx(images, tmp_path / "MNIST" / "raw")
     from_idx = prepare(DATASETS["MNIST"], tmp_path).manifest
-    from_npz = prepare(npz_of(images, tmp_path / "own.npz"), tmp_path).manifest
+    from_npz = prepare(npz_of(images, tmp_path / "custom.npz"), tmp_path).manifest
     assert from_idx.digest == from_npz.digest
     assert from_idx.source_sha256 != from_npz.source_sha256
     images.y_test[0] = 2
-    assert prepare(npz_of(images, tmp_path / "own.npz"), tmp_path).manifest.digest != from_npz.digest
+    assert prepare(npz_of(images, tmp_path / "custom.npz"), tmp_path).manifest.digest != from_npz.digest
 
 
-def test_the_order_of_an_array_in_memory_does_not_change_the_digest(
+def test_memory_order_of_an_array_does_not_change_the_digest(
     tmp_path: Path, make_images: Any, npz_of: Any, equal: Any
 ) -> None:
     images = make_images(32, 3)
     turned = images._replace(x_train=np.asfortranarray(images.x_train), x_test=np.asfortranarray(images.x_test))
-    prepared = [prepare(npz_of(given, tmp_path / "own.npz"), tmp_path) for given in (images, turned)]
+    prepared = [prepare(npz_of(given, tmp_path / "custom.npz"), tmp_path) for given in (images, turned)]
     assert prepared[0].manifest.digest == prepared[1].manifest.digest
     assert prepared[0].manifest.source_sha256 != prepared[1].manifest.source_sha256
     assert equal(arrays(prepared[1]), images)
@@ -195,7 +193,7 @@ def without_a_sum(path: Path) -> None:
         (MANIFEST, without_a_sum),
     ],
 )
-def test_what_is_damaged_is_named_and_made_anew(
+def test_a_damaged_file_is_named_and_the_set_prepared_again(
     file: str,
     harm: Callable[[Path], object],
     tmp_path: Path,
@@ -216,7 +214,7 @@ def test_what_is_damaged_is_named_and_made_anew(
 
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
-def test_a_crash_while_making_leaves_nothing_that_counts(
+def test_a_crash_while_preparing_leaves_no_set_that_is_used(
     error: BaseException,
     tmp_path: Path,
     tiny: DataSet,
@@ -246,7 +244,7 @@ def test_a_crash_while_making_leaves_nothing_that_counts(
     }
 
 
-def test_data_sets_whose_names_differ_after_a_dot_do_not_share_a_folder(
+def test_names_that_differ_after_a_dot_have_different_folders(
     tmp_path: Path, make_images: Any, npz_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets = [npz_of(make_images(), tmp_path / f"set.{letter}.npz") for letter in "ab"]
@@ -281,7 +279,7 @@ print(prepared.manifest.digest, int(prepared.x_train.long().sum()))
 """
 
 
-def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet, popen: Any) -> None:
+def test_two_processes_at_once_prepare_the_set_once(tmp_path: Path, tiny: DataSet, popen: Any) -> None:
     def slowly(data_dir: Path) -> Images:
         (tmp_path / "read-here").touch()
         time.sleep(0.5)
@@ -305,7 +303,7 @@ def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet, 
     assert len(list(tmp_path.glob("read-*"))) == 1
 
 
-def test_a_changed_source_is_prepared_anew(tmp_path: Path, tiny: DataSet, make_images: Any, npz_of: Any) -> None:
+def test_a_changed_source_is_prepared_again(tmp_path: Path, tiny: DataSet, make_images: Any, npz_of: Any) -> None:
     before = prepare(tiny, tmp_path)
     npz_of(make_images(train=9, seed=1))
     after = prepare(tiny, tmp_path)
@@ -313,26 +311,26 @@ def test_a_changed_source_is_prepared_anew(tmp_path: Path, tiny: DataSet, make_i
     assert after.manifest.train_counts == [3, 3, 3]
 
 
-def test_the_data_folder_is_made_where_it_is_missing(tmp_path: Path, tiny: DataSet) -> None:
+def test_a_missing_data_folder_is_created(tmp_path: Path, tiny: DataSet) -> None:
     prepare(tiny, tmp_path / "not" / "yet")
     assert (tmp_path / "not" / "yet" / "prepared").is_dir()
 
 
 @pytest.mark.parametrize("below", ["file", "file/below"])
-def test_a_data_folder_that_cannot_be_made_is_one_line(below: str, tmp_path: Path, tiny: DataSet) -> None:
+def test_a_data_folder_that_cannot_be_created_raises_one_line(below: str, tmp_path: Path, tiny: DataSet) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=rf"the folder {tmp_path / below}/prepared cannot .*data_dir") as failure:
         prepare(tiny, tmp_path / below)
     assert "\n" not in str(failure.value)
 
 
-def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path, tiny: DataSet) -> None:
+def test_a_data_folder_that_cannot_be_written_raises_one_line(tmp_path: Path, tiny: DataSet) -> None:
     (tmp_path / "prepared" / "tiny.lock").mkdir(parents=True)
     with pytest.raises(DataError, match=r"prepared cannot be written .*data_dir"):
         prepare(tiny, tmp_path)
 
 
-def test_a_missing_file_is_said_before_anything_is_made(tmp_path: Path) -> None:
+def test_a_missing_file_raises_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
         prepare(npz_dataset(tmp_path / "gone.npz"), tmp_path)
     assert [path.name for path in (tmp_path / "prepared").iterdir()] == ["gone.lock"]
