@@ -1,8 +1,9 @@
 """Prepared data sets: uint8 tensors of 32 x 32 images on disk, whose checksums are verified on every use."""
 
 import hashlib
+import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from data.moments import moments_of
 from data.sources import locate
 
 SIZE = 32
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,8 @@ class Prepared:
     y_test: Tensor
 
 
-def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print) -> Prepared:
-    """Return the prepared data set; make it, once, where it is not there whole. `data_dir` is created where missing."""
+def prepare(dataset: DataSet, data_dir: Path) -> Prepared:
+    """Return the prepared data set; prepare it if it is missing or damaged. Raise DataError; create `data_dir`."""
     folder = data_dir / "prepared"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +46,7 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
     except OSError as error:
         raise DataError(f"the folder {folder} cannot be written ({error}): name another with data_dir") from error
     with lock:
-        source = locate(dataset, data_dir, say)
+        source = locate(dataset, data_dir)
         fingerprint = _fingerprint(source.files)
         kind = "" if dataset.classes else "-numbered"  # one file can serve with named classes and without
         exact = hashlib.sha256(f"{dataset.name} {fingerprint}".encode()).hexdigest()  # h.npz and H.npz may be equal
@@ -52,7 +54,7 @@ def prepare(dataset: DataSet, data_dir: Path, say: Callable[[str], None] = print
         damaged = damaged_file(target) if target.exists() else "nothing there"
         if damaged:
             if target.exists():
-                say(f"{target / damaged} is damaged: preparing {dataset.name} anew")
+                log.warning("%s is damaged: preparing %s again", target / damaged, dataset.name)
             _make(dataset, source.read(), target, source=source.name, source_sha256=fingerprint)
         return _open(dataset, target)
 

@@ -1,5 +1,6 @@
 """The source of a data set: its .npz file in the data folder, its original files there, or a fetch of these."""
 
+import logging
 import shutil
 import socket
 import zlib
@@ -12,7 +13,8 @@ from data.datasets import DataError, DataSet, Images, plain
 from data.npz import find_npz, read_npz
 
 TIMEOUT_SECONDS = 30.0
-FETCH_FAILS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz
+FETCH_ERRORS = (OSError, RuntimeError, HTTPException, EOFError, zlib.error)  # the last two: a damaged .gz
+log = logging.getLogger(__name__)
 
 
 class Source(NamedTuple):
@@ -32,16 +34,16 @@ def find_source(dataset: DataSet, data_dir: Path) -> Source | None:
     return Source(name, files, lambda: dataset.read(data_dir)) if files else None
 
 
-def locate(dataset: DataSet, data_dir: Path, say: Callable[[str], None]) -> Source:
+def locate(dataset: DataSet, data_dir: Path) -> Source:
     """Return the source of a data set; fetch the original files if none is found."""
     if source := find_source(dataset, data_dir):
         return source
     failures = []
     for fetch in dataset.fetches:
-        say(f"{dataset.name}: trying {fetch.source}")
+        log.info("%s: trying %s", dataset.name, fetch.source)
         try:
             _fetch(fetch.into, data_dir, data_dir / f".fetching-{plain(dataset.name)}")
-        except FETCH_FAILS as error:
+        except FETCH_ERRORS as error:
             failures.append(f"{fetch.source} ({' '.join(str(error).split()) or type(error).__name__})")
         if source := find_source(dataset, data_dir):
             return source

@@ -1,7 +1,10 @@
 """`python -m pipeline`: the commands, and the exits: 0 done, 1 a seed failed, 2 bad input, 128 + signal interrupted."""
 
+import logging
 import os
 import sys
+
+os.environ["TQDM_DISABLE"] = "1"  # torchvision and MLflow draw bars; the project has its own
 
 try:
     import click
@@ -14,7 +17,8 @@ try:
     from pipeline.commands.study import study
     from pipeline.commands.sweep import sweep
     from pipeline.commands.train import train
-    from pipeline.console.terminal import coloured, hushable
+    from pipeline.console.messages import configure, quiet_option
+    from pipeline.console.terminal import coloured
     from pipeline.host.provenance import commit, versions
     from pipeline.host.signals import Interrupted, end_with_parent, ignore_signals, raise_on_signals
     from pipeline.measure import __version__
@@ -57,14 +61,16 @@ def commands() -> None:
     """How each layer of a network learns: studies of layer-wise weight change, in MLflow."""
 
 
+_quiet = quiet_option(expose_value=False, help="print nothing but what goes wrong, on stderr")
 for _command in (study, sweep, prepare, train, aggregate, compare):
-    commands.add_command(hushable(_command))
+    commands.add_command(_quiet(_command))
 for _command in (listing, doctor):
     commands.add_command(_command)
 
 
 def main() -> int:
     """Run a command and return its exit code."""
+    configure()
     raise_on_signals()
     if "MLFLOW_RUN_ID" in os.environ:  # mlflow run has started this process, and it must not outlive it
         end_with_parent()
@@ -84,7 +90,7 @@ def main() -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"{coloured('error:', 'red', sys.stderr)} {' '.join(message.split())}", err=True)
+    logging.getLogger("pipeline").error("%s %s", coloured("error:", "red", sys.stderr), " ".join(message.split()))
     return code
 
 

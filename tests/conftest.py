@@ -19,6 +19,7 @@ import pytest
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"  # they depend on time; one test has them
 from pipeline.analysis.statistics import Histories
+from pipeline.console.messages import configure
 from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
 
 ROOT = Path(__file__).parent.parent
@@ -96,6 +97,12 @@ def what_is_started_ends_with_its_module() -> Iterator[None]:
     """Kill what else is left: of servers and clusters, and of commands that took too long."""
     yield
     kill_all_with(STARTED_HERE)
+
+
+@pytest.fixture(autouse=True)
+def messages() -> None:
+    """Print the project's messages, as a command does, whatever a test before has silenced."""
+    configure()
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,7 @@ KINDS = st.sampled_from(["uint8", "int64", "float32", "bool", "U3", "complex64",
 def test_npz_of_other_shapes_and_types(folder: Path, name: str, shape: tuple[int, ...], kind: str) -> None:
     path = folder / "other.npz"
     path.write_bytes(npz(**WHOLE | {name: np.zeros(shape, dtype=kind)}))
-    prepared = refused(lambda: prepare(npz_dataset(path), folder, say=lambda _line: None))
+    prepared = refused(lambda: prepare(npz_dataset(path), folder))
     assert prepared or (shape, kind) != (WHOLE[name].shape, "uint8")
 
 
@@ -219,7 +219,7 @@ def test_damaged_idx_files(folder: Path, file: tuple[str, bytes]) -> None:
     files = WHOLE_IDX | dict([file])
     for name, content in files.items():
         (raw / name).write_bytes(content)
-    prepared = refused(lambda: prepare(DATASETS["MNIST"], folder, say=lambda _line: None))
+    prepared = refused(lambda: prepare(DATASETS["MNIST"], folder))
     assert prepared or files != WHOLE_IDX
 
 
@@ -307,7 +307,7 @@ def test_names_of_files(tmp_path: Path, name: str) -> None:
         path.write_bytes(npz(**WHOLE))
     except OSError:  # longer than a file system allows
         return
-    prepared = refused(lambda: prepare(npz_dataset(path), tmp_path / "cache", say=lambda _line: None))
+    prepared = refused(lambda: prepare(npz_dataset(path), tmp_path / "cache"))
     assert prepared or name != "a plain name"
     assert prepared is None or prepared.manifest.name == path.stem
 
@@ -316,7 +316,7 @@ def test_files_whose_names_differ_by_case_alone_keep_their_names(tmp_path: Path)
     for name in ("digits", "Digits-", "DIGITS"):
         path = tmp_path / f"{name}.npz"
         path.write_bytes(npz(**WHOLE))
-        assert prepare(npz_dataset(path), tmp_path / "cache", say=lambda _line: None).manifest.name == name
+        assert prepare(npz_dataset(path), tmp_path / "cache").manifest.name == name
 
 
 def saved(state: dict[str, Any]) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -49,6 +50,8 @@ def _end_by_refusal(
     if status == DROPPED:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        for checkpoints in (folder / "data" / "outbox").glob("*/checkpoints"):
+            shutil.rmtree(checkpoints)  # or nothing is downloaded
         gate.method, gate.status = "GET", status
         process = start(project, address, folder / "data", folder / "log", server_wait=2)
     else:

@@ -29,11 +29,10 @@ TAGS = {
     "layerwise.server_wait",
     "layerwise.description",  # a digest of the description
     "layerwise.means",  # a digest of all means, durations among them
-    "layerwise.checkpoint.slot-a",  # holds a sha256; a slot holds tables, and they hold durations
-    "layerwise.checkpoint.slot-b",
     "mlflow.parentRunId",
 }
-TAGS_THAT_COME_AND_GO = ("mlflow.source.", "layerwise.lock.")
+TAGS_THAT_COME_AND_GO = ("mlflow.source.", "layerwise.lock.", "layerwise.checkpoint.")
+SLOT = "checkpoints/slot-"  # which of the two holds the newest checkpoint depends on the faults
 PARAMS = {"data_dir", "server_wait"}
 IN_MODEL_FILES = ("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt")  # ids, times, package lists
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
@@ -87,10 +86,16 @@ def _points_of(client: mlflow.MlflowClient, run: Run) -> Iterator[tuple[tuple[st
     tags = {name: value for name, value in run.data.tags.items() if not name.startswith(TAGS_THAT_COME_AND_GO)}
     yield from ((("tag", name), None if name in TAGS else RUN_ID.sub("run", value)) for name, value in tags.items())
     yield from ((("data", given.dataset.name), given.dataset.digest) for given in run.inputs.dataset_inputs)
+    slots: dict[int, list[tuple[tuple[str, ...], object]]] = {}
     for path in _artifacts(client, run.info.run_id):
         with TemporaryDirectory() as folder:
-            content = _content(Path(client.download_artifacts(run.info.run_id, path, folder)))
+            content = list(_content(Path(client.download_artifacts(run.info.run_id, path, folder))))
+        if path.startswith(SLOT):
+            slots[int(str(dict(content)["epoch",]))] = content
+        else:
             yield from ((("artifact", path, *key), value) for key, value in content)
+    if slots:
+        yield from ((("artifact", "newest checkpoint", *key), value) for key, value in slots[max(slots)])
     for model in client.search_logged_models(["0"], f"source_run_id = '{run.info.run_id}'"):
         yield ("model", model.name), str(model.status)
 

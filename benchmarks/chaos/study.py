@@ -40,6 +40,7 @@ SETTINGS = {
     "target_val_acc": "none",
     "threads": "1",
     "rwc_every": "7",
+    "checkpoint_every": "1",
     "snapshots": "true",
 }
 

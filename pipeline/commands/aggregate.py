@@ -1,5 +1,6 @@
 """Command `aggregate`: means, tables and figures over the finished seeds of a study."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from pipeline.tracking.study_log import aggregate_seeds, open_study
 from pipeline.training.inputs import prepare_inputs
 
 WITH_STUDY = {"register"}  # the settings that `aggregate -P study=` takes
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -49,7 +51,7 @@ def _trained(config: Config, prepared: Prepared, given: Collection[str]) -> Conf
     known = runs_of_settings(config.study_hash(prepared.manifest.digest))
     runs = [run for run in known if run.finished]
     if unfinished := sorted({run.number for run in known} - {run.number for run in runs}):
-        click.echo(f"not finished with these settings: seeds {', '.join(map(str, unfinished))}")
+        log.info("not finished with these settings: seeds %s", ", ".join(map(str, unfinished)))
     seeds = config.seeds if "seeds" in given else tuple(sorted({run.number for run in runs}))
     asked = [run for run in runs if run.number in seeds]
     if not asked:

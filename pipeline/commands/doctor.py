@@ -19,7 +19,8 @@ from data.sources import find_source
 from models import ModelError
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
-from pipeline.console.terminal import coloured, quiet_option
+from pipeline.console.messages import quiet_option
+from pipeline.console.terminal import coloured
 from pipeline.host.disk import nearest_existing, unwritable
 from pipeline.host.hardware import device_kind
 from pipeline.host.provenance import ROOT, machine
@@ -42,7 +43,7 @@ class Finding(NamedTuple):
 
 
 @click.command()
-@quiet_option
+@quiet_option(help="print notes and fixes alone")
 @click.pass_context
 def doctor(context: click.Context, quiet: bool) -> None:
     """Check the prerequisites of a study and say how to fix what is missing."""

@@ -1,5 +1,7 @@
 """Command `prepare`: the data set, ready on disk, described in a run of its own."""
 
+import logging
+
 import click
 
 from pipeline.config.options import takes_settings
@@ -8,6 +10,8 @@ from pipeline.tracking.dataset_log import log_prepared
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
 
+log = logging.getLogger(__name__)
+
 
 @click.command()
 @takes_settings
@@ -15,8 +19,9 @@ def prepare(given: dict[str, str]) -> None:
     """Prepare a data set and log what it holds."""
     config = load_config(given)
     prepared = prepare_inputs(config)
-    with open_run("prepare", f"prepare-{prepared.manifest.name}") as run:
+    manifest = prepared.manifest
+    with open_run("prepare", f"prepare-{manifest.name}") as run:
         run.log_params(config.as_text())
         log_prepared(run, prepared)
     counts = f"{len(prepared.x_train):,} training and {len(prepared.x_test):,} test images"
-    click.echo(f"{prepared.manifest.name}: {counts}, {len(prepared.manifest.classes)} classes, in {config.data_dir}")
+    log.info("%s: %s, %s classes, in %s", manifest.name, counts, len(manifest.classes), config.data_dir)

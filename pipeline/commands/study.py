@@ -7,7 +7,7 @@ import click
 from pipeline.config.options import takes_settings
 from pipeline.config.resolve import read_settings
 from pipeline.execution.executor import executor_of
-from pipeline.execution.live_table import LiveTable
+from pipeline.execution.status import live_table
 from pipeline.execution.studies import Study
 from pipeline.training.inputs import prepare_inputs
 
@@ -20,7 +20,7 @@ def study(given: dict[str, str]) -> None:
     with executor_of([settings]) as executor:
         config = executor.resolve(settings)
         one = Study(config, prepare_inputs(config), config.study_name)
-        with LiveTable([one.status], executor.capacity) as board:
-            (failure,) = executor.run([partial(one.run, executor)], board.refresh)
+        with live_table([one.status], executor.capacity) as table:
+            (failure,) = executor.run([partial(one.run, executor)], table.refresh)
     if failure:
         raise failure

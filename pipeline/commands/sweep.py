@@ -1,6 +1,6 @@
 """Entry point `sweep`: a study for every combination of models, data sets and other settings, below one run."""
 
-import traceback
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -13,8 +13,8 @@ from pipeline.config.options import takes_settings
 from pipeline.console.errors import BadInput, Failure
 from pipeline.console.switch import TrueOrFalse
 from pipeline.execution.executor import Executor, executor_of
-from pipeline.execution.live_table import LiveTable
 from pipeline.execution.plan import print_plan
+from pipeline.execution.status import live_table
 from pipeline.execution.studies import Study
 from pipeline.tracking.comparison_log import compare_studies
 from pipeline.tracking.description import describe
@@ -24,6 +24,8 @@ from pipeline.tracking.runs import open_run
 from pipeline.tracking.selection import studies_of_sweep
 from pipeline.tracking.study_log import SeedsFailed
 from pipeline.training.inputs import prepare_inputs
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -58,11 +60,11 @@ def _run(studies: Sequence[Study], executor: Executor, given: dict[str, str]) ->
     with open_run("sweep", f"sweep-{len(studies)}-studies") as run:
         run.log_params(given)
         describe(run, [f"**{len(studies)} studies**, below. Their comparison comes when all are done."])
-        with LiveTable([study.status for study in studies], executor.capacity) as board:
-            failures = executor.run([partial(_begin, study, executor, run) for study in studies], board.refresh)
+        with live_table([study.status for study in studies], executor.capacity) as table:
+            failures = executor.run([partial(_begin, study, executor, run) for study in studies], table.refresh)
         failed = {study.label: failure for study, failure in zip(studies, failures, strict=True) if failure}
         for label, failure in failed.items():
-            click.echo(f"study {label}: {_said(failure)}", err=True)
+            log.warning("study %s: %s", label, failure, exc_info=None if isinstance(failure, Failure) else failure)
         patiently(partial(_compare, run), studies[0].config.server_wait)
         if failed:
             raise SeedsFailed(
@@ -75,11 +77,6 @@ def _compare(run: Run) -> None:
         compare_studies(run, finished)
 
 
-def _said(failure: BaseException) -> str:
-    known = isinstance(failure, Failure)
-    return str(failure) if known else "".join(traceback.format_exception(failure))
-
-
 def _begin(study: Study, executor: Executor, sweep: Run) -> None:
-    click.echo(f"study {study.label}")
+    log.info("study %s", study.label)
     study.run(executor, sweep.id)

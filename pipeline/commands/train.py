@@ -1,5 +1,6 @@
 """Entry point `train`: one seed in a run of its own, for `aggregate` to find."""
 
+import logging
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,8 @@ from pipeline.tracking.run import STUDY
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
 from pipeline.training.seed import load_checkpoint, seed_tags, train_in
+
+log = logging.getLogger(__name__)
 
 
 class SeedBusy(BadInput):
@@ -43,7 +46,7 @@ def train(given: dict[str, str], seed: str | None) -> None:
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
     with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
         start = _lock(Queue(config, study_hash, run), number)
-        click.echo(start)
+        log.info(start)
         start, state = load_checkpoint(config, start)
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)

@@ -29,7 +29,8 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     if settings.pretrained and not architecture.imagenet:
         able = ", ".join(name for name, known in ARCHITECTURES.items() if known.imagenet)
         raise BadInput(
-            f"pretrained must be false for {architecture.name}: only {able} and torchvision:<name> have ImageNet weights"
+            f"pretrained must be false for {architecture.name}: only {able} and torchvision:<name> have "
+            "ImageNet weights"
         )
     return settings
 

@@ -1,22 +1,19 @@
-"""What a terminal shows: colours where it takes them, aligned tables, nothing where silence was asked for."""
+"""What a terminal can show: colours, aligned lines of its width, a bar or a table below the messages."""
 
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import partialmethod
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
-from tqdm import tqdm
+from rich.console import Console
 
-from pipeline.console.switch import TrueOrFalse
+from pipeline.console.messages import is_quiet
 
-STDOUT = 1
 WIDTH = 100
-NO_BARS = "TQDM_DISABLE"  # tqdm's own variable
+LAST = 20  # characters of the last column, however narrow the terminal
 
 
 def coloured(text: str, colour: str, stream: TextIO) -> str:
@@ -25,9 +22,11 @@ def coloured(text: str, colour: str, stream: TextIO) -> str:
     return click.style(text, fg=colour, bold=True) if takes_colour else text
 
 
-def shows_bars() -> bool:
-    """Say whether bars are seen: on a terminal, unless they are switched off."""
-    return sys.stderr.isatty() and not os.environ.get(NO_BARS)
+def live_console() -> Console | None:
+    """Return the terminal on stderr if it can show a bar or a live table; None in a quiet process."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    # with FORCE_COLOR rich takes a pipe for a terminal
+    return console if sys.stderr.isatty() and console.is_interactive and not is_quiet() else None
 
 
 def width() -> int:
@@ -36,7 +35,7 @@ def width() -> int:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield aligned lines; numbers stand to the right, and the last column is wrapped."""
+    """Yield aligned lines, numbers to the right; only the last column is wrapped, to no less than LAST."""
     *columns, _last = zip(*rows, strict=True)
     for row in rows:
         start = ""
@@ -44,38 +43,5 @@ def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
             numbers = all(below.replace(",", "").isdigit() for below in column[1:])
             size = max(map(len, column))
             start += f"{cell:>{size}}  " if numbers else f"{cell:<{size}}  "
-        yield from wrap(row[-1], width(), initial_indent=start, subsequent_indent=" " * len(start)) or [start.rstrip()]
-
-
-def hush() -> None:
-    """Show nothing on stdout and no bars from now on, in this process and in those that it starts; stderr stays."""
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), STDOUT)
-    os.environ[NO_BARS] = "1"
-    # tqdm reads the variable as it is imported; torchvision draws bars of downloads with it
-    tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)  # type: ignore[method-assign, assignment]
-
-
-def _hush_if_quiet(_context: click.Context, _option: click.Parameter, quiet: bool) -> None:
-    if quiet:
-        hush()
-
-
-# `mlflow run -P quiet=true` gives it as --quiet true
-_QUIET: dict[str, Any] = {
-    "type": TrueOrFalse(),
-    "is_flag": False,
-    "flag_value": "true",
-    "default": False,
-    "metavar": "[true|false]",
-}
-hushable: Callable[[click.Command], click.Command] = click.option(
-    "--quiet",
-    callback=_hush_if_quiet,
-    expose_value=False,
-    help="print nothing but what goes wrong, on stderr",
-    **_QUIET,
-)
-quiet_option: Callable[[Callable[..., None]], Callable[..., None]] = click.option(
-    "--quiet", help="print notes and fixes alone", **_QUIET
-)
+        room = max(width(), len(start) + LAST)
+        yield from wrap(row[-1], room, initial_indent=start, subsequent_indent=" " * len(start)) or [start.rstrip()]

@@ -1,9 +1,9 @@
 """Many seeds on this machine: one after another in this process, or several side by side, each in one of its own."""
 
+import logging
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import get_context
@@ -11,13 +11,12 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Self, cast
 
-import click
-
 from data.prepared import Prepared
 from models.custom import remember
 from pipeline.config.resolve import resolve
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
+from pipeline.console.messages import configure, is_quiet
 from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
 from pipeline.execution.status import Capacity
@@ -28,6 +27,8 @@ from pipeline.tracking.retry import ServerAway, patiently
 from pipeline.training.epoch_time import estimate_epoch_seconds
 from pipeline.training.inputs import prepare_inputs
 from pipeline.training.seed import train_seed
+
+log = logging.getLogger(__name__)
 
 
 class Local:
@@ -72,9 +73,9 @@ def _train(config: Config, start: Start, prepared: Prepared | None, progress: Pr
     try:
         train_seed(config, start, prepared or prepare_inputs(config), progress, study=study)
     except Failure as error:
-        click.echo(f"seed {start.seed} failed: {error}", err=True)
+        log.warning("seed %s failed: %s", start.seed, error)
     except Exception:  # one seed's failure must not cost the others
-        click.echo(f"seed {start.seed} failed:\n{traceback.format_exc()}", err=True)
+        log.warning("seed %s failed:", start.seed, exc_info=True)
 
 
 def _side_by_side(config: Config, queue: Queue) -> None:
@@ -100,7 +101,7 @@ class Processes:
         return len(self._running)
 
     def start(self, start: Start) -> None:
-        arguments = (self.config, self.config.architecture.source, start, self.queue.study.id)
+        arguments = (self.config, self.config.architecture.source, start, self.queue.study.id, is_quiet())
         process = self._context.Process(target=_train_alone, args=arguments, name=f"seed-{start.seed}")
         process.start()
         self._running[process.sentinel] = start.seed, process
@@ -122,12 +123,12 @@ class Processes:
         try:
             patiently(partial(close_seed, self.queue.study_hash, seed), self.config.server_wait)
         except ServerAway as error:  # the next command closes it; others are being trained
-            click.echo(f"seed {seed}: {error}", err=True)
+            log.warning("seed %s: %s", seed, error)
         if process.exitcode < 0:
             ended = f"was ended by {signal.Signals(-process.exitcode).name} (out of memory?)"
         else:
             ended = f"ended with exit code {process.exitcode} (what it printed says why)"
-        click.echo(f"seed {seed} failed: its process {ended}", err=True)
+        log.warning("seed %s failed: its process %s", seed, ended)
 
     def __enter__(self) -> Self:
         return self
@@ -139,10 +140,11 @@ class Processes:
             process.join()
 
 
-def _train_alone(config: Config, source: str, start: Start, study: str) -> None:
+def _train_alone(config: Config, source: str, start: Start, study: str, quiet: bool) -> None:
     """Train a seed in a process of its own, which takes the data from the cache itself, and the study's own network."""
     raise_on_signals()
     end_with_parent()
+    configure(quiet=quiet)
     progress = Progress(
         seeds=len(config.seeds), epochs=config.epochs, jobs=config.jobs, announces=start.seed == config.seeds[0]
     )

@@ -1,27 +1,27 @@
-"""What a sweep would run: its studies, what is finished of them, and about how long the rest takes."""
+"""The plan of a sweep: its studies, how many of their seeds are finished, and about how long the rest takes."""
 
+import logging
 from collections.abc import Sequence
-
-import click
 
 from pipeline.console.terminal import table
 from pipeline.execution.executor import Executor
 from pipeline.execution.status import Capacity, Status, time_left
 from pipeline.execution.studies import Study
 
-HEAD = ("study", "seeds", "finished", "go on", "to start", "time")
+HEAD = ("study", "seeds", "finished", "to resume", "to start", "time")
+log = logging.getLogger(__name__)
 
 
 def print_plan(studies: Sequence[Study], executor: Executor, *, timed: bool) -> None:
-    """Print a line a study, and about how long the epochs take that are not trained yet.
+    """Print a line a study, with about how long its remaining epochs take.
 
-    Where no epoch of a model on a data set is on record, a few batches of it are `timed`, or it is not known.
+    If no epoch of a model on a data set is on record, a few batches are timed if `timed`; else the time is unknown.
     """
     statuses = [_timed(study, study.status(), executor) if timed else study.status() for study in studies]
     rows = [_row(status, executor.capacity) for status in statuses]
-    click.echo("\n".join(table([HEAD, *rows])))
+    log.info("\n".join(table([HEAD, *rows])))
     at_once = f"{executor.capacity.seeds} seed{'s' * (executor.capacity.seeds > 1)} at a time"
-    click.echo(f"time in all: {time_left(statuses, executor.capacity)}, {at_once}, if none stops early")
+    log.info("time in all: %s, %s, if none stops early", time_left(statuses, executor.capacity), at_once)
 
 
 def _timed(study: Study, status: Status, executor: Executor) -> Status:

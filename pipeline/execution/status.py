@@ -1,32 +1,35 @@
-"""How far the seeds of a study are, by what the store holds, and how long the rest takes."""
+"""The progress of a study's seeds, by what the store holds; how long the rest takes; a live table of both."""
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from pipeline.config.settings import Config
+from pipeline.console.live_table import LiveTable, Look
 from pipeline.tracking.outbox import FOLDER
 from pipeline.tracking.queries import StoredSeed, runs_of_settings, seconds_of_alike
 from pipeline.tracking.resume import choose
+from pipeline.tracking.retry import StoreError
 
 STATES = ("done", "running", "waiting", "failed")
 
 
 class Capacity(NamedTuple):
-    """How many seeds are trained at once: those of one study, or, where studies run `together`, those of all."""
+    """How many seeds are trained at once: of one study or, if `studies_together`, of all."""
 
     seeds: int
     studies_together: bool
 
 
 class Status(NamedTuple):
-    """How many seeds of a study are in which state; `begun` of those that wait go on from a checkpoint.
+    """How many seeds of a study are in each state; `begun` of the waiting ones resume from a checkpoint.
 
-    `epochs_left` are those of each seed that is not over; `seconds` are those of an epoch, where any is on record.
+    `epochs_left` has a number for each seed that is neither done nor failed. `seconds` is the duration of an epoch,
+    None if none is on record.
     """
 
     name: str
@@ -37,14 +40,14 @@ class Status(NamedTuple):
 
     @property
     def seconds_left(self) -> list[float]:
-        """How long each seed still takes that is not over."""
+        """How long each unfinished seed still takes."""
         return [epochs * (self.seconds or 0) for epochs in self.epochs_left]
 
 
 def status_of(config: Config, study_hash: str, since: datetime | None = None) -> Status:
-    """Return how far a study is. Where it has begun, at `since`, a seed that has failed since then stays so.
+    """Return a study's progress. Seeds that failed after `since` count as failed; older failures count as waiting.
 
-    Of a fresh study nothing counts that is older.
+    Of a fresh study only runs that started after `since` count.
     """
     runs = runs_of_settings(study_hash)
     if config.fresh:
@@ -77,9 +80,9 @@ def _seconds(config: Config, runs: Sequence[StoredSeed]) -> float | None:
 
 
 def time_left(statuses: Sequence[Status], capacity: Capacity) -> str:
-    """Return about how long the epochs of studies still take; `unknown` where it is of one.
+    """Return about how long the epochs of studies still take; `unknown` if an epoch of one has never been timed.
 
-    No seed is done sooner than alone, and all together no sooner than if there were always one for each place.
+    The time is that of the longest seed or, if longer, that of all seeds spread evenly over the places.
     """
     if any(status.epochs_left and status.seconds is None for status in statuses):
         return "unknown"
@@ -87,3 +90,28 @@ def time_left(statuses: Sequence[Status], capacity: Capacity) -> str:
     waves = [list(chain(*by_study))] if capacity.studies_together else by_study
     total = sum(max(max(seconds), sum(seconds) / capacity.seeds) for seconds in waves if seconds)
     return f"about {timedelta(seconds=round(total))}"
+
+
+def live_table(looks: Sequence[Callable[[datetime], Status]], capacity: Capacity) -> LiveTable:
+    """Return a table of studies, which stays on a terminal if they run together.
+
+    Each of `looks` returns the status of a study; it takes the time after which failures count, which is now.
+    """
+    since = datetime.now(UTC)
+    return LiveTable(lambda: _look(looks, since, capacity), stays=capacity.studies_together)
+
+
+def _look(looks: Sequence[Callable[[datetime], Status]], since: datetime, capacity: Capacity) -> Look | None:
+    try:
+        statuses = [look(since) for look in looks]
+    except StoreError:  # the studies meet it themselves, and report it
+        return None
+    total = sum((status.states for status in statuses), Counter[str]())
+    left = time_left(statuses, capacity)
+    rows = [(its.name, its.states, time_left([its], capacity)) for its in statuses]
+    rows = (
+        [("all", total, left), *rows] if len(statuses) > 1 else rows
+    )  # first, because a short terminal cuts the last rows
+    cells = [(name, *(str(states[state]) for state in STATES), time) for name, states, time in rows]
+    counts = ", ".join(f"{total[state]} {state}" for state in STATES)
+    return Look([("study", *STATES, "time left"), *cells], counts, left)

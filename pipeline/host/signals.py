@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and a closed terminal as one exception, so that runs are closed on the way out."""
 
+import logging
 import os
 import signal
-import sys
 import threading
 import time
 from types import FrameType
@@ -13,6 +13,7 @@ SHELLS = ("sh", "bash", "dash", "zsh")
 WATCH_SECONDS = 1.0
 SAME_SECONDS = 2.0  # the terminal and mlflow run may each send the signal of one Ctrl-C
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+log = logging.getLogger(__name__)
 
 
 class Interrupted(BaseException):
@@ -71,5 +72,5 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
     ignore_signals()
     signal.signal(signal.SIGINT, end_at_once)
-    print("closing the runs; Ctrl-C ends at once, and the same command goes on all the same", file=sys.stderr)
+    log.warning("closing the runs; Ctrl-C ends at once, and the same command goes on all the same")
     raise Interrupted(number)

@@ -1,10 +1,9 @@
 """What a comparison's run holds: figures, tables and a page of several studies, side by side."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import click
 
 from pipeline.analysis.comparison import Compared, labels
 from pipeline.analysis.paper import ACCURACIES, SETTINGS
@@ -17,13 +16,14 @@ from pipeline.tracking.queries import StoredStudy, seeds_of_study
 from pipeline.tracking.run import Run
 
 NAMED = 20  # studies in the description of a comparison: MLflow cuts long ones
+log = logging.getLogger(__name__)
 
 
 def compare_studies(run: Run, stored: Sequence[StoredStudy]) -> None:
     """Log figures, tables and a page of finished studies beside each other to a run, and describe it."""
     compared = _compared(stored)
     for study in compared:
-        click.echo(f"{study.label}: run {study.run_id}, {study.accuracy.n} seeds")
+        log.info("%s: run %s, %s seeds", study.label, study.run_id, study.accuracy.n)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with disk_space(folder, "figures and tables"):
@@ -31,8 +31,8 @@ def compare_studies(run: Run, stored: Sequence[StoredStudy]) -> None:
         with run.disk_space_for(folder, "figures and tables"):
             run.log_files(folder)
     _describe(run, compared)
-    click.echo(f"page:    {run.artifact_location('compare.html')}")
-    click.echo(f"browse:  {run.how_to_browse()}")
+    log.info("page:    %s", run.artifact_location("compare.html"))
+    log.info("browse:  %s", run.how_to_browse())
 
 
 def _describe(run: Run, compared: Sequence[Compared]) -> None:

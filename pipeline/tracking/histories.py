@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import REMAINING
-from pipeline.tracking.artifacts import download, list_files
+from pipeline.tracking.artifacts import download
 from pipeline.tracking.queries import StoredSeed
 from pipeline.tracking.tables import EPOCH_TABLE, LAYER_TABLE, LEVEL_TABLE, LEVELS, read_table, stack
 
@@ -35,8 +35,6 @@ def _table_of_all(seeds: Sequence[StoredSeed], name: str) -> pd.DataFrame:
 
 
 def _levels(seed: StoredSeed) -> pd.DataFrame:
-    if LEVEL_TABLE not in list_files(seed.artifacts):
-        return pd.DataFrame(columns=LEVELS)
     with TemporaryDirectory() as folder:
         path = download(seed.artifacts, LEVEL_TABLE, folder)
         missing = {column: [""] for column in LEVELS[3:]}

@@ -1,7 +1,7 @@
 """Runs that end as what they were: FINISHED, FAILED, or KILLED where a signal stopped them; none stays RUNNING."""
 
+import logging
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -21,6 +21,7 @@ from pipeline.tracking.run import KIND, OPENED, PARENT, Run, RunTaken
 from pipeline.tracking.store import current_experiment, open_store, reaching_store, search
 
 INHERITED = "MLFLOW_RUN_ID"  # set by `mlflow run`
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def _system_metrics(run_id: str, *, wanted: bool, resumed: bool) -> Iterator[Non
         try:
             monitor = start_system_metrics(run_id, resumed=resumed)
         except Exception as error:  # a seed can be trained without them
-            print(f"no system metrics: {first_line(error)}", file=sys.stderr)
+            log.warning("no system metrics: %s", first_line(error))
     try:
         yield
     finally:
@@ -103,7 +104,7 @@ def _close(client: mlflow.MlflowClient, run_id: str | None, opened: str, status:
     except Exception as error:
         if status == "FINISHED":
             raise
-        print(f"the run {run_id or opened} could not be marked {status}: {first_line(error)}", file=sys.stderr)
+        log.warning("the run %s could not be marked %s: %s", run_id or opened, status, first_line(error))
 
 
 def _end(client: mlflow.MlflowClient, run_id: str | None, opened: str, status: str) -> None:

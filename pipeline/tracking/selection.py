@@ -1,6 +1,7 @@
 """The studies that are to be compared: named, found by a filter, or all of an experiment."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 
 import mlflow
 from mlflow.entities import Run as StoredRun
@@ -12,9 +13,10 @@ from pipeline.tracking.store import current_experiment, open_store, search
 
 ALL = "all"
 WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"tags.layerwise.lr = '0.1'\""
+log = logging.getLogger(__name__)
 
 
-def select_studies(wanted: str, say: Callable[[str], None] = print) -> list[StoredStudy]:
+def select_studies(wanted: str) -> list[StoredStudy]:
     """Return studies with finished seeds, in the order in which they started; raise RunNotFound.
 
     Of those that a filter or `all` finds with equal settings, the one with the most seeds and epochs stands for all.
@@ -26,7 +28,7 @@ def select_studies(wanted: str, say: Callable[[str], None] = print) -> list[Stor
     if wanted != ALL and all(name.isalnum() for name in names):
         open_store()
         return _in_order([find_study(name) for name in dict.fromkeys(names)])
-    studies = _largest(_finished(_found("" if wanted == ALL else wanted)), say)
+    studies = _largest(_finished(_found("" if wanted == ALL else wanted)))
     if not studies:
         found = "no study with finished seeds" + ("" if wanted == ALL else f" for which {wanted}")
         raise RunNotFound(f"experiment {current_experiment()} on {mlflow.get_tracking_uri()} has {found}: {WAYS}")
@@ -38,7 +40,7 @@ def studies_of_sweep(run_id: str) -> list[StoredStudy]:
     return [study for study, _seeds in _finished(_found(f"tags.`{PARENT}` = '{run_id}'"))]
 
 
-def _largest(studies: Sequence[tuple[StoredStudy, int]], say: Callable[[str], None]) -> list[StoredStudy]:
+def _largest(studies: Sequence[tuple[StoredStudy, int]]) -> list[StoredStudy]:
     """Return the study with the most seeds and epochs of each settings, the newest of equals; report the others."""
     largest: dict[str, tuple[StoredStudy, int]] = {}
     for study, seeds in studies:
@@ -48,9 +50,10 @@ def _largest(studies: Sequence[tuple[StoredStudy, int]], say: Callable[[str], No
     for study, seeds in studies:
         chosen, count = largest[study.hash]
         if (seeds, study.epochs) != (count, chosen.epochs):
-            say(
-                f"{study.name} (run {study.id}) is left out: it has {seeds} seeds x {study.epochs} epochs, and the run "
-                f"{chosen.id} of equal settings has {count} x {chosen.epochs}"
+            log.info(
+                "%s (run %s) is left out: it has %s seeds x %s epochs, and the run %s of equal settings has %s x %s",
+                *(study.name, study.id, seeds, study.epochs),
+                *(chosen.id, count, chosen.epochs),
             )
     return [study for study, _seeds in largest.values()]
 

@@ -1,12 +1,11 @@
 """What a study's run holds: its settings and data, then means, tables, figures and report over its seeds."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import click
 
 from data.prepared import Prepared
 from pipeline.analysis.figures.study_figures import write_figures
@@ -24,6 +23,8 @@ from pipeline.tracking.resume import reuse
 from pipeline.tracking.run import PROVENANCE, SEEDS, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.study_page import announce, publish
+
+log = logging.getLogger(__name__)
 
 
 class SeedsFailed(Failure):
@@ -55,7 +56,7 @@ def aggregate_seeds(study: Run, *, register: bool) -> None:
     study.set_tags({SEEDS: f"{len(finished)} of {len(stored.seeds)}"})
     if finished:
         for seed, former in reuse(study, finished):
-            click.echo(f"seed {seed}: reused from the study {former}")
+            log.info("seed %s: reused from the study %s", seed, former)
         histories = read_histories(finished, stored.epochs)
         log_means(study.id, histories)
         with TemporaryDirectory() as temporary:
@@ -111,6 +112,7 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
 def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:
     accuracies = final_values(histories, "test_acc")
     spread = f" +- {accuracies.std():.2f} (one standard deviation)" if len(accuracies) > 1 else ""
-    click.echo(f"{name}: {len(accuracies)} of {asked} seeds, test accuracy {accuracies.mean():.2f} %{spread}")
-    click.echo(f"figures: {study.artifact_location('figures')}")
-    click.echo(f"browse:  {study.how_to_browse()}")
+    mean = accuracies.mean()
+    log.info("%s: %s of %s seeds, test accuracy %.2f %%%s", name, len(accuracies), asked, mean, spread)
+    log.info("figures: %s", study.artifact_location("figures"))
+    log.info("browse:  %s", study.how_to_browse())

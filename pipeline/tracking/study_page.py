@@ -1,8 +1,7 @@
 """What a study's page in MLflow opens with, and its best model in the registry."""
 
+import logging
 from collections.abc import Mapping, Sequence
-
-import click
 
 from pipeline.analysis.statistics import Histories, final_values
 from pipeline.config.settings import Config
@@ -14,6 +13,7 @@ from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import Run
 
 SETTINGS = ("lr", "momentum", "weight_decay", "batch_size", "precision", "device")
+log = logging.getLogger(__name__)
 
 
 def announce(study: Run, config: Config) -> None:
@@ -44,15 +44,15 @@ def publish(
     if not registers:
         return
     if best is None:
-        click.echo(f"model:   none to register.{beyond}")
+        log.info("model:   none to register.%s", beyond)
         return
     try:
         version, named = register(best, name, study, seed_of[best.run_id])
     except StoreError as error:  # all else is there
-        click.echo(str(error), err=True)
+        log.warning(error)
         return
     kept = "" if named == version else f"; models:/{name}@{ALIAS} stays version {named}, which is better"
-    click.echo(f"model:   models:/{name}{'' if kept else '@' + ALIAS}, version {version}{kept}{beyond}")
+    log.info("model:   models:/%s%s, version %s%s%s", name, "" if kept else f"@{ALIAS}", version, kept, beyond)
     describe(study, [*paragraphs, _best(study, best, seed_of, name, version) + beyond])
 
 

@@ -86,7 +86,7 @@ def _train_along(index: int, config: Config, source: str, seed: int, folder: Pat
     warnings.simplefilter("ignore")
     rank = index + 1
     remember(config.model_name, source)
-    prepared = prepare(config.data, Path(config.data_dir), say=lambda _line: None)
+    prepared = prepare(config.data, Path(config.data_dir))
     if config.device == "cuda":
         torch.cuda.set_device(rank)
     trainer = make_trainer(config, seed, prepared, measures=False)

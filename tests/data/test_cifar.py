@@ -82,7 +82,7 @@ def test_a_batch_with_a_wrong_checksum_is_refused_before_unpickling(
     files[victim] = pickle.dumps(Trap(tmp_path / "sprung"))
     write_batches(original, files, tmp_path)
     with pytest.raises(DataError, match=f"{original.base_folder} is damaged.*delete it") as failure:
-        prepare(DATASETS[name], tmp_path, lambda _: None)
+        prepare(DATASETS[name], tmp_path)
     assert "\n" not in str(failure.value)
     assert not (tmp_path / "sprung").exists()
 
@@ -95,7 +95,7 @@ def test_an_archive_with_a_wrong_checksum_is_not_unpacked(
     archive = write_archive(original, files, tmp_path)
     archive.write_bytes(archive.read_bytes()[:-1] + b"!")
     with pytest.raises(DataError, match=f"{original.filename} is damaged: delete it"):
-        prepare(DATASETS[name], tmp_path, lambda _: None)
+        prepare(DATASETS[name], tmp_path)
     assert not (tmp_path / original.base_folder).exists()
 
 
@@ -125,7 +125,5 @@ def test_folder_and_archive_have_the_same_digest(
     (tmp_path / "packed").mkdir()
     write_archive(CIFAR10, files, tmp_path / "packed")
     write_batches(CIFAR10, files, tmp_path / "open")
-    digests = {
-        prepare(DATASETS["CIFAR-10"], tmp_path / at, lambda _: None).manifest.digest for at in ("packed", "open")
-    }
+    digests = {prepare(DATASETS["CIFAR-10"], tmp_path / at).manifest.digest for at in ("packed", "open")}
     assert len(digests) == 1

@@ -1,4 +1,4 @@
-"""Digits: scikit-learn's images, split as the contract says and scaled from 0..16 to 0..255."""
+"""Digits: scikit-learn's images, split into 1,437 and 360 and scaled from 0..16 to 0..255."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def test_images_are_split_and_scaled(tmp_path: Path) -> None:
     assert np.array_equal(np.concatenate([read.y_train, read.y_test]), digits.target)
 
 
-def test_they_are_prepared_without_a_network(tmp_path: Path, no_network: list[str]) -> None:
-    prepared = prepare(DATASETS["Digits"], tmp_path, lambda _: None)
+def test_digits_are_prepared_without_internet(tmp_path: Path, no_network: list[str]) -> None:
+    prepared = prepare(DATASETS["Digits"], tmp_path)
     assert prepared.manifest.shape == [32, 32, 1]
     assert sum(prepared.manifest.train_counts) == 1437
     assert no_network == []

@@ -1,4 +1,4 @@
-"""MNIST and FMNIST from small IDX files, from Debian's folder, and downloaded from a server on this machine."""
+"""MNIST and FMNIST from small IDX files, Debian's package, and a download from a local server."""
 
 import gzip
 import http.server
@@ -29,7 +29,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_images: Any, write_idx: Any) -> Iterator[Path]:
-    """A folder of MNIST's packed files, served on this machine in place of torchvision's mirrors."""
+    """A folder of MNIST's packed files on a local server in place of torchvision's mirrors."""
     folder = tmp_path / "served"
     write_idx(make_images(), folder, packed=True)
     sums = {path.name: calculate_md5(path) for path in folder.iterdir()}
@@ -60,15 +60,13 @@ def test_idx_files_are_read(name: str, tmp_path: Path, make_images: Any, write_i
     assert equal(DATASETS[name].read(tmp_path), images)
 
 
-def test_three_of_four_files_are_not_the_data_set(tmp_path: Path, make_images: Any, write_idx: Any) -> None:
+def test_incomplete_files_are_not_found(tmp_path: Path, make_images: Any, write_idx: Any) -> None:
     write_idx(make_images(), tmp_path / RAW["MNIST"])
     (tmp_path / RAW["MNIST"] / FILES[3]).unlink()
     assert DATASETS["MNIST"].find(tmp_path) == []
 
 
-def test_an_old_pickle_of_torchvision_beside_the_files_is_left_alone(
-    tmp_path: Path, make_images: Any, write_idx: Any, equal: Any
-) -> None:
+def test_an_old_pickle_of_torchvision_is_ignored(tmp_path: Path, make_images: Any, write_idx: Any, equal: Any) -> None:
     images = make_images()
     write_idx(images, tmp_path / RAW["MNIST"])
     old = tmp_path / "MNIST" / "processed"
@@ -80,14 +78,14 @@ def test_an_old_pickle_of_torchvision_beside_the_files_is_left_alone(
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda content: content[:3], lambda _: b""])
-def test_a_damaged_file_is_one_line(
+def test_a_damaged_file_raises_one_line_with_a_remedy(
     file: str, damage: Callable[[bytes], bytes], tmp_path: Path, make_images: Any, write_idx: Any
 ) -> None:
     write_idx(make_images(), tmp_path / RAW["MNIST"])
     path = tmp_path / RAW["MNIST"] / file
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=r"MNIST/raw is damaged.*delete it") as failure:
-        prepare(DATASETS["MNIST"], tmp_path, lambda _: None)
+        prepare(DATASETS["MNIST"], tmp_path)
     assert "\n" not in str(failure.value)
 
 
@@ -95,27 +93,32 @@ def test_fewer_labels_than_images_are_refused(tmp_path: Path, make_images: Any, 
     images = make_images()
     write_idx(images._replace(y_test=images.y_test[:-1]), tmp_path / RAW["MNIST"])
     with pytest.raises(DataError, match="6 test images but 5 labels"):
-        prepare(DATASETS["MNIST"], tmp_path, lambda _: None)
+        prepare(DATASETS["MNIST"], tmp_path)
 
 
-def test_fmnist_comes_from_debians_package(
-    tmp_path: Path, debian: Path, no_network: list[str], make_images: Any, write_idx: Any
+def test_fmnist_is_read_from_debian_s_package(
+    tmp_path: Path,
+    debian: Path,
+    no_network: list[str],
+    make_images: Any,
+    write_idx: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    images, said = make_images(), []
+    images = make_images()
     write_idx(images, debian, packed=True)
-    prepared = prepare(DATASETS["FMNIST"], tmp_path / "cache", said.append)
+    prepared = prepare(DATASETS["FMNIST"], tmp_path / "cache")
     assert prepared.y_train.tolist() == images.y_train.tolist()
     assert prepared.manifest.classes[9] == "Ankle boot"
-    assert "dataset-fashion-mnist" in said[0]
+    assert "dataset-fashion-mnist" in caplog.messages[0]
     assert no_network == []
 
 
-def test_files_in_the_data_folder_go_before_debians(
+def test_files_in_the_data_folder_take_precedence_over_debian_s(
     tmp_path: Path, debian: Path, make_images: Any, write_idx: Any
 ) -> None:
     write_idx(make_images(seed=1), debian, packed=True)
     write_idx(make_images(train=9), tmp_path / "cache" / RAW["FMNIST"])
-    assert len(prepare(DATASETS["FMNIST"], tmp_path / "cache", lambda _: None).y_train) == 9
+    assert len(prepare(DATASETS["FMNIST"], tmp_path / "cache").y_train) == 9
 
 
 @pytest.mark.parametrize(
@@ -123,33 +126,35 @@ def test_files_in_the_data_folder_go_before_debians(
     [gzip.compress(b"x" * 999)[:20], b"\x1f\x8b\x08\0\0\0\0\0\0\3\xff\xff\xff", b"no"],
     ids=["cut short", "no data", "no gzip"],
 )
-def test_a_damaged_package_of_debian_is_named_and_the_download_tried(
+def test_a_damaged_debian_package_is_named_and_the_download_tried(
     content: bytes, tmp_path: Path, debian: Path, no_network: list[str], make_images: Any, write_idx: Any
 ) -> None:
     write_idx(make_images(), debian, packed=True)
     (debian / f"{FILES[2]}.gz").write_bytes(content)
     with pytest.raises(DataError, match=r"dataset-fashion-mnist.*torchvision's download"):
-        prepare(DATASETS["FMNIST"], tmp_path / "cache", lambda _: None)
+        prepare(DATASETS["FMNIST"], tmp_path / "cache")
     assert no_network
     assert DATASETS["FMNIST"].find(tmp_path / "cache") == []
 
 
-def test_mnist_is_downloaded_once(tmp_path: Path, served: Path, make_images: Any) -> None:
-    images, said = make_images(), []
-    prepared = prepare(DATASETS["MNIST"], tmp_path / "cache", said.append)
-    assert said == ["MNIST: trying torchvision's download"]
+def test_mnist_is_downloaded_once(
+    tmp_path: Path, served: Path, make_images: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = make_images()
+    prepared = prepare(DATASETS["MNIST"], tmp_path / "cache")
+    assert caplog.messages == ["MNIST: trying torchvision's download"]
     assert np.array_equal(prepared.y_test, images.y_test)
     assert prepared.manifest.source == str(tmp_path / "cache" / RAW["MNIST"])
     for path in served.iterdir():
         path.unlink()
-    again = prepare(DATASETS["MNIST"], tmp_path / "cache", said.append)
+    again = prepare(DATASETS["MNIST"], tmp_path / "cache")
     assert again.manifest == prepared.manifest
-    assert len(said) == 1
+    assert len(caplog.messages) == 1
 
 
-def test_a_download_that_ends_early_leaves_no_files(tmp_path: Path, served: Path) -> None:
+def test_an_incomplete_download_leaves_no_files(tmp_path: Path, served: Path) -> None:
     whole = served / f"{FILES[3]}.gz"
     whole.write_bytes(whole.read_bytes()[:-4])
     with pytest.raises(DataError, match=r"File not found or corrupted"):
-        prepare(DATASETS["MNIST"], tmp_path / "cache", lambda _: None)
+        prepare(DATASETS["MNIST"], tmp_path / "cache")
     assert [path for path in (tmp_path / "cache").rglob("*") if path.suffix != ".lock"] == [tmp_path / "cache/prepared"]

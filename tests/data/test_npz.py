@@ -40,7 +40,7 @@ class Trap:
 def refusal(path: Path, data_dir: Path) -> str:
     """Return the message that refuses a file."""
     with pytest.raises(DataError) as failure:
-        prepare(npz_dataset(path), data_dir, lambda _: None)
+        prepare(npz_dataset(path), data_dir)
     assert "\n" not in str(failure.value)
     return str(failure.value)
 
@@ -58,7 +58,7 @@ def test_valid_files_are_read(channels: int | None, tmp_path: Path) -> None:
 
 def test_data_set_of_a_file_has_its_name_and_no_augmentation(tmp_path: Path) -> None:
     np.savez(tmp_path / "My_Set.npz", **arrays())
-    prepared = prepare(npz_dataset(tmp_path / "My_Set.npz"), tmp_path / "cache", lambda _: None)
+    prepared = prepare(npz_dataset(tmp_path / "My_Set.npz"), tmp_path / "cache")
     assert (prepared.manifest.name, prepared.manifest.source) == ("My_Set", str(tmp_path / "My_Set.npz"))
     assert prepared.manifest.classes == ["0", "1", "2"]
     assert (prepared.padding, prepared.flip) == (0, False)

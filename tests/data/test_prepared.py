@@ -1,4 +1,4 @@
-"""Prepared data sets: the manifest by hand, resizing against PIL, and that only whole sets are ever used."""
+"""Prepared data sets: the manifest by hand, resizing against PIL, and that damaged sets are never used."""
 
 import dataclasses
 import hashlib
@@ -26,10 +26,6 @@ from data.prepared import Prepared, prepare
 ROOT = Path(__file__).parents[2]
 
 
-def quiet(_line: str) -> None:
-    """Say nothing."""
-
-
 def folder_of(dataset: DataSet, data_dir: Path) -> Path:
     (folder,) = (path for path in (data_dir / "prepared").iterdir() if path.is_dir())
     assert folder.name.startswith(f"{dataset.name}-")
@@ -54,9 +50,9 @@ def tiny(make_images: Any, npz_of: Any) -> DataSet:
     return dataset
 
 
-def test_the_manifest_holds_what_is_computed_by_hand(tmp_path: Path, tiny: DataSet, make_images: Any) -> None:
+def test_manifest_agrees_with_computation_by_hand(tmp_path: Path, tiny: DataSet, make_images: Any) -> None:
     given = make_images()
-    prepared = prepare(tiny, tmp_path, quiet)
+    prepared = prepare(tiny, tmp_path)
     manifest, folder = prepared.manifest, folder_of(tiny, tmp_path)
     assert manifest.train_counts == [4, 4, 4]
     assert manifest.test_counts == [2, 2, 2]
@@ -77,13 +73,11 @@ def test_the_manifest_holds_what_is_computed_by_hand(tmp_path: Path, tiny: DataS
     assert Manifest(**written) == manifest
 
 
-def test_moments_are_of_each_channel_and_a_constant_one_keeps_its_scale(
-    tmp_path: Path, make_images: Any, npz_of: Any
-) -> None:
+def test_manifest_has_the_moments_of_each_channel(tmp_path: Path, make_images: Any, npz_of: Any) -> None:
     images = make_images(32, 3)
     images.x_train[..., 0] = 51
     images.x_train[..., 1] = np.arange(32) % 2 * 255
-    manifest = prepare(npz_of(images), tmp_path, quiet).manifest
+    manifest = prepare(npz_of(images), tmp_path).manifest
     assert manifest.mean[:2] == pytest.approx([0.2, 0.5])
     assert manifest.std[:2] == pytest.approx([1.0, 0.5])
     assert manifest.std[2] == pytest.approx((images.x_train[..., 2] / 255).std())
@@ -91,49 +85,49 @@ def test_moments_are_of_each_channel_and_a_constant_one_keeps_its_scale(
 
 def test_a_class_without_images_is_counted(tmp_path: Path, make_images: Any, write_idx: Any) -> None:
     write_idx(make_images(), tmp_path / "MNIST" / "raw")
-    manifest = prepare(DATASETS["MNIST"], tmp_path, quiet).manifest
+    manifest = prepare(DATASETS["MNIST"], tmp_path).manifest
     assert manifest.train_counts == [4, 4, 4, *[0] * 7]
     assert manifest.test_counts == [2, 2, 2, *[0] * 7]
 
 
 @pytest.mark.parametrize(("size", "channels", "levels"), [(28, 1, 1), (8, 1, 1), (20, 3, 1), (40, 3, 2), (97, 3, 2)])
-def test_resizing_is_pils_within_a_grey_level_or_two_where_it_shrinks(
+def test_resizing_agrees_with_pil_within_one_or_two_grey_levels(
     size: int, channels: int, levels: int, tmp_path: Path, make_images: Any, npz_of: Any
 ) -> None:
     images = make_images(size, channels)
-    prepared = prepare(npz_of(images), tmp_path, quiet)
+    prepared = prepare(npz_of(images), tmp_path)
     for part in ("x_train", "x_test"):
         difference = np.abs(getattr(prepared, part).numpy().astype(int) - pil_resized(getattr(images, part)))
         assert difference.max() <= levels
         assert (difference > 1).mean() < 0.001
 
 
-def test_images_of_the_right_size_are_kept(tmp_path: Path, make_images: Any, npz_of: Any, equal: Any) -> None:
+def test_images_of_32_x_32_are_not_changed(tmp_path: Path, make_images: Any, npz_of: Any, equal: Any) -> None:
     images = make_images(32, 3)
-    prepared = prepare(npz_of(images), tmp_path, quiet)
+    prepared = prepare(npz_of(images), tmp_path)
     assert equal(arrays(prepared), images)
     assert prepared.x_train.dtype == prepared.y_train.dtype == torch.uint8
 
 
-def test_equal_data_have_one_digest_whatever_file_they_came_from(
+def test_equal_data_from_different_files_have_the_same_digest(
     tmp_path: Path, make_images: Any, npz_of: Any, write_idx: Any
 ) -> None:
     images = make_images()
     write_idx(images, tmp_path / "MNIST" / "raw")
-    from_idx = prepare(DATASETS["MNIST"], tmp_path, quiet).manifest
-    from_npz = prepare(npz_of(images, tmp_path / "own.npz"), tmp_path, quiet).manifest
+    from_idx = prepare(DATASETS["MNIST"], tmp_path).manifest
+    from_npz = prepare(npz_of(images, tmp_path / "custom.npz"), tmp_path).manifest
     assert from_idx.digest == from_npz.digest
     assert from_idx.source_sha256 != from_npz.source_sha256
     images.y_test[0] = 2
-    assert prepare(npz_of(images, tmp_path / "own.npz"), tmp_path, quiet).manifest.digest != from_npz.digest
+    assert prepare(npz_of(images, tmp_path / "custom.npz"), tmp_path).manifest.digest != from_npz.digest
 
 
-def test_the_order_of_an_array_in_memory_does_not_change_the_digest(
+def test_memory_order_of_an_array_does_not_change_the_digest(
     tmp_path: Path, make_images: Any, npz_of: Any, equal: Any
 ) -> None:
     images = make_images(32, 3)
     turned = images._replace(x_train=np.asfortranarray(images.x_train), x_test=np.asfortranarray(images.x_test))
-    prepared = [prepare(npz_of(given, tmp_path / "own.npz"), tmp_path, quiet) for given in (images, turned)]
+    prepared = [prepare(npz_of(given, tmp_path / "custom.npz"), tmp_path) for given in (images, turned)]
     assert prepared[0].manifest.digest == prepared[1].manifest.digest
     assert prepared[0].manifest.source_sha256 != prepared[1].manifest.source_sha256
     assert equal(arrays(prepared[1]), images)
@@ -143,20 +137,21 @@ def test_a_second_use_does_not_read_the_source_again(tmp_path: Path, tiny: DataS
     def refuse(_data_dir: Path) -> Images:
         raise AssertionError("the source is read again")
 
-    first = prepare(tiny, tmp_path, quiet)
+    first = prepare(tiny, tmp_path)
     times = {path: path.stat().st_mtime_ns for path in folder_of(tiny, tmp_path).iterdir()}
-    again = prepare(dataclasses.replace(tiny, read=refuse), tmp_path, quiet)
+    again = prepare(dataclasses.replace(tiny, read=refuse), tmp_path)
     assert {path: path.stat().st_mtime_ns for path in folder_of(tiny, tmp_path).iterdir()} == times
     assert again.manifest == first.manifest
     assert equal(arrays(again), arrays(first))
 
 
-def test_writing_to_the_tensors_does_not_change_the_files(tmp_path: Path, tiny: DataSet) -> None:
-    prepared = prepare(tiny, tmp_path, quiet)
+def test_writing_to_the_tensors_does_not_change_the_files(
+    tmp_path: Path, tiny: DataSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepared = prepare(tiny, tmp_path)
     prepared.x_train.zero_()
-    said: list[str] = []
-    assert prepare(tiny, tmp_path, said.append).x_train.any()
-    assert said == []
+    assert prepare(tiny, tmp_path).x_train.any()
+    assert caplog.messages == []
 
 
 def flip_a_byte(path: Path) -> None:
@@ -198,25 +193,33 @@ def without_a_sum(path: Path) -> None:
         (MANIFEST, without_a_sum),
     ],
 )
-def test_what_is_damaged_is_named_and_made_anew(
-    file: str, harm: Callable[[Path], object], tmp_path: Path, tiny: DataSet, equal: Any
+def test_a_damaged_file_is_named_and_the_set_prepared_again(
+    file: str,
+    harm: Callable[[Path], object],
+    tmp_path: Path,
+    tiny: DataSet,
+    equal: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    first = prepare(tiny, tmp_path, quiet)
+    first = prepare(tiny, tmp_path)
     expected = Images(*(array.copy() for array in arrays(first)))
     damaged = folder_of(tiny, tmp_path) / file
     harm(damaged)
-    said: list[str] = []
-    again = prepare(tiny, tmp_path, said.append)
-    assert said == [f"{damaged} is damaged: preparing tiny anew"]
+    again = prepare(tiny, tmp_path)
+    assert caplog.messages == [f"{damaged} is damaged: preparing tiny again"]
     assert again.manifest == first.manifest
     assert equal(arrays(again), expected)
-    prepare(tiny, tmp_path, said.append)
-    assert len(said) == 1
+    prepare(tiny, tmp_path)
+    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
-def test_a_crash_while_making_leaves_nothing_that_counts(
-    error: BaseException, tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
+def test_a_crash_while_preparing_leaves_no_set_that_is_used(
+    error: BaseException,
+    tmp_path: Path,
+    tiny: DataSet,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     save, saved = np.save, []
 
@@ -229,12 +232,11 @@ def test_a_crash_while_making_leaves_nothing_that_counts(
     with monkeypatch.context() as patch:
         patch.setattr(np, "save", third_fails)
         with pytest.raises(type(error)):
-            prepare(tiny, tmp_path, quiet)
+            prepare(tiny, tmp_path)
     assert len(saved) == 3
     assert not list((tmp_path / "prepared").rglob(MANIFEST))
-    said: list[str] = []
-    prepared = prepare(tiny, tmp_path, said.append)
-    assert said == []
+    prepared = prepare(tiny, tmp_path)
+    assert caplog.messages == []
     assert prepared.manifest.train_counts == [4, 4, 4]
     assert {path.name for path in folder_of(tiny, tmp_path).iterdir()} == {
         MANIFEST,
@@ -242,7 +244,7 @@ def test_a_crash_while_making_leaves_nothing_that_counts(
     }
 
 
-def test_data_sets_whose_names_differ_after_a_dot_do_not_share_a_folder(
+def test_names_that_differ_after_a_dot_have_different_folders(
     tmp_path: Path, make_images: Any, npz_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets = [npz_of(make_images(), tmp_path / f"set.{letter}.npz") for letter in "ab"]
@@ -255,7 +257,7 @@ def test_data_sets_whose_names_differ_after_a_dot_do_not_share_a_folder(
     monkeypatch.setattr(np, "save", fail)
     for dataset in datasets:
         with pytest.raises(KeyboardInterrupt):
-            prepare(dataset, tmp_path, quiet)
+            prepare(dataset, tmp_path)
     assert folders[0] != folders[1]
 
 
@@ -277,7 +279,7 @@ print(prepared.manifest.digest, int(prepared.x_train.long().sum()))
 """
 
 
-def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet, popen: Any) -> None:
+def test_two_processes_at_once_prepare_the_set_once(tmp_path: Path, tiny: DataSet, popen: Any) -> None:
     def slowly(data_dir: Path) -> Images:
         (tmp_path / "read-here").touch()
         time.sleep(0.5)
@@ -294,41 +296,41 @@ def test_two_processes_at_once_get_one_whole_set(tmp_path: Path, tiny: DataSet, 
         time.sleep(0.02)
     other.stdin.write("go\n")
     other.stdin.flush()
-    prepared = prepare(dataclasses.replace(tiny, read=slowly), tmp_path, quiet)
+    prepared = prepare(dataclasses.replace(tiny, read=slowly), tmp_path)
     output, _ = other.communicate(timeout=600)
     assert other.returncode == 0
     assert output == f"{prepared.manifest.digest} {int(prepared.x_train.long().sum())}\n"
     assert len(list(tmp_path.glob("read-*"))) == 1
 
 
-def test_a_changed_source_is_prepared_anew(tmp_path: Path, tiny: DataSet, make_images: Any, npz_of: Any) -> None:
-    before = prepare(tiny, tmp_path, quiet)
+def test_a_changed_source_is_prepared_again(tmp_path: Path, tiny: DataSet, make_images: Any, npz_of: Any) -> None:
+    before = prepare(tiny, tmp_path)
     npz_of(make_images(train=9, seed=1))
-    after = prepare(tiny, tmp_path, quiet)
+    after = prepare(tiny, tmp_path)
     assert (len(before.x_train), len(after.x_train)) == (12, 9)
     assert after.manifest.train_counts == [3, 3, 3]
 
 
-def test_the_data_folder_is_made_where_it_is_missing(tmp_path: Path, tiny: DataSet) -> None:
-    prepare(tiny, tmp_path / "not" / "yet", quiet)
+def test_a_missing_data_folder_is_created(tmp_path: Path, tiny: DataSet) -> None:
+    prepare(tiny, tmp_path / "not" / "yet")
     assert (tmp_path / "not" / "yet" / "prepared").is_dir()
 
 
 @pytest.mark.parametrize("below", ["file", "file/below"])
-def test_a_data_folder_that_cannot_be_made_is_one_line(below: str, tmp_path: Path, tiny: DataSet) -> None:
+def test_a_data_folder_that_cannot_be_created_raises_one_line(below: str, tmp_path: Path, tiny: DataSet) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=rf"the folder {tmp_path / below}/prepared cannot .*data_dir") as failure:
-        prepare(tiny, tmp_path / below, quiet)
+        prepare(tiny, tmp_path / below)
     assert "\n" not in str(failure.value)
 
 
-def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path, tiny: DataSet) -> None:
+def test_a_data_folder_that_cannot_be_written_raises_one_line(tmp_path: Path, tiny: DataSet) -> None:
     (tmp_path / "prepared" / "tiny.lock").mkdir(parents=True)
     with pytest.raises(DataError, match=r"prepared cannot be written .*data_dir"):
-        prepare(tiny, tmp_path, quiet)
+        prepare(tiny, tmp_path)
 
 
-def test_a_missing_file_is_said_before_anything_is_made(tmp_path: Path) -> None:
+def test_a_missing_file_raises_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
-        prepare(npz_dataset(tmp_path / "gone.npz"), tmp_path, quiet)
+        prepare(npz_dataset(tmp_path / "gone.npz"), tmp_path)
     assert [path.name for path in (tmp_path / "prepared").iterdir()] == ["gone.lock"]

@@ -1,4 +1,4 @@
-"""Where a data set is taken from: the order of the sources, what is said where none is there, and broken fetches."""
+"""Sources of a data set: their order, the error if none exists, and failed fetches."""
 
 import socket
 from collections.abc import Callable
@@ -28,13 +28,13 @@ def fetched(*into: Callable[[Path], object]) -> DataSet:
     return DataSet(name="Three", find=find, read=lambda _: None, fetches=fetches)
 
 
-def bring(folder: Path) -> None:
+def fetch_all(folder: Path) -> None:
     (folder / "raw").mkdir()
     for name in FILES:
         (folder / "raw" / name).write_text(name)
 
 
-def bring_half_then(error: BaseException) -> Callable[[Path], None]:
+def fetch_one_then(error: BaseException) -> Callable[[Path], None]:
     def fetch(folder: Path) -> None:
         (folder / "raw").mkdir()
         (folder / "raw" / FILES[0]).write_text("on")
@@ -44,13 +44,12 @@ def bring_half_then(error: BaseException) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize("name", ["CIFAR-10", "CIFAR-100", "MNIST", "FMNIST"])
-def test_with_nothing_there_and_no_network_one_line_names_the_ways_out(
-    name: str, tmp_path: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch
+def test_without_files_and_internet_one_line_names_the_remedies(
+    name: str, tmp_path: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(data.mnist, "DEBIAN", tmp_path / "no-debian")
-    said: list[str] = []
     with pytest.raises(DataError) as failure:
-        locate(DATASETS[name], tmp_path, said.append)
+        locate(DATASETS[name], tmp_path)
     message = str(failure.value)
     assert message.startswith(f"{name} was not found: tried {name}.npz and the original files in {tmp_path}, ")
     assert "torchvision's download (" in message
@@ -58,43 +57,42 @@ def test_with_nothing_there_and_no_network_one_line_names_the_ways_out(
     assert message.endswith("put one of them there, or name their folder with data_dir")
     assert "\n" not in message
     assert ("dataset-fashion-mnist" in message) == (name == "FMNIST")
-    assert said[-1] == f"{name}: trying torchvision's download"
+    assert caplog.messages[-1] == f"{name}: trying torchvision's download"
     assert no_network
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("spelling", ["cifar-10", "CIFAR10", "cifar_10"])
-def test_an_npz_goes_before_the_original_files(
+def test_npz_takes_precedence_over_the_original_files(
     spelling: str, tmp_path: Path, make_images: Any, npz_of: Any, cifar_files: Any, write_batches: Any, equal: Any
 ) -> None:
-    original, own = make_images(32, 3, seed=0), make_images(32, 3, seed=1)
+    original, custom = make_images(32, 3, seed=0), make_images(32, 3, seed=1)
     write_batches(CIFAR10, cifar_files(CIFAR10, original), tmp_path)
-    npz_of(own, tmp_path / f"{spelling}.npz")
-    source = locate(DATASETS["CIFAR-10"], tmp_path, print)
+    npz_of(custom, tmp_path / f"{spelling}.npz")
+    source = locate(DATASETS["CIFAR-10"], tmp_path)
     assert source.files == [tmp_path / f"{spelling}.npz"]
-    assert equal(source.read(), own)
+    assert equal(source.read(), custom)
     source.files[0].unlink()
-    assert equal(locate(DATASETS["CIFAR-10"], tmp_path, print).read(), original)
+    assert equal(locate(DATASETS["CIFAR-10"], tmp_path).read(), original)
 
 
 @pytest.mark.parametrize("spelling", ["FashionMNIST", "fashion-mnist", "FMNIST"])
-def test_an_npz_of_an_alias_goes_before_idx_files(
+def test_npz_of_an_alias_takes_precedence_over_idx_files(
     spelling: str, tmp_path: Path, make_images: Any, npz_of: Any, write_idx: Any, equal: Any
 ) -> None:
-    original, own = make_images(seed=0), make_images(seed=1)
+    original, custom = make_images(seed=0), make_images(seed=1)
     write_idx(original, tmp_path / "FashionMNIST" / "raw")
-    npz_of(own, tmp_path / f"{spelling}.npz")
-    assert equal(locate(DATASETS["FMNIST"], tmp_path, print).read(), own)
+    npz_of(custom, tmp_path / f"{spelling}.npz")
+    assert equal(locate(DATASETS["FMNIST"], tmp_path).read(), custom)
 
 
-def test_the_first_way_that_works_is_taken(tmp_path: Path) -> None:
-    said: list[str] = []
-    dataset = fetched(bring_half_then(OSError("first")), bring, bring_half_then(AssertionError("not reached")))
-    files = locate(dataset, tmp_path, said.append).files
+def test_the_first_fetch_that_succeeds_is_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dataset = fetched(fetch_one_then(OSError("first")), fetch_all, fetch_one_then(AssertionError("not reached")))
+    files = locate(dataset, tmp_path).files
     assert [file.read_text() for file in files] == list(FILES)
-    assert said == ["Three: trying way 1", "Three: trying way 2"]
-    assert locate(dataset, tmp_path, said.append).files == files
-    assert len(said) == 2
+    assert caplog.messages == ["Three: trying way 1", "Three: trying way 2"]
+    assert locate(dataset, tmp_path).files == files
+    assert len(caplog.messages) == 2
 
 
 @pytest.mark.parametrize(
@@ -106,24 +104,22 @@ def test_the_first_way_that_works_is_taken(tmp_path: Path) -> None:
         (TimeoutError("timed out"), "timed out"),
     ],
 )
-def test_a_way_that_fails_is_named_with_its_reason(error: Exception, reason: str, tmp_path: Path) -> None:
+def test_a_failed_fetch_is_named_with_its_reason(error: Exception, reason: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as failure:
-        locate(fetched(bring_half_then(error)), tmp_path, lambda _: None)
+        locate(fetched(fetch_one_then(error)), tmp_path)
     assert f"way 1 ({reason}" in str(failure.value)
     assert "\n" not in str(failure.value)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), ValueError("a mistake in the code")])
-def test_an_interrupted_fetch_leaves_nothing(error: BaseException, tmp_path: Path) -> None:
+def test_an_interrupted_fetch_leaves_no_files(error: BaseException, tmp_path: Path) -> None:
     with pytest.raises(type(error)):
-        locate(fetched(bring_half_then(error)), tmp_path, lambda _: None)
+        locate(fetched(fetch_one_then(error)), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_fetch_interrupted_between_two_files_does_not_look_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fetch_interrupted_between_two_files_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace, moved = Path.replace, []
 
     def second_fails(self: Path, target: Path) -> Path:
@@ -132,17 +128,17 @@ def test_a_fetch_interrupted_between_two_files_does_not_look_whole(
             raise KeyboardInterrupt
         return replace(self, target)
 
-    dataset = fetched(bring)
+    dataset = fetched(fetch_all)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", second_fails)
         with pytest.raises(KeyboardInterrupt):
-            locate(dataset, tmp_path, lambda _: None)
+            locate(dataset, tmp_path)
     assert len(list((tmp_path / "raw").iterdir())) == 1
     assert dataset.find(tmp_path) == []
-    assert len(locate(dataset, tmp_path, lambda _: None).files) == 3
+    assert len(locate(dataset, tmp_path).files) == 3
 
 
-def test_a_fetch_that_stalls_ends_and_other_sockets_keep_their_timeout(tmp_path: Path) -> None:
+def test_a_stalled_fetch_times_out_and_the_default_timeout_is_restored(tmp_path: Path) -> None:
     seen: list[float | None] = []
 
     def stall(_folder: Path) -> None:
@@ -153,7 +149,7 @@ def test_a_fetch_that_stalls_ends_and_other_sockets_keep_their_timeout(tmp_path:
     socket.setdefaulttimeout(7.5)
     try:
         with pytest.raises(DataError, match="stalled"):
-            locate(fetched(stall), tmp_path, lambda _: None)
+            locate(fetched(stall), tmp_path)
         assert (seen, socket.getdefaulttimeout()) == ([TIMEOUT_SECONDS], 7.5)
     finally:
         socket.setdefaulttimeout(before)

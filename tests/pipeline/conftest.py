@@ -20,8 +20,25 @@ from pipeline.host.signals import SIGNALS
 from tests.support.server import Server
 
 ROOT = Path(__file__).parents[2]
-SMALL = """
+NETWORKS = """
 from torch import nn
+
+
+class AlexNet(nn.Module):
+    groups = {"early": ["features.0"], "middle": ["features.3", "features.6"], "later": ["features.8", "features.10"]}
+
+    def __init__(self, *, input_channels, num_classes):
+        super().__init__()
+        convolutions = {0: (input_channels, 4), 3: (4, 8), 6: (8, 8), 8: (8, 8), 10: (8, 8)}
+        layers = [nn.ReLU() if position in (1, 4, 7, 9, 11) else nn.MaxPool2d(2) for position in range(13)]
+        for position, (channels, width) in convolutions.items():
+            layers[position] = nn.Conv2d(channels, width, 3, stride=1 + (position == 0), padding=1)
+        self.features = nn.Sequential(*layers)
+        linear = nn.Linear(32, 16), nn.ReLU(), nn.Dropout(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, num_classes)
+        self.classifier = nn.Sequential(nn.Dropout(), *linear)
+
+    def forward(self, images):
+        return self.classifier(self.features(images).flatten(1))
 
 
 def Small(*, input_channels, num_classes):
@@ -76,17 +93,24 @@ def start(
 
 
 @pytest.fixture(scope="session")
-def options(tiny_npz: Path) -> dict[str, str]:
-    """A study that takes seconds: AlexNet on the tiny set; the learning rate as a person may spell it."""
-    return {"model_name": "alexnet", "dataset": str(tiny_npz), "batch_size": "16", "epochs": "2", "lr": "1e-2"}
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with networks that train in a moment: AlexNet with the layers and groups of the real one; Small."""
+    path = tmp_path_factory.mktemp("networks") / "networks.py"
+    path.write_text(NETWORKS)
+    return path
 
 
 @pytest.fixture(scope="session")
-def small_options(options: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The same with a network that is trained and saved in a moment, and that does not stop early."""
-    network = tmp_path_factory.mktemp("network") / "small.py"
-    network.write_text(SMALL)
-    return options | {"model_name": f"{network}:Small", "target_val_acc": "none"}
+def options(tiny_npz: Path, networks: Path) -> dict[str, str]:
+    """A study that takes seconds: a narrow AlexNet on the tiny set; the learning rate as a person may spell it."""
+    given = {"dataset": str(tiny_npz), "batch_size": "16", "epochs": "2", "lr": "1e-2"}
+    return {"model_name": f"{networks}:AlexNet"} | given
+
+
+@pytest.fixture(scope="session")
+def small_options(options: dict[str, str], networks: Path) -> dict[str, str]:
+    """The same with the smallest network, which does not stop early."""
+    return options | {"model_name": f"{networks}:Small", "target_val_acc": "none"}
 
 
 @pytest.fixture(scope="session")

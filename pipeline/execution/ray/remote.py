@@ -10,6 +10,7 @@ from models.custom import remember
 from pipeline.config.resolve import data_folder
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput, Failure
+from pipeline.console.messages import configure
 from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
 from pipeline.host.signals import SIGNALS, Interrupted, raise_on_signals
@@ -43,6 +44,7 @@ def train_there(sent: Sent, study_id: str, study_hash: str, seed: int) -> str:
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     raise_on_signals()
+    configure()
     try:
         _train(sent.unpack(), study_id, study_hash, seed)
     except Failure as error:
@@ -61,6 +63,7 @@ def train_there(sent: Sent, study_id: str, study_hash: str, seed: int) -> str:
 
 def epoch_seconds_there(sent: Sent) -> float:
     """Return about how many seconds an epoch takes on this machine."""
+    configure()
     config = sent.unpack()
     return estimate_epoch_seconds(config, prepare_inputs(config))
 

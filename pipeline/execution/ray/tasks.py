@@ -1,11 +1,11 @@
 """Tasks of a Ray cluster: asked for an answer; of seeds, what one came to is said, and those that run are cancelled."""
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import click
 import ray
 from ray import ObjectRef
 from ray.exceptions import RayError, RayTaskError
@@ -17,6 +17,7 @@ from pipeline.tracking.retry import ServerAway, StoreError, first_line, patientl
 
 CLOSE_SECONDS = 120.0  # for cancelled seeds to save their last epoch and close their runs
 PATIENCE_SECONDS = 30.0  # after which it is said that the cluster has not answered yet
+log = logging.getLogger(__name__)
 
 
 def task(needs: Needs, function: Callable[..., Any], **options: Any) -> Any:
@@ -29,7 +30,7 @@ def ask(needs: Needs, function: Callable[..., Any], *arguments: object) -> Any:
     answer = task(needs, function).remote(*arguments)
     try:
         if not ray.wait([answer], timeout=PATIENCE_SECONDS)[0]:
-            click.echo("waiting for room on the Ray cluster, or for a worker to start", err=True)
+            log.warning("waiting for room on the Ray cluster, or for a worker to start")
         return ray.get(answer)
     except RayTaskError as error:
         raise error.cause if isinstance(error.cause, Failure) else error from None
@@ -47,7 +48,7 @@ def report(ref: "ObjectRef[str]", seed: int, study_hash: str, patience: float) -
         cause = getattr(error, "cause", None) or error
         said = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
     if said:
-        click.echo(said, err=True)
+        log.warning(said)
 
 
 def cancel(running: Mapping["ObjectRef[str]", int], study_hash: str) -> None:

@@ -239,7 +239,7 @@ def test_a_disk_that_is_full_when_figures_are_written_is_named(
         with Path("/dev/full").open("wb", buffering=0) as full:
             full.write(b"x")
 
-    monkeypatch.setattr("pipeline.commands.aggregate.write_tables", write)
+    monkeypatch.setattr("pipeline.tracking.study_log.write_tables", write)
     given = [f"--{name}={value}" for name, value in (options | {"epochs": "1", "seeds": "3"}).items()]
     code, _out, err = call("study", *given)
     assert code == 1

@@ -44,7 +44,7 @@ def test_a_plan_says_what_would_run_and_runs_nothing(call: Call, two: list[str])
     code, out, err = call("sweep", *two, "--plan=true")
     assert (code, err) == (0, "")
     head, first, second, total = out.splitlines()
-    assert head.split() == ["study", "seeds", "finished", "go", "on", "to", "start", "time"]
+    assert head.split() == ["study", "seeds", "finished", "to", "resume", "to", "start", "time"]
     assert first.split()[:6] == ["AlexNet-tiny", "lr=0.01", "2", "0", "0", "2"]
     assert second.split()[:6] == ["AlexNet-tiny", "lr=0.1", "2", "0", "0", "2"]
     assert total.startswith("time in all: about 0:")

@@ -45,6 +45,12 @@ class Finished(NamedTuple):
 
 
 @pytest.fixture(scope="module")
+def options(options: dict[str, str]) -> dict[str, str]:
+    """The same with the paper's AlexNet."""
+    return options | {"model_name": "alexnet"}
+
+
+@pytest.fixture(scope="module")
 def finished(run: Callable, options: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The runs that `mlflow run` of two seeds leaves in the store of an empty folder."""
     folder = tmp_path_factory.mktemp("outside")

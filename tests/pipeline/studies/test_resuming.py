@@ -95,10 +95,10 @@ def test_a_checkpoint_that_cannot_be_downloaded_is_not_damaged_and_costs_nothing
 ) -> None:
     before, real = slots(elsewhere), LocalArtifactRepository.download_artifacts
 
-    def fail(self: LocalArtifactRepository, path: str, *others: object) -> str:
-        if path.endswith("slot-b.pt"):
+    def fail(self: LocalArtifactRepository, artifact_path: str, dst_path: str | None = None) -> str:
+        if artifact_path.endswith("slot-b.pt"):
             raise error
-        return str(real(self, path, *others))
+        return str(real(self, artifact_path, dst_path))
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalArtifactRepository, "download_artifacts", fail)

@@ -30,6 +30,7 @@ from pipeline.tracking.queries import (
 from pipeline.tracking.run import SEED, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
+from pipeline.tracking.tables import LEVEL_TABLE, LEVELS
 
 HASH = "abc"
 
@@ -58,6 +59,7 @@ def log_seed(
 ) -> Run:
     with open_run("seed", f"seed-{seed}", tags={STUDY: HASH, SEED: str(seed)}, parent=study) as run:
         run.log_params({"seed": str(seed), "epochs": str(epochs)})
+        run.log_texts({LEVEL_TABLE: ",".join(LEVELS)})
         log = SeedLog(run, Outbox(run, Path("outbox")), lambda layer: "early" if layer == "b" else "")
         for epoch in range(1, epochs + 1):
             log_epoch(log, epoch, rwc)
@@ -127,6 +129,7 @@ def test_the_first_epochs_of_a_longer_seed_have_no_remaining_distance() -> None:
     for seed, epochs in ((1, 2), (2, 3)):
         with open_run("seed", f"seed-{seed}", tags={"layerwise.study": HASH}) as run:
             run.log_params({"seed": str(seed), "epochs": str(epochs)})
+            run.log_texts({LEVEL_TABLE: ",".join(LEVELS)})
             log = SeedLog(run, Outbox(run, Path("outbox")), str)
             for epoch in range(1, epochs + 1):
                 log_epoch(log, epoch, {"a": 1.0})

@@ -67,7 +67,7 @@ def train() -> Iterator[Train]:
     def train_seed(
         config: Config, *, after_epoch: Callable[[int], None] = lambda _epoch: None, state: dict[str, Any] | None = None
     ) -> tuple[list[EpochResult], list[dict[str, Any]]]:
-        trainer = make_trainer(config, 0, prepare(config.data, Path(config.data_dir), lambda _line: None))
+        trainer = make_trainer(config, 0, prepare(config.data, Path(config.data_dir)))
         results, states = [], []
         if state:
             trainer.restore(state)

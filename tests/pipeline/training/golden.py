@@ -47,7 +47,7 @@ def losses(model_name: str, steps: int) -> list[str]:
 
     with TemporaryDirectory() as folder:
         config = load_config(SETTINGS | {"model_name": model_name, "data_dir": folder})
-        trainer = make_trainer(config, 0, prepare(config.data, Path(folder), lambda _line: None))
+        trainer = make_trainer(config, 0, prepare(config.data, Path(folder)))
         seen, by_step = [], []
 
         def first_batches(loader):

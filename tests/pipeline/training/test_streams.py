@@ -19,7 +19,7 @@ every_seed = pytest.mark.parametrize("seed", [0, 42])
 
 
 def prepared_for(config: Config) -> Prepared:
-    return prepare(config.data, Path(config.data_dir), lambda _line: None)
+    return prepare(config.data, Path(config.data_dir))
 
 
 def begin(config: Config, seed: int) -> Trainer:
