@@ -46,7 +46,7 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
 @click.group(
     cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Settings: their defaults stand in params.yaml, and `study --help` names them. `mlflow run . -P name=value` "
+    epilog="Settings: params.yaml holds the defaults, and `study --help` names them. `mlflow run . -P name=value` "
     "takes them as well. Exits: 0 done, 1 a seed failed, 2 something given is wrong, 128 + signal interrupted.",
 )
 @click.option(
@@ -72,7 +72,7 @@ def main() -> int:
     """Run a command and return its exit code."""
     configure()
     raise_on_signals()
-    if "MLFLOW_RUN_ID" in os.environ:  # mlflow run has started this process, and it must not outlive it
+    if "MLFLOW_RUN_ID" in os.environ:  # mlflow run has started this process, which must end with it
         end_with_parent()
     try:
         return commands.main(prog_name="python -m pipeline", standalone_mode=False) or 0  # what doctor exits with

@@ -1,4 +1,4 @@
-"""Entry point `train`: one seed in a run of its own, for `aggregate` to find."""
+"""Command `train`: one seed in a run of its own, for `aggregate` to find."""
 
 import logging
 from dataclasses import replace

@@ -34,7 +34,7 @@ class _Texts(yaml.BaseLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [str(key.value) for key, _value in node.value]
         if repeated := sorted({key for key in keys if keys.count(key) > 1}):
-            raise BadInput(f"{PARAMS}: {', '.join(repeated)} stands twice: remove one")
+            raise BadInput(f"{PARAMS}: {', '.join(repeated)} appears twice: remove one")
         return super().construct_mapping(node, deep)
 
 

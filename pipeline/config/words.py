@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from data.datasets import plain
 
 
-@dataclass(frozen=True, eq=False)  # what stands in a type must have a hash
+@dataclass(frozen=True, eq=False)  # a part of a type must be hashable
 class Takes:
     """`text` completes `must be ...`; `words` are {a word without case, `-` and `_`: its value}."""
 

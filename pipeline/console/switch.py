@@ -11,7 +11,7 @@ class TrueOrFalse(click.ParamType[bool]):
     name = "true|false"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:  # noqa: ARG002
-        """Return what a text says; raise BadInput."""
+        """Return the value of a text; raise BadInput."""
         if str(value).casefold() not in ("true", "false"):
             raise BadInput(f"{param.name if param else self.name} must be true or false; got {value!r}")
         return str(value).casefold() == "true"

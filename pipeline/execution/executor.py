@@ -30,7 +30,7 @@ class Executor(Protocol):
     def run(self, studies: Sequence[Callable[[], None]], watch: Callable[[], None]) -> list[BaseException | None]:
         """Run studies, each of which ends on its own, and return what ended each one that failed.
 
-        `watch` is called again and again where nothing else says how far they are.
+        `watch` is called again and again to show their progress.
         """
 
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
@@ -40,7 +40,7 @@ class Executor(Protocol):
 @contextmanager
 def executor_of(studies: Sequence[Settings]) -> Iterator[Executor]:
     """Give the executor that the settings of all studies name; raise BadInput."""
-    (first, *_others) = studies  # they differ in nothing that says where seeds are trained
+    (first, *_others) = studies  # all have the same executor
     if first.executor != "ray":
         yield Local(jobs=first.jobs)
         return

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Local:
-    """The executor on this machine, of so many seeds at once."""
+    """The executor on this machine, which trains `jobs` seeds at once."""
 
     resolve = staticmethod(resolve)
     epoch_seconds = staticmethod(estimate_epoch_seconds)
@@ -41,7 +41,7 @@ class Local:
         self.capacity = Capacity(seeds=jobs, studies_together=False)
 
     def run(self, studies: Sequence[Callable[[], None]], watch: Callable[[], None]) -> list[BaseException | None]:
-        """Run studies one after another; each says itself how far it is, so that all are looked at between them."""
+        """Run studies one after another; each shows its own progress, and `watch` that of all between them."""
         failures = []
         for study in studies:
             failures.append(_failure(study))
@@ -63,7 +63,7 @@ class Local:
 def _failure(study: Callable[[], None]) -> BaseException | None:
     try:
         study()
-    except Exception as error:  # the others are to go on
+    except Exception as error:  # the other studies run nevertheless
         return error
     return None
 
@@ -79,7 +79,7 @@ def _train(config: Config, start: Start, prepared: Prepared | None, progress: Pr
 
 
 def _side_by_side(config: Config, queue: Queue) -> None:
-    """Keep `jobs` processes at work."""
+    """Train `jobs` seeds at a time, each in a process of its own."""
     with Processes(config, queue) as processes:
         for start in queue.starts(processes.release_ended):
             processes.start(start)
@@ -107,7 +107,7 @@ class Processes:
         self._running[process.sentinel] = start.seed, process
 
     def release_ended(self, seconds: float | None = None) -> None:
-        """Wait until a process ends, or so long, and release its seed."""
+        """Wait for a process to end, at most for some seconds, and release its seed."""
         if not self._running:
             time.sleep(seconds or 0)
         for ended in wait(self._running, seconds):
@@ -127,7 +127,7 @@ class Processes:
         if process.exitcode < 0:
             ended = f"was ended by {signal.Signals(-process.exitcode).name} (out of memory?)"
         else:
-            ended = f"ended with exit code {process.exitcode} (what it printed says why)"
+            ended = f"ended with exit code {process.exitcode} (see what it printed)"
         log.warning("seed %s failed: its process %s", seed, ended)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The progress of a study's seeds, by what the store holds; how long the rest takes; a live table of both."""
+"""The progress of a study's seeds, read from the store; how long the rest takes; a live table of both."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

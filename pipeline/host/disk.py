@@ -32,7 +32,7 @@ def unwritable(path: Path) -> str:
 
 @contextmanager
 def disk_space(folder: Path, what: str, size: int = 0) -> Iterator[None]:
-    """Raise DiskFull before, or in place of, the error of writing `what`, of so many bytes, into an existing folder."""
+    """Raise DiskFull before, or in place of, the error of writing `what`, of `size` bytes, into an existing folder."""
     free = shutil.disk_usage(folder).free
     if free < size:
         raise _full(folder, what, size, free)
@@ -45,7 +45,7 @@ def disk_space(folder: Path, what: str, size: int = 0) -> Iterator[None]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether an error says that a disk, or a quota, is full."""
+    """Return whether an error means that a disk, or a quota, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -55,5 +55,5 @@ def _full(folder: Path, what: str, size: int, free: int) -> DiskFull:
     )
     return DiskFull(
         f"the disk of {folder} is full ({free / MEGA:,.1f} MB free): {what} {missing}; "
-        "make room, and the same command goes on"
+        "free some space, and the same command resumes"
     )

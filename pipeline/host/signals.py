@@ -49,14 +49,14 @@ def end_with_parent() -> None:
             break
 
     def watch() -> None:
-        while all(map(_lives, ancestors)):
+        while all(map(_is_alive, ancestors)):
             time.sleep(WATCH_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -72,5 +72,5 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
     ignore_signals()
     signal.signal(signal.SIGINT, end_at_once)
-    log.warning("closing the runs; Ctrl-C ends at once, and the same command goes on all the same")
+    log.warning("closing the runs; Ctrl-C ends at once, and the same command resumes either way")
     raise Interrupted(number)

@@ -83,7 +83,7 @@ def beats(read: Callable[[], Mapping[str, str]]) -> bool:
 def process_start(pid: int) -> str:
     """Return when a process of this machine started, HIDDEN if that is not visible, or "" if it does not exist.
 
-    Linux counts in ticks since boot, which stay the same when somebody sets the clock.
+    Linux counts in ticks since boot, which stay the same when the clock is set.
     """
     if not Path("/proc/self/stat").exists():
         return _process_start_elsewhere(pid)

@@ -37,8 +37,8 @@ def log_model(
 ) -> None:
     """Log a network that takes uint8 images as the model `best` of a run, with its metrics of an epoch.
 
-    One that is there already stays; one that was broken off goes. Where torch.export cannot take the network, that is
-    said, and the seed has no model.
+    An existing model is kept; an incomplete one is deleted. If torch.export fails for the network, a message says so,
+    and the seed has no model.
     """
     run.check_ours()
     if _model_of(run) is not None:
@@ -49,7 +49,7 @@ def log_model(
             exported = torch.export.export(
                 classifier.eval(), (torch.from_numpy(images),), dynamic_shapes=({0: Dim.DYNAMIC},)
             )
-        except Exception as error:  # what it raises has many names; the seed is trained all the same
+        except Exception as error:  # it raises errors of many kinds; the seed is trained nevertheless
             log.warning("no model is logged: torch.export fails for it (%s)", first_line(error))
             return
         torch.export.save(exported, network)
@@ -168,7 +168,7 @@ def _signature(shape: Sequence[int], classes: Sequence[str]) -> ModelSignature:
 
 
 def _model_of(run: Run) -> LoggedModel | None:
-    """Return the model `best` of a run, if it has one that is whole; those that were broken off are deleted."""
+    """Return the complete model `best` of a run, if any; delete incomplete ones."""
     experiment = run.client.get_run(run.id).info.experiment_id
     whole = None
     for model in run.client.search_logged_models([experiment], f"source_run_id = '{run.id}' AND name = '{MODEL}'"):

@@ -20,8 +20,8 @@ Points = dict[tuple[str, int], float]
 def log_means(study_id: str, histories: Histories) -> None:
     """Log the means over the seeds under the seeds' own keys, and mean and deviation of the last test accuracies.
 
-    What stands there already is left out: MLflow keeps every point of a step. A tag holds the digest of all points
-    while they stand there, so that only a run with other means, or with a part of them, is asked for its points.
+    Points that the run has are skipped: MLflow keeps every point of a step. A tag holds the digest of all points once
+    they are logged, so that the points are read only from a run with other means, or with a part of them.
     """
     client = mlflow.MlflowClient()
     points, data = _means(histories), client.get_run(study_id).data

@@ -26,7 +26,7 @@ ATTEMPTS_SHARE = 5  # during an outage the next try comes after this many times 
 class Outbox:
     """Sends in this order: metrics, as they came; artifacts, the newest of each path; tags, which may speak of them.
 
-    Metrics keep the time at which they were made: sent twice, they stand once. Everything is in `folder` until the
+    Metrics keep their original time: sent twice, they are stored once. Everything is in `folder` until the
     server has it; the next process that opens the outbox of the run sends what was left there first.
     """
 
@@ -58,7 +58,7 @@ class Outbox:
         return target
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
-        """Add tags, to be set once all artifacts added so far are there."""
+        """Add tags, to be set once all artifacts added so far are uploaded."""
         with _whole(self.folder / "tags.json") as path:
             path.write_text(json.dumps(self._tags() | dict(tags)))
 

@@ -75,11 +75,11 @@ class StoredSeed(NamedTuple):
 
     @property
     def busy(self) -> bool:
-        """Whether a process may be at work on it, whatever its status says: another may have marked a stopped one."""
+        """Whether a process may be training it, whatever its status: another process may have marked a stopped one."""
         return not self.finished and is_alive(self.tags)
 
     def has(self, epochs: int) -> bool:
-        """Return whether it is finished with so many epochs, or stopped early at its target."""
+        """Return whether it is finished with at least `epochs` epochs, or stopped early at its target."""
         return self.finished and (self.epochs >= epochs or self.reached_target)
 
     @property
@@ -94,7 +94,7 @@ def read_study(run_id: str) -> StoredStudy:
 
 
 def stored_study(run: StoredRun) -> StoredStudy:
-    """Return a study from its run: the settings are tags, which are there from the moment when it is created."""
+    """Return a study from its run: the settings are tags, which it has from its creation on."""
     inputs = run.inputs.dataset_inputs if run.inputs else []
     digest = next((given.dataset.digest for given in inputs), "unknown")
     tags = run.data.tags
@@ -135,7 +135,7 @@ def seeds_of_study(study: StoredStudy) -> list[StoredSeed]:
     """Return the finished runs of a study's seeds with at least its epochs, whoever trained them, a run a seed.
 
     They follow from settings, seeds and epochs. Where there are several, the newest that began before the study ended
-    stands for the seed, so that runs of later studies change nothing. A fresh study has none that began before it.
+    is used, so that runs of later studies change nothing. A fresh study has none that began before it.
     """
     runs = [run for run in runs_of_settings(study.hash, experiment=study.experiment) if run.has(study.epochs)]
     if study.fresh:

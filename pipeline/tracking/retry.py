@@ -46,7 +46,7 @@ _PERMISSION = (
     "have its administrator give your user the permission EDIT on the experiment, or set MLFLOW_TRACKING_USERNAME and "
     "MLFLOW_TRACKING_PASSWORD to a user with that permission"
 )
-REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status of what stands before it
+REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status of a proxy before it
     "UNAUTHENTICATED": _CREDENTIALS,
     401: _CREDENTIALS,
     "PERMISSION_DENIED": _PERMISSION,
@@ -140,11 +140,11 @@ def _status_of_code(error: MlflowException) -> int:
 def _verdict(error: BaseException) -> bool | None:
     """Return True for an outage, False for a refusal, None for any other error. The outermost clear sign decides."""
     chain = list(_chain(error))
-    said = "\n".join(map(str, chain))
-    if LOCKED in said or BUSY in said:
+    messages = "\n".join(map(str, chain))
+    if LOCKED in messages or BUSY in messages:
         return True
     texts = (*BROKEN_DATABASE, *REFUSALS_IN_TEXT)
-    if any(text in said for text in texts) or any(isinstance(each, REFUSALS) for each in chain):
+    if any(text in messages for text in texts) or any(isinstance(each, REFUSALS) for each in chain):
         return False
     for each in chain:
         if status := http_status(each):
@@ -188,6 +188,6 @@ def _number(value: object) -> int | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says, in one line that is short enough to read."""
+    """Return the first line of an error, shortened."""
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__

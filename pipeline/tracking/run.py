@@ -27,7 +27,7 @@ OPENED = "layerwise.opened"  # names one attempt to create a run, whose answer m
 PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"
-CHECKED_SECONDS = 1.0  # for so long a run that was this process's still is, unless the process was stopped meanwhile
+CHECKED_SECONDS = 1.0  # the answer to `check_ours` holds for so long, unless the process was stopped meanwhile
 
 Result = TypeVar("Result")
 
@@ -60,7 +60,7 @@ class Run:
         return patiently(partial(call, self.id, *arguments, **options), self.patience, what)
 
     def log_params(self, params: Mapping[str, str]) -> None:
-        """Log what is not there: `mlflow run` has logged the -P values, and a param cannot be changed."""
+        """Log the params that are missing: `mlflow run` has logged the -P values, and a param cannot be changed."""
         known = self._call("reading the run", self.client.get_run).data.params
         new = [Param(name, value) for name, value in params.items() if name not in known]
         self._call("logging params", self.client.log_batch, params=new)

@@ -80,7 +80,7 @@ def _created(opened: str) -> str | None:
 
 @contextmanager
 def _system_metrics(run_id: str, *, wanted: bool, resumed: bool) -> Iterator[None]:
-    """Log processor, memory and GPU, unless MLflow's own variable says not to, or they cannot be had."""
+    """Log processor, memory and GPU, unless MLflow's own variable switches that off, or they are not available."""
     monitor: Any = None
     if wanted:
         try:
@@ -119,5 +119,5 @@ def _end(client: mlflow.MlflowClient, run_id: str | None, opened: str, status: s
 def close_inherited(status: str) -> None:
     """End the run that `mlflow run` has opened for this process, if no command has opened it."""
     if run_id := os.environ.pop(INHERITED, None):
-        with suppress(Exception):  # the process ends, and says why
+        with suppress(Exception):  # the process ends with a message of its own
             mlflow.MlflowClient().set_terminated(run_id, status)

@@ -63,7 +63,7 @@ class SeedLog:
                 break
 
     def copy(self, state: State, snapshots: Mapping[str, State]) -> None:
-        """Log the epochs that another run had, as they were, with its checkpoint and its snapshots."""
+        """Log the epochs of another run unchanged, with its checkpoint and its snapshots."""
         self._restore(state)
         scalars = self.tables[EPOCH_TABLE].rows()
         rwc = [row for row in self.tables[LAYER_TABLE].rows() if row["metric"] == "rwc"]

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def select_studies(wanted: str) -> list[StoredStudy]:
     """Return studies with finished seeds, in the order in which they started; raise RunNotFound.
 
-    Of those that a filter or `all` finds with equal settings, the one with the most seeds and epochs stands for all.
+    Of those that a filter or `all` finds with equal settings, the one with the most seeds and epochs is taken.
     """
     wanted = wanted.strip()
     if not wanted:

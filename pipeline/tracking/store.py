@@ -1,4 +1,4 @@
-"""The tracking store of this process: reached, made where it is a database that is not there, and searched."""
+"""The tracking store of this process: checked, connected, created if it is a missing database, searched."""
 
 import os
 import re
@@ -50,7 +50,7 @@ def reaching_store() -> Iterator[None]:
 
 
 def open_store() -> mlflow.MlflowClient:
-    """Return a client of the tracking store; an SQLite database that is not there is made aside, whole or not at all.
+    """Return a client of the tracking store; a missing SQLite database is created aside, whole or not at all.
 
     MLflow makes its tables one by one, and cannot use a database in which a kill has left some of them.
     """

@@ -23,8 +23,8 @@ def announce(study: Run, config: Config) -> None:
         study,
         [
             f"**{config.architecture.name} on {config.data.name}**: {count} seed{'s' * (count > 1)} of up to "
-            f"{config.epochs} epochs, below. Means, figures and report come when all are done; if it was broken off, "
-            "the same command goes on."
+            f"{config.epochs} epochs, below. Means, figures and report follow when all are finished; if it was "
+            "interrupted, the same command resumes it."
         ],
     )
 
@@ -48,7 +48,7 @@ def publish(
         return
     try:
         version, named = register(best, name, study, seed_of[best.run_id])
-    except StoreError as error:  # all else is there
+    except StoreError as error:  # the study is complete without it
         log.warning(error)
         return
     kept = "" if named == version else f"; models:/{name}@{ALIAS} stays version {named}, which is better"
@@ -85,9 +85,9 @@ def _seeds(stored: StoredStudy, histories: Histories) -> str:
     last = sorted(set(histories.last_epochs.values()))
     epochs = f"{last[0]} to {last[-1]} epochs" if len(last) > 1 else f"{last[0]} epoch{'s' * (last[0] > 1)}"
     missing = [str(seed) for seed in stored.seeds if seed not in histories.last_epochs]
-    broken = f" **Missing: seed {', '.join(missing)}**; the same command goes on." if missing else ""
+    broken = f" **Missing: seed {', '.join(missing)}**; the same command trains it." if missing else ""
     if len(histories.seeds) == 1:
-        return f"One seed, so nobody knows how much it varies; {epochs}.{broken}"
+        return f"Only one seed: no estimate of the spread; {epochs}.{broken}"
     return (
         f"Mean and standard deviation of {len(histories.seeds)} of {len(stored.seeds)} seeds, after {epochs}.{broken}"
     )

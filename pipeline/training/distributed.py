@@ -82,7 +82,7 @@ class SeveralDevices:
         wrapped.register_comm_hook(dist.group.WORLD, self._average)
         return wrapped
 
-    def _average(self, group: ProcessGroup, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]  # it is there
+    def _average(self, group: ProcessGroup, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:  # type: ignore[name-defined]  # torch's stub lacks it
         """Weigh the gradients of this device's part, then average over the devices."""
         bucket.buffer().mul_(self._weight * self.count)
         return allreduce_hook(group, bucket)

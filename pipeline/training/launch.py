@@ -69,7 +69,7 @@ def _start(config: Config, seed: int, folder: Path) -> ProcessContext:
 
 
 def _join(others: ProcessContext, seconds: float) -> None:
-    """Wait for so long, or until all have ended; raise what has ended one of them."""
+    """Wait until all have ended, or the seconds are over; raise the error that has ended one of them."""
     until = time.monotonic() + seconds
     try:
         while not others.join(max(0.0, until - time.monotonic())) and time.monotonic() < until:

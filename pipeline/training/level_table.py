@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, group_of: Callable[[str], str]) -> str:
-    """Return CSV with the columns LEVELS, for epochs of so many steps.
+    """Return CSV with the columns LEVELS, for epochs of `steps` steps.
 
     Layers that are not scale-invariant have no levels; without weight decay none has.
     """

@@ -122,7 +122,7 @@ def _train(trainer: Trainer, devices: Devices, seed_log: SeedLog, progress: Prog
     except Interrupted:
         try:
             seed_log.upload()
-        except Exception as error:  # the process was asked to end, whatever the store says
+        except Exception as error:  # the process must end, whether the store answers or not
             log.warning("the last epoch is not uploaded: %s", first_line(error))
         raise
     if trainer.reached_target:

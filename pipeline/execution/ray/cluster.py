@@ -67,7 +67,7 @@ class Cluster:
                 f"this machine; got {address!r}"
             ) from None
         try:
-            raise_on_signals()  # ray.init has set a handler of its own
+            raise_on_signals()  # ray.init has replaced the handlers
             _check_store()
             yield cls(studies)
         finally:
@@ -119,7 +119,7 @@ class Cluster:
         running: dict[ObjectRef[str], int] = {}
 
         def release_ended(seconds: float = POLL_SECONDS) -> None:
-            """Wait until a task ends, or so long; raise Interrupted where this process was asked to stop."""
+            """Wait for a task to end, for some seconds; raise Interrupted if this process was asked to stop."""
             ended, _others = ray.wait(list(running), timeout=seconds) if running else ([], [])
             for ref in ended:
                 seed = running.pop(ref)

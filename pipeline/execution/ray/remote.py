@@ -1,4 +1,4 @@
-"""A seed that another process has handed out, perhaps more than once: what a worker of a cluster runs."""
+"""What a worker of a cluster runs: a seed that a study has locked, perhaps for a second time."""
 
 import signal
 import sys
@@ -71,7 +71,7 @@ def epoch_seconds_there(sent: Sent) -> float:
 def _train(config: Config, study_id: str, study_hash: str, seed: int) -> None:
     prepared = prepare_inputs(config)
     if (here := config.study_hash(prepared.manifest.digest)) != study_hash:
-        raise BadInput(f"{config.data.name} is not the same here (settings {here}, not {study_hash}): prepare it anew")
+        raise BadInput(f"{config.data.name} differs on this node (settings {here}, not {study_hash}): prepare it again")
     start = Queue(config, study_hash, Run(study_id)).start_of_locked(seed, process_is_lost=True)
     if start.busy:
         raise RunTaken(str(start))

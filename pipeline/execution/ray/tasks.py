@@ -1,4 +1,4 @@
-"""Tasks of a Ray cluster: asked for an answer; of seeds, what one came to is said, and those that run are cancelled."""
+"""Tasks of a Ray cluster: started, asked for an answer, reported, and cancelled."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from pipeline.tracking.fencing import close_seed
 from pipeline.tracking.retry import ServerAway, StoreError, first_line, patiently
 
 CLOSE_SECONDS = 120.0  # for cancelled seeds to save their last epoch and close their runs
-PATIENCE_SECONDS = 30.0  # after which it is said that the cluster has not answered yet
+PATIENCE_SECONDS = 30.0  # after which a message says that the cluster has not answered yet
 log = logging.getLogger(__name__)
 
 
@@ -39,16 +39,16 @@ def ask(needs: Needs, function: Callable[..., Any], *arguments: object) -> Any:
 
 
 def report(ref: "ObjectRef[str]", seed: int, study_hash: str, patience: float) -> None:
-    """Say what went wrong with a seed, if anything; where Ray has given it up, its run is closed."""
+    """Report the failure of a seed, if any; close its run if Ray has given it up."""
     try:
-        said = ray.get(ref)
+        failure = ray.get(ref)
     except RayError as error:
         with suppress(ServerAway):  # the next command closes it
             patiently(partial(close_seed, study_hash, seed), patience)
         cause = getattr(error, "cause", None) or error
-        said = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
-    if said:
-        log.warning(said)
+        failure = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
+    if failure:
+        log.warning(failure)
 
 
 def cancel(running: Mapping["ObjectRef[str]", int], study_hash: str) -> None:

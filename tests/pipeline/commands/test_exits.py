@@ -244,5 +244,5 @@ def test_a_disk_that_is_full_when_figures_are_written_is_named(
     code, _out, err = call("study", *given)
     assert code == 1
     assert err.count("\n") == 1
-    assert "figures and tables has no room; make room, and the same command goes on" in err
+    assert "figures and tables has no room; free some space, and the same command resumes" in err
     assert sorted(run.info.status for run in runs()) == ["FAILED", "FINISHED"]

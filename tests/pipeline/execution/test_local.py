@@ -103,7 +103,7 @@ def test_a_process_that_cannot_even_start_is_reported(
     code, _out, err = call("study", *(f"--{name}={value}" for name, value in given.items()))
     assert code == 1
     for seed in (0, 7):
-        assert f"seed {seed} failed: its process ended with exit code 3 (what it printed says why)" in err
+        assert f"seed {seed} failed: its process ended with exit code 3 (see what it printed)" in err
 
 
 @pytest.mark.slow

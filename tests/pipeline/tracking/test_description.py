@@ -55,7 +55,7 @@ def test_a_study_says_what_came_out_and_leads_to_it(call: Call, options: dict[st
 def test_a_study_that_lacks_a_seed_says_which(
     call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seed 7 fails; 0 is left, and nobody knows how much it varies."""
+    """Seed 7 fails; 0 is left, and no estimate of the spread."""
     train_seed = local.train_seed
 
     def fail_for_seven(config: object, start: object, *others: object, **more: object) -> None:
@@ -67,7 +67,7 @@ def test_a_study_that_lacks_a_seed_says_which(
     arguments = [f"--{name}={value}" for name, value in options.items()]
     assert call("study", *arguments, "--seeds=0,7", "--epochs=1")[0] == 1
     (study,) = mlflow.MlflowClient().search_runs(["0"], "tags.`layerwise.kind` = 'study'")
-    text = "One seed, so nobody knows how much it varies; 1 epoch. **Missing: seed 7**; the same command goes on."
+    text = "Only one seed: no estimate of the spread; 1 epoch. **Missing: seed 7**; the same command trains it."
     assert text in note(study.info.run_id)
 
 

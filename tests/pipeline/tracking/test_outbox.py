@@ -260,5 +260,5 @@ def test_writing_to_a_disk_that_is_full_is_translated(run: Run) -> None:
         with Path("/dev/full").open("wb", buffering=0) as full:
             full.write(b"x")
 
-    with pytest.raises(DiskFull, match=r"report\.html has no room; make room"):
+    with pytest.raises(DiskFull, match=r"report\.html has no room; free some space"):
         Outbox(run, Path("outbox")).add_artifact("report.html", write)
