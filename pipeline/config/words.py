@@ -1,4 +1,4 @@
-"""What a setting takes, in words: the words that it knows in any spelling, and the nearest one to what is wrong."""
+"""What a setting takes, for messages and help; words and names in any spelling; the nearest name."""
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from data.datasets import plain
 
 
-@dataclass(frozen=True, eq=False)  # what stands in a type must have a hash
+@dataclass(frozen=True, eq=False)  # a part of a type needs a hash
 class Takes:
     """`text` completes `must be ...`; `words` are {a word without case, `-` and `_`: its value}."""
 
@@ -37,13 +37,13 @@ def spellings(names: Iterable[str]) -> dict[str, str]:
 
 
 def one_of(names: Collection[str], *others: str) -> Takes:
-    """Return what takes a name, or something else that is not a word."""
+    """Return a `Takes` of names; `others` describe what else is possible."""
     *first, last = (*names, *others)
     return Takes(f"one of {', '.join(first)}, {'or ' if others else ''}{last}", spellings(names))
 
 
 def takes(kind: Any) -> Takes:
-    """Return what a type takes: what its `Annotated` says, the words of a `Literal`, all that a union does."""
+    """Return the `Takes` of a type: that of an `Annotated`, the words of a `Literal`, all parts of a union."""
     if get_origin(kind) is Annotated:
         return next(part for part in reversed(kind.__metadata__) if isinstance(part, Takes))
     if get_origin(kind) is Literal:
