@@ -17,7 +17,7 @@ from pipeline.host.hardware import can_compile, compile_on, device_kind, precisi
 
 
 def load_config(given: Mapping[str, Any]) -> Config:
-    """Return what `read_settings` does, resolved for this machine; raise BadInput."""
+    """Return params.yaml, overridden by what was given and resolved for this machine; raise BadInput."""
     return resolve(read_settings(given))
 
 

@@ -12,8 +12,6 @@ from typing import Any, TextIO
 import click
 from tqdm import tqdm
 
-from pipeline.console.switch import TrueOrFalse
-
 STDOUT = 1
 WIDTH = 100
 NO_BARS = "TQDM_DISABLE"  # tqdm's own variable
@@ -62,13 +60,8 @@ def _hush_if_quiet(_context: click.Context, _option: click.Parameter, quiet: boo
 
 
 # `mlflow run -P quiet=true` gives it as --quiet true
-_QUIET: dict[str, Any] = {
-    "type": TrueOrFalse(),
-    "is_flag": False,
-    "flag_value": "true",
-    "default": False,
-    "metavar": "[true|false]",
-}
+_TRUE_OR_FALSE = click.Choice((True, False), case_sensitive=False)
+_QUIET: dict[str, Any] = {"type": _TRUE_OR_FALSE, "is_flag": False, "flag_value": "true", "default": False}
 hushable: Callable[[click.Command], click.Command] = click.option(
     "--quiet",
     callback=_hush_if_quiet,
