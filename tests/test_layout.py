@@ -16,7 +16,7 @@ from models import ARCHITECTURES
 ROOT = Path(__file__).parent.parent
 # the floors from the bottom; a module may import those of its own floor and of the floors below
 FLOORS = (
-    "models data pipeline.measure pipeline.analysis pipeline.host.signals pipeline.host.disk pipeline.tracking.epoch pipeline.config.words pipeline.config.values",
+    "models data pipeline.measure pipeline.analysis pipeline.host.signals pipeline.host.disk pipeline.tracking.epoch pipeline.config.values",
     "pipeline.host.hardware pipeline.host.provenance pipeline.config.params pipeline.config.schema pipeline.config.settings pipeline.config.resolve "
     "pipeline.console.progress pipeline.config.options pipeline.commands.checks pipeline.console.terminal",
     "pipeline.tracking",

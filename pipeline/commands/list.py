@@ -17,8 +17,7 @@ from data.manifest import MANIFEST, read_manifest
 from data.npz import SHAPE, find_npz
 from models import ARCHITECTURES, PREFIX, ZOO, Architecture
 from pipeline.config.resolve import load_config
-from pipeline.config.values import OWN_MODEL
-from pipeline.config.words import one_of
+from pipeline.config.values import OWN_MODEL, one_of
 from pipeline.console.errors import BadInput
 from pipeline.console.terminal import table, width
 from pipeline.measure import MEASUREMENTS, StepSampler, layer_weights, remaining_distance, straightness
