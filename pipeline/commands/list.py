@@ -14,8 +14,7 @@ from data.sources import find_source
 from models import ARCHITECTURES, Architecture
 from models.torchvision_models import TORCHVISION_MODELS, TORCHVISION_PREFIX
 from pipeline.config.resolve import load_config
-from pipeline.config.values import OWN_MODEL
-from pipeline.config.words import one_of
+from pipeline.config.values import OWN_MODEL, one_of
 from pipeline.console.errors import BadInput
 from pipeline.console.terminal import table, width
 from pipeline.measure import FORMULAS, layer_weights

@@ -11,7 +11,6 @@ from pipeline.analysis.comparison import labels
 from pipeline.config.grid import combinations
 from pipeline.config.options import takes_settings
 from pipeline.console.errors import BadInput, Failure
-from pipeline.console.switch import TrueOrFalse
 from pipeline.execution.executor import Executor, executor_of
 from pipeline.execution.plan import print_plan
 from pipeline.execution.status import live_table
@@ -32,10 +31,9 @@ log = logging.getLogger(__name__)
 @takes_settings
 @click.option(
     "--plan",
-    type=TrueOrFalse(),
+    type=click.Choice((True, False), case_sensitive=False),
     default=False,
-    metavar="[true|false]",
-    help="true: only print what would run, and how long",
+    help="only print the studies and their time",
 )
 def sweep(given: dict[str, str], plan: bool) -> None:
     """Run a study for every combination of listed settings, like dataset=MNIST,FMNIST."""

@@ -8,8 +8,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from data import DATASETS
 from models import ARCHITECTURES
-from pipeline.config.values import NotNegative, Positive
-from pipeline.config.words import one_of
+from pipeline.config.values import NotNegative, Positive, one_of
 from pipeline.console.errors import BadInput
 
 PARAMS = Path("params.yaml")

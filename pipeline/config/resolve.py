@@ -1,4 +1,4 @@
-"""Settings, read from params.yaml and options, become a configuration: nothing is left to the paper or the machine."""
+"""Read settings from params.yaml and options, and resolve `paper` and `auto`."""
 
 import os
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from pipeline.host.hardware import can_compile, compile_on, device_kind, precisi
 
 
 def load_config(given: Mapping[str, Any]) -> Config:
-    """Return the configuration on this machine of params.yaml, overridden by what was given; raise BadInput."""
+    """Return params.yaml, overridden by what was given and resolved for this machine; raise BadInput."""
     return resolve(read_settings(given))
 
 
@@ -36,7 +36,7 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
 
 
 def with_paper_rates(settings: Settings) -> Settings:
-    """Return settings with numbers from Table 1 in place of `paper`; raise BadInput."""
+    """Return settings with `paper` replaced by the numbers of Table 1; raise BadInput."""
     if "paper" not in (settings.lr, settings.weight_decay):
         return settings
     rates = paper_rates(settings.model_name, settings.dataset)._asdict()
@@ -44,7 +44,7 @@ def with_paper_rates(settings: Settings) -> Settings:
 
 
 def resolve(settings: Settings) -> Config:
-    """Return the configuration that settings are on this machine; raise BadInput."""
+    """Return settings resolved for this machine; raise BadInput."""
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise BadInput("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
     if settings.compile is True and not can_compile():

@@ -28,8 +28,10 @@ from pipeline.config.values import (
     Switch,
     Text,
     Whole,
+    nearest,
+    spellings,
+    takes,
 )
-from pipeline.config.words import nearest, spellings, takes
 from pipeline.console.errors import BadInput
 
 

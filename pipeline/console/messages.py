@@ -6,8 +6,6 @@ from functools import partial
 
 import click
 
-from pipeline.console.switch import TrueOrFalse
-
 LOGGERS = tuple(map(logging.getLogger, ("pipeline", "data", "models")))
 
 
@@ -45,10 +43,9 @@ def _configure(_context: click.Context, _option: click.Parameter, quiet: bool) -
 quiet_option = partial(
     click.option,
     "--quiet",
-    type=TrueOrFalse(),
+    type=click.Choice((True, False), case_sensitive=False),
     is_flag=False,
     flag_value="true",
     default=False,
-    metavar="[true|false]",
     callback=_configure,
 )

@@ -22,7 +22,7 @@ class Executor(Protocol):
         """How many seeds it trains at once."""
 
     def resolve(self, settings: Settings) -> Config:
-        """Return the configuration that settings are where the seeds are trained."""
+        """Return settings resolved for the machines that train."""
 
     def epoch_seconds(self, config: Config, prepared: Prepared) -> float:
         """Return about how many seconds an epoch takes where the seeds are trained."""

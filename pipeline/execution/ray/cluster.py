@@ -75,7 +75,7 @@ class Cluster:
             raise_on_signals()
 
     def resolve(self, settings: Settings) -> Config:
-        """Return the configuration that settings are in a task with a seed's CPUs and GPUs.
+        """Return settings resolved in a task with a seed's CPUs and GPUs.
 
         The folder of the data is that of this machine: every other has its own.
         """

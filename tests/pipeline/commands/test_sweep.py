@@ -78,7 +78,7 @@ def test_a_study_that_fails_costs_the_others_nothing(call: Call, two: list[str])
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("--plan=perhaps", "plan must be true or false; got 'perhaps'"),
+        ("--plan=perhaps", "'--plan': 'perhaps' is not one of 'true', 'false'"),
         ("--dataset=Digits,Digits", "a sweep must name every study once; AlexNet-Digits lr=0.01"),
         ("--precision=auto,fp32,bf16", "are the same: remove one"),  # auto is one of the others, wherever this runs
         ("--executor=slurm", "executor must be one of local, ray; got 'slurm'"),

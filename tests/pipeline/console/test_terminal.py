@@ -161,7 +161,10 @@ def test_mlflow_run_passes_quiet_on(run: Callable, options: dict[str, str], stor
 
 def test_only_true_and_false_are_quiet(call: Callable) -> None:
     code, _out, err = call("study", "--quiet=maybe")
-    assert (code, err) == (2, "error: quiet must be true or false; got 'maybe'\n")
+    assert (code, err) == (
+        2,
+        "error: Invalid value for '--quiet': 'maybe' is not one of 'true', 'false': see python -m pipeline --help\n",
+    )
 
 
 def test_help_and_version(call: Callable) -> None:
