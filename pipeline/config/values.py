@@ -77,11 +77,9 @@ def _expanded(path: str) -> str:
 def _model_name(name: str) -> str:
     if is_path(name):
         return _expanded(name)
-    return (
-        TORCHVISION_PREFIX + _torchvision_name(name.removeprefix(TORCHVISION_PREFIX))
-        if name.startswith(TORCHVISION_PREFIX)
-        else _MODEL.read(name)
-    )
+    if name.startswith(TORCHVISION_PREFIX):
+        return TORCHVISION_PREFIX + _torchvision_name(name.removeprefix(TORCHVISION_PREFIX))
+    return str(_MODEL.read(name))
 
 
 def _torchvision_name(name: str) -> str:

@@ -213,7 +213,7 @@ def test_a_wrong_value_is_refused_with_the_remedy(given: str, remedy: str) -> No
         ),
         (lambda text: text.replace("lr: paper", "lr:      "), "lr must be a number"),
         (lambda text: text.replace("target_val_acc: 94", "target_val_acc:   "), "target_val_acc must be a percentage"),
-        (lambda text: text + "epochs: 3\n", "epochs stands twice"),
+        (lambda text: text + "epochs: 3\n", "epochs appears twice"),
         (lambda text: text.replace("epochs: 150", "epochs: 2020-13-45"), "epochs must be a whole number"),
         (lambda text: text.replace("epochs: 150", f"epochs: {'[' * 3000}"), "params.yaml is not YAML"),
         (lambda _text: "a: b: c", "is not YAML"),
