@@ -141,7 +141,7 @@ def test_a_run_that_cannot_be_started_is_not_left_running(
 def test_a_val_split_that_leaves_nothing_ends_with_2(call: Call, options: dict[str, str]) -> None:
     code, _out, err = call("study", f"--dataset={options['dataset']}", "--val_split=0.999")
     assert (code, err.count("\n")) == (2, 1)
-    assert "take a smaller share" in err
+    assert "use a smaller fraction" in err
     assert runs() == []
 
 
