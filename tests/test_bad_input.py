@@ -33,7 +33,7 @@ from data.prepared import prepare
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
-from pipeline.tracking.checkpoints import newest_whole, slot_tag, slots
+from pipeline.tracking.checkpoints import Damaged, slot_tag, uploaded_checkpoints
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = int(os.environ.get("BAD_INPUTS", "40"))
@@ -332,15 +332,15 @@ WHOLE_CHECKPOINT = saved({"epoch": 1, "weights": torch.ones(3)})
 @given(content=damaged(WHOLE_CHECKPOINT) | st.just(pickle.dumps(Trap())))
 @example(content=WHOLE_CHECKPOINT)
 def test_damaged_checkpoints(tmp_path: Path, content: bytes) -> None:
-    """Even where the tag has the checksum of what is there."""
-    said: list[str] = []
+    """Even where the tag has the checksum of the damaged file."""
     (tmp_path / "checkpoints").mkdir(exist_ok=True)
     (tmp_path / "checkpoints" / "slot-a.pt").write_bytes(content)
-    tags = slot_tag("slot-a.pt", 1, sha256(content).hexdigest())
-    state = newest_whole(str(tmp_path), tags, last=1, say=said.append)
-    assert state or content != WHOLE_CHECKPOINT
-    assert (state is None) == bool(said)
-    assert all("\n" not in line for line in said)
+    (checkpoint,) = uploaded_checkpoints("run", str(tmp_path), slot_tag("slot-a.pt", 1, sha256(content).hexdigest()))
+    try:
+        assert checkpoint.load()
+    except Damaged as error:
+        assert content != WHOLE_CHECKPOINT
+        assert "\n" not in str(error)
     assert not Trap.MARK.exists()
 
 
@@ -351,7 +351,7 @@ WHOLE_TAG = slot_tag("slot-a.pt", 3, "a" * 64)["layerwise.checkpoint.slot-a"]
 @given(st.text(max_size=80) | damaged(WHOLE_TAG.encode()).map(lambda content: content.decode(errors="replace")))
 @example(WHOLE_TAG)
 def test_tags_of_any_text_name_no_slot_or_a_whole_one(text: str) -> None:
-    found = slots({"layerwise.checkpoint.slot-a": text, "layerwise.checkpoint.slot-b": text})
+    found = uploaded_checkpoints("", "", {f"layerwise.checkpoint.slot-{slot}": text for slot in "ab"})
     assert len(found) == 2 or text != WHOLE_TAG
     for slot in found:
         assert slot.epoch >= 0

@@ -72,7 +72,7 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(
             first, second = ([(point.step, point.value) for point in history] for history in histories)
             assert first == second, key
         states = [
-            torch.load(Path(run.info.artifact_uri) / "checkpoints" / "slot-b.pt", weights_only=True)["model"]
+            torch.load(Path(run.info.artifact_uri) / "checkpoints" / "slot-a.pt", weights_only=True)["model"]
             for run in (one, other)
         ]
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
