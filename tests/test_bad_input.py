@@ -336,11 +336,11 @@ def test_damaged_checkpoints(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "checkpoints").mkdir(exist_ok=True)
     (tmp_path / "checkpoints" / "slot-a.pt").write_bytes(content)
     (checkpoint,) = uploaded_checkpoints("run", str(tmp_path), slot_tag("slot-a.pt", 1, sha256(content).hexdigest()))
-    try:
-        assert checkpoint.load()
-    except Damaged as error:
-        assert content != WHOLE_CHECKPOINT
-        assert "\n" not in str(error)
+    if content == WHOLE_CHECKPOINT:
+        assert checkpoint.load()["epoch"] == 1
+    else:
+        with suppress(Damaged):  # any other error fails the test
+            assert checkpoint.load()
     assert not Trap.MARK.exists()
 
 
