@@ -11,6 +11,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import md5, sha256
 from io import BytesIO
 from pathlib import Path
