@@ -1,20 +1,33 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# the pins stand once, in conda.yaml; pip reads the same lines
+# the pins stand once, in conda.yaml; pip and uv read the same lines
 PINS = sed -n 's/^ *- \([A-Za-z0-9_.-]*==.*\)/\1/p' conda.yaml
+# uv where it is on PATH; `make setup UV=` uses pip
+UV ?= $(filter-out $(CURDIR)/%,$(shell command -v uv))
+VENV = $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python $(PYTHON),$(PYTHON) -m venv)
+# PyTorch's CPU build, a sixth of the size, if there is no NVIDIA driver and its index answers within 2 seconds;
+# `make setup TORCH_INDEX=` uses the default index alone, TORCH_INDEX=<address> another build
+CPU_INDEX = https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?= $(shell command -v nvidia-smi > /dev/null || { $(PYTHON) -c "import signal, urllib.request as web; \
+  signal.alarm(2); web.urlopen('$(CPU_INDEX)/torch/')" && echo $(CPU_INDEX); } 2> /dev/null)
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all check docs bench chaos ui setup pins
+.PHONY: demo demo-full test test-all check docs bench chaos ui setup pins
 
-demo: setup  ## two real studies on Digits, through mlflow run
-	mlflow run . --env-manager local -P model_name=AlexNet -P dataset=Digits -P seeds=0,42,123 \
-	  -P epochs=12 -P batch_size=32 -P lr=0.01 | tee .venv/demo.log
-	mlflow run . --env-manager local -P model_name=ResNet18 -P dataset=Digits -P seeds=0,42,123 \
-	  -P epochs=4 -P batch_size=32 -P lr=0.001 | tee -a .venv/demo.log
-	@echo && grep --no-group-separator -A1 "test accuracy" .venv/demo.log
-	@echo "Browse both studies: make ui, then http://127.0.0.1:5000"
+DEMO = mlflow run . --env-manager local -P dataset=Digits -P seeds=0,42,123
+RESULTS = sed -n '/test accuracy/p; s|^figures: *\(.*\)|  figure: \1/rwc_layers.png|p' .venv/demo.log; \
+  echo "Browse: make ui, then http://127.0.0.1:5000"
+
+demo: setup  ## the paper's AlexNet on Digits, three seeds, in a minute or two
+	$(DEMO) -P model_name=AlexNet -P epochs=4 -P batch_size=16 -P lr=0.03 | tee .venv/demo.log
+	@echo; $(RESULTS)
+
+demo-full: setup  ## two longer studies on Digits: AlexNet and ResNet18
+	$(DEMO) -P model_name=AlexNet -P epochs=12 -P batch_size=32 -P lr=0.01 | tee .venv/demo.log
+	$(DEMO) -P model_name=ResNet18 -P epochs=4 -P batch_size=32 -P lr=0.001 | tee -a .venv/demo.log
+	@echo; $(RESULTS)
 
 # a process a core, each with one thread: most tests wait for processes to start
 test test-all: export OMP_NUM_THREADS = 1
@@ -51,13 +64,16 @@ setup: .venv/ready
 pins:  ## what pip installs of conda.yaml
 	@$(PINS)
 
+INSTALL = $(if $(UV),$(UV) pip install --python $(@D) --compile-bytecode --index-strategy unsafe-best-match,\
+  $(@D)/bin/pip install --disable-pip-version-check) --quiet
+
 .venv/ready: conda.yaml requirements-dev.txt
-	$(PYTHON) -m venv .venv
-	$(PINS) > .venv/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r .venv/requirements.txt -r requirements-dev.txt
+	$(VENV) $(@D)
+	$(PINS) > $(@D)/requirements.txt
+	$(INSTALL) $(TORCH_INDEX:%=--extra-index-url %) -r $(@D)/requirements.txt -r requirements-dev.txt
 	touch $@
 
 .venv-docs/ready: requirements-docs.txt
-	$(PYTHON) -m venv .venv-docs
-	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	$(VENV) $(@D)
+	$(INSTALL) -r $<
 	touch $@
