@@ -5,7 +5,7 @@ PINS = sed -n 's/^ *- \([A-Za-z0-9_.-]*==.*\)/\1/p' conda.yaml
 # uv where it is on PATH; `make setup UV=` uses pip
 UV ?= $(filter-out $(CURDIR)/%,$(shell command -v uv))
 VENV = $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python $(PYTHON),$(PYTHON) -m venv)
-# PyTorch's CPU build, a sixth of the size, if there is no NVIDIA driver and its index answers within 2 seconds;
+# PyTorch's CPU build (.venv: 2.5 GB, not 7) if there is no NVIDIA driver and its index answers within 2 seconds;
 # `make setup TORCH_INDEX=` uses the default index alone, TORCH_INDEX=<address> another build
 CPU_INDEX = https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?= $(shell command -v nvidia-smi > /dev/null || { $(PYTHON) -c "import signal, urllib.request as web; \
@@ -21,7 +21,7 @@ RESULTS = sed -n '/test accuracy/p; s|^figures: *\(.*\)|  figure: \1/rwc_layers.
   echo "Browse: make ui, then http://127.0.0.1:5000"
 
 demo: setup  ## the paper's AlexNet on Digits, three seeds, in a minute or two
-	$(DEMO) -P model_name=AlexNet -P epochs=4 -P batch_size=16 -P lr=0.03 | tee .venv/demo.log
+	$(DEMO) -P model_name=AlexNet -P epochs=4 -P batch_size=16 -P lr=0.03 -P jobs=3 | tee .venv/demo.log
 	@echo; $(RESULTS)
 
 demo-full: setup  ## two longer studies on Digits: AlexNet and ResNet18
