@@ -2,8 +2,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # the pins stand once, in conda.yaml; pip and uv read the same lines
 PINS = sed -n 's/^ *- \([A-Za-z0-9_.-]*==.*\)/\1/p' conda.yaml
-# uv where it is on PATH; `make setup UV=` uses pip
-UV ?= $(filter-out $(CURDIR)/%,$(shell command -v uv))
+# uv where it is on PATH and pip has no index of its own, which uv would not read; `make setup UV=` uses pip
+UV ?= $(filter-out $(CURDIR)/%,$(shell command -v uv > /dev/null && ! $(PYTHON) -m pip config list 2> /dev/null \
+  | grep -qE 'index|find-links' && command -v uv))
 VENV = $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python $(PYTHON),$(PYTHON) -m venv)
 # PyTorch's CPU build (.venv: 2.5 GB, not 7) if there is no NVIDIA driver and its index answers within 2 seconds;
 # `make setup TORCH_INDEX=` uses the default index alone, TORCH_INDEX=<address> another build

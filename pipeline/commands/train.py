@@ -45,7 +45,8 @@ def train(given: dict[str, str], seed: str | None) -> None:
     study_hash = config.study_hash(prepared.manifest.digest)
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
     with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
-        start = _lock(Queue(config, study_hash, run), number)
+        queue = Queue(config, study_hash, run)
+        start = _lock(queue, number)
         log.info(start)
         start, state = load_checkpoint(config, start)
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
@@ -54,6 +55,7 @@ def train(given: dict[str, str], seed: str | None) -> None:
             train_in(run, replace(config, seeds=(number,)), start, state, prepared, progress)
         except StoreError as error:
             raise SeedFailed(f"seed {number} failed: {error}") from error
+    queue.release(number)
 
 
 def _busy(study_hash: str, seed: int) -> list[StoredSeed]:

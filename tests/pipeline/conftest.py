@@ -14,9 +14,13 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from matplotlib.figure import Figure
 
 from pipeline.__main__ import main
+from pipeline.analysis.figures import style
 from pipeline.host.signals import SIGNALS
+from pipeline.tracking import study_log
+from pipeline.training import seed
 from tests.support.server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +137,19 @@ def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     return uri
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes most of the time of a tiny study, for tests that do not look at it: figures and models."""
+
+    def write(_figure: Figure, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").touch()
+
+    monkeypatch.setattr(style, "write", write)
+    monkeypatch.setattr(study_log, "write_report", lambda *_arguments: None)
+    monkeypatch.setattr(seed, "log_best_model", lambda *_arguments: None)
 
 
 @pytest.fixture

@@ -222,6 +222,7 @@ def test_a_signal_kills_the_runs(start: Callable[..., subprocess.Popen], store: 
     assert [run.info.status for run in mlflow.MlflowClient(store).search_runs(["0"])] == ["KILLED", "KILLED"]
 
 
+@pytest.mark.slow
 def test_mlflow_run_of_bad_input_ends_with_1_and_a_failed_run(run: Callable, store: str) -> None:
     process = run(
         "mlflow", "run", str(ROOT), "--env-manager", "local", "-P", "epoch=3", MLFLOW_TRACKING_URI=store

@@ -8,6 +8,8 @@ import mlflow
 import pytest
 from mlflow.entities import Run
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 Call = Callable[..., tuple[int, str, str]]
 
 

@@ -110,6 +110,7 @@ def given(options: dict[str, str], **settings: object) -> list[str]:
     return [f"--{name}={value}" for name, value in (options | {"epochs": "1"} | settings).items()]
 
 
+@pytest.mark.slow
 def test_a_loud_seed_shows_a_bar_and_a_line(on_terminal: Callable, options: dict[str, str], tmp_path: Path) -> None:
     code, out, shown = on_terminal("pipeline", "train", *given(options, seed=3, data_dir=tmp_path))
     assert (code, "seed 3  epoch 1/1  train loss" in out) == (0, True), shown
@@ -148,6 +149,7 @@ def test_bad_input_ends_with_2_all_the_same(run: Callable, store: str) -> None:
     assert "epochs must be" in process.stderr
 
 
+@pytest.mark.slow
 def test_mlflow_run_passes_quiet_on(run: Callable, options: dict[str, str], store: str, tmp_path: Path) -> None:
     settings = {"dataset": options["dataset"], "data_dir": tmp_path, "quiet": "true"}
     values = [f"-P{name}={value}" for name, value in settings.items()]

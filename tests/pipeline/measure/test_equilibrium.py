@@ -115,6 +115,7 @@ def digits() -> tuple[Tensor, Tensor]:
     return (images - images.mean()) / images.std(), torch.tensor(bunch.target)
 
 
+@pytest.mark.slow
 def test_a_network_with_batchnorm_settles_at_the_level() -> None:
     """Every scale-invariant layer, by the measurement that the pipeline takes; the linear layer has no level."""
     torch.manual_seed(0)

@@ -28,6 +28,8 @@ from pipeline.tracking.run import Run as OpenRun
 from pipeline.tracking.run import RunTaken
 from pipeline.tracking.seed_log import SeedLog
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 ROOT = Path(__file__).parents[3]
 Call = Callable[..., tuple[int, str, str]]
 upload = SeedLog.upload
@@ -273,6 +275,7 @@ def test_killing_mlflow_run_leaves_no_trainer(
     assert {run.info.status for run in runs("seed") + runs("study")} == {"KILLED"}
 
 
+@pytest.mark.slow
 def test_a_killed_study_leaves_what_an_undisturbed_one_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     began = time.monotonic()

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 Call = Callable[..., tuple[int, str, str]]
 Do = Callable[..., tuple[int, str, str]]
 

@@ -55,7 +55,8 @@ def finished(run: Callable, options: dict[str, str], tmp_path_factory: pytest.Te
     """The runs that `mlflow run` of two seeds leaves in the store of an empty folder."""
     folder = tmp_path_factory.mktemp("outside")
     values = [f"-P{name}={value}" for name, value in options.items()]
-    process = run("mlflow", "run", str(ROOT), "--env-manager", "local", *values, "-Pseeds=0, 7", cwd=folder)
+    values += ["-Pseeds=0, 7", "-Pcheckpoint_every=1"]
+    process = run("mlflow", "run", str(ROOT), "--env-manager", "local", *values, cwd=folder)
     assert process.returncode == 0, process.stderr
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     runs = client.search_runs(["0"], order_by=["attributes.start_time ASC"])

@@ -82,6 +82,7 @@ def looks_at_all(tests: Path) -> bool:
     return any(re.search(r"\b(ARCHITECTURES|DATASETS)\b(?!\[)", line) for line in lines)
 
 
+@pytest.mark.slow
 def test_tests_of_all_models_and_data_sets_pass_with_new_ones(run: Callable, extended: Path) -> None:
     files = [path for path in sorted((extended / "tests").rglob("test_*.py")) if path.name not in LEFT_OUT]
     tests = [str(path) for path in files if looks_at_all(path)]

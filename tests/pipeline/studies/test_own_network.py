@@ -79,12 +79,14 @@ def test_other_code_is_another_study_and_another_place_is_not(
     assert len(runs("seed")) == 2  # the moved one took the first one's over
 
 
+@pytest.mark.slow
 def test_seeds_of_an_own_network_side_by_side(call: Call, network: Path, small: list[str]) -> None:
     code, _out, err = call("study", *small, "--seeds=0,1", "--jobs=2", f"--model_name={network}:Net")
     assert (code, err) == (0, "")
     assert {run.info.status for run in (*runs("study"), *runs("seed"))} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_a_model_of_torchvision_in_thirds(call: Call, small: list[str]) -> None:
     code, _out, err = call("study", *small, "--model_name=torchvision:ShuffleNet-V2_x0_5", "--precision=fp32")
     assert (code, err) == (0, "")
@@ -103,7 +105,7 @@ def test_a_model_of_torchvision_in_thirds(call: Call, small: list[str]) -> None:
         ("missing.py:Net", "cannot be read"),
         ("net.py", "name one of Net"),
         ("net.py:Net2", "did you mean Net?"),
-        ("AlexNot", "did you mean AlexNet?), torchvision:<name>, or path/to/file.py:factory"),
+        ("AlexNot", "torchvision:<name>, or path/to/file.py:factory (did you mean AlexNet?)"),
     ],
 )
 @pytest.mark.usefixtures("network")
@@ -116,6 +118,7 @@ def test_what_cannot_be_used_ends_with_2_one_line_and_no_run(
     assert runs("study") == runs("seed") == []
 
 
+@pytest.mark.slow
 def test_seeds_side_by_side_are_of_the_code_that_the_study_began_with(
     call: Call, network: Path, small: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,7 +64,7 @@ def test_a_process_that_differs_in_one_part_is_another(part: str) -> None:
 def test_a_process_elsewhere_lives_while_its_heart_beats_and_is_never_certainly_gone(place: Mapping[str, str]) -> None:
     """Its number means nothing here, where it may be nobody's, or somebody else's."""
     for pid in ("999999999", str(os.getpid())):
-        tags = OURS | place | {PID: pid}
+        tags = signs_of_life() | place | {PID: pid}
         assert (is_alive(tags), is_gone(tags)) == (True, False)
         assert (is_alive(tags | SILENT), is_gone(tags | SILENT)) == (False, False)
 

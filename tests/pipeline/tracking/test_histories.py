@@ -98,7 +98,7 @@ def test_the_requests_of_a_seed_do_not_depend_on_its_metrics(requests: Counter[s
     for count in (1, 3):
         requests.clear()
         read_histories(seeds[-count:], 9)
-        assert requests == {"download": 2 * count}
+        assert requests == {"download": 2 * count + 1}
 
 
 def test_tables_are_read_back_to_the_last_bit() -> None:

@@ -6,6 +6,7 @@ import mlflow
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["true", "false"])
 def test_seeds_have_them_where_they_are_wanted(
     run: Callable[..., object], options: dict[str, str], store: str, wanted: str

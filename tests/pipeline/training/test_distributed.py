@@ -32,6 +32,7 @@ def test_two_devices_give_the_numbers_of_one(configure: Callable[..., Config], t
     assert one[0].layers["rwc"]["conv"] > 0
 
 
+@pytest.mark.slow
 def test_resuming_gives_the_same_bits(configure: Callable[..., Config], train: Callable) -> None:
     config = configure("Normed", devices=2)
     results, states = train(config)
@@ -39,6 +40,7 @@ def test_resuming_gives_the_same_bits(configure: Callable[..., Config], train: C
     assert list(map(numbers, resumed)) == list(map(numbers, results[1:]))
 
 
+@pytest.mark.slow
 def test_batchnorm_and_dropout_learn_as_well(configure: Callable[..., Config], train: Callable) -> None:
     given = {"dataset": "Digits", "batch_size": 32, "lr": 0.01, "epochs": 4}
     one, three = (train(configure("Normed", **given, devices=count))[0][-1].accuracies for count in (1, 3))
