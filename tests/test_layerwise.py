@@ -56,7 +56,7 @@ def measured(package: str) -> dict[str, object]:
     }
 
 
-def test_everything_that_is_offered_is_there() -> None:
+def test_all_public_names_exist() -> None:
     assert all(hasattr(pipeline.measure, name) for name in pipeline.measure.__all__)
     found = measured("pipeline.measure")
     assert set(MEASUREMENTS) < set(found["epochs"][0])
@@ -71,7 +71,7 @@ def test_an_unknown_measurement_raises_with_the_nearest_name() -> None:
         LayerTracker(nn.Linear(2, 2), ["rwc", "rcw"])
 
 
-def test_a_network_that_was_converted_after_the_tracker_was_made_is_followed_all_the_same() -> None:
+def test_a_network_converted_after_the_tracker_was_made_is_followed() -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     tracker = LayerTracker(model, ["rwc"])
     model.double()  # moves the weights to other memory, as `model.to(device)` does

@@ -40,7 +40,7 @@ def study(folder: Path, value: float) -> str:
 
 
 @pytest.mark.slow
-def test_a_record_is_of_the_store_that_is_there(tmp_path: Path) -> None:
+def test_a_record_is_of_the_store_on_disk(tmp_path: Path) -> None:
     first, second, third = (record(study(tmp_path / f"{value}", value)) for value in (0.5, 0.75, 1.0))
     assert compare(first[0], second[0], second[1]).other == [("study", "metric", "test_acc", "000001")]
     assert compare(second[0], third[0], third[1]).other == [("study", "metric", "test_acc", "000001")]

@@ -24,7 +24,7 @@ def two(call: Call, options: dict[str, str]) -> list[Run]:
     return runs("study")
 
 
-def test_what_it_takes_and_leaves(call: Call, two: list[Run]) -> None:
+def test_compare_takes_finished_studies_and_skips_others(call: Call, two: list[Run]) -> None:
     _older, other, newest = (run.info.run_id for run in two)
     code, out, _err = call("compare")
     assert code == 0

@@ -145,7 +145,7 @@ def test_a_val_split_that_leaves_nothing_ends_with_2(call: Call, options: dict[s
     assert runs() == []
 
 
-def test_aggregate_takes_finished_seeds_alone_and_says_what_it_moves(call: Call, options: dict[str, str]) -> None:
+def test_aggregate_takes_only_finished_seeds_and_reports_what_it_moves(call: Call, options: dict[str, str]) -> None:
     given = [f"--{name}={value}" for name, value in (options | {"epochs": "1"}).items()]
     assert call("study", *given, "--seeds=4")[0] == 0
     first, seed = runs()

@@ -42,7 +42,7 @@ def test_a_sweep_is_a_run_with_a_study_for_each_combination_and_their_comparison
     assert "lr=0.1" in sweep.data.tags["mlflow.note.content"]
 
 
-def test_a_plan_says_what_would_run_and_runs_nothing(call: Call, two: list[str]) -> None:
+def test_a_plan_prints_the_studies_and_runs_nothing(call: Call, two: list[str]) -> None:
     code, out, err = call("sweep", *two, "--plan=true")
     assert (code, err) == (0, "")
     head, first, second, total = out.splitlines()

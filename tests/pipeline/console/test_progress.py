@@ -37,7 +37,7 @@ def test_an_epoch_that_was_held_up_does_not_spoil_the_estimate(capsys: pytest.Ca
     assert "about 0:01:40 left" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_a_long_study_says_what_shortens_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_study_prints_ways_to_shorten_it(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(seeds=5, epochs=150)
     progress.begin(0)
     show(progress, 1, 600)

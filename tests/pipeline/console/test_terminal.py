@@ -132,7 +132,7 @@ def test_quiet_seeds_side_by_side_show_nothing(
     assert [run.info.status for run in mlflow.MlflowClient(store).search_runs(["0"])] == ["FINISHED"] * 3
 
 
-def test_what_goes_wrong_side_by_side_is_said_all_the_same(
+def test_failures_of_seeds_side_by_side_are_printed_when_quiet(
     on_terminal: Callable, options: dict[str, str], tmp_path: Path
 ) -> None:
     wrong = given(options, lr="1e30", batch_size=8, seeds="3,4", jobs=2, data_dir=tmp_path)
@@ -143,7 +143,7 @@ def test_what_goes_wrong_side_by_side_is_said_all_the_same(
     assert "0 of 2 seeds finished" in study
 
 
-def test_bad_input_ends_with_2_all_the_same(run: Callable, store: str) -> None:
+def test_bad_input_ends_with_2_when_quiet(run: Callable, store: str) -> None:
     process = run("python", "-m", "pipeline", "study", "--quiet", "true", "--epochs=0", MLFLOW_TRACKING_URI=store)
     assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
     assert "epochs must be" in process.stderr

@@ -16,7 +16,7 @@ def test_local_is_the_default() -> None:
         assert executor.capacity.seeds == 2
 
 
-def test_without_ray_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "pipeline.execution.ray.cluster", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     with (

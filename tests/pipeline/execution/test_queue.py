@@ -12,7 +12,7 @@ HASH = "abc"
 
 
 @pytest.mark.usefixtures("store")
-def test_while_a_seed_is_another_s_the_queue_asks_for_those_that_are_done() -> None:
+def test_queue_releases_finished_seeds_while_waiting_for_another_owner() -> None:
     """Who waits for another, and keeps what the other waits for, would wait for ever."""
     config = load_config({"seeds": "0,7", "dataset": "Digits"})
     with (

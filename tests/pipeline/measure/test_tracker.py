@@ -29,7 +29,7 @@ def test_measures_from_call_to_call() -> None:
     assert tracker.epoch_end()["rwc"]["0"] == 0
 
 
-def test_measures_every_so_many_steps_across_collections() -> None:
+def test_measures_every_n_steps_across_collections() -> None:
     model = nn.Linear(2, 2)
     nn.init.ones_(model.weight)
     tracker = StepTracker(nn.Sequential(model), every=2)

@@ -66,7 +66,7 @@ def test_a_study_of_an_own_network_with_a_relative_path(call: Call, network: Pat
         assert {row["layer"]: row["scale_invariant"] for row in csv.DictReader(file)} == {"conv": "True", "fc": "False"}
 
 
-def test_other_code_is_another_study_and_another_place_is_not(
+def test_other_code_is_another_study_and_another_folder_is_not(
     call: Call, network: Path, small: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "copy").mkdir()
@@ -145,7 +145,7 @@ def test_a_last_batch_of_one_image_is_told_before_training(call: Call, network: 
     assert call("study", *small, "--batch_size=16", f"--model_name={network}:Net")[0] == 0
 
 
-def test_a_network_that_cannot_be_exported_is_trained_and_said_to_have_no_model(
+def test_a_network_that_cannot_be_exported_is_trained_and_reported_to_have_no_model(
     call: Call, network: Path, small: list[str]
 ) -> None:
     network.write_text(

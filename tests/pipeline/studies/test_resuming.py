@@ -113,7 +113,7 @@ def test_a_checkpoint_that_cannot_be_downloaded_is_not_damaged_and_costs_nothing
     assert [run.info.run_id for run in seeds()] == [elsewhere.info.run_id]
 
 
-def test_a_seed_that_other_code_resumes_says_which_code_made_which_epochs(
+def test_a_seed_resumed_by_other_code_records_the_code_of_each_epoch(
     study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(learn_seed, "commit", lambda: "other code")
@@ -131,7 +131,7 @@ def runs_of(kind: str) -> list[Run]:
     return sorted(found, key=lambda run: run.info.start_time)
 
 
-def test_a_run_with_more_epochs_says_which_code_made_the_ones_it_was_given(
+def test_a_run_with_more_epochs_records_the_code_of_the_copied_ones(
     study: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert study(epochs=2)[0] == 0

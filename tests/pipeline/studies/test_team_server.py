@@ -168,7 +168,7 @@ def test_backup_gc_restore_and_upgrade(team: Team, monkeypatch: pytest.MonkeyPat
     ("user", "said"),
     [("nobody", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"), ("kim", "the permission EDIT")],
 )
-def test_who_may_not_write_is_told_so_in_a_line(
+def test_a_user_without_write_permission_gets_one_line(
     user: str, said: str, team: Team, passwords: dict[str, str], study: Callable, client: mlflow.MlflowClient
 ) -> None:
     process = study(team.name(user, passwords.get(user, "")))

@@ -33,7 +33,7 @@ def test_the_error_of_the_last_job_is_raised_at_the_end() -> None:
         background.submit(fail)
 
 
-def test_what_ended_the_block_goes_on_and_the_lost_job_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_in_the_block_is_raised_and_a_lost_job_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     def end() -> None:
         with Background() as background:
             background.submit(fail)

@@ -142,7 +142,7 @@ def test_a_database_of_another_mlflow_names_the_command_that_upgrades_it(
         check(store)
 
 
-def test_a_file_that_is_no_database_is_left_as_it_is(check: Check, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_not_changed(check: Check, tmp_path: Path) -> None:
     content = b"These are my notes, and no database. " * 99
     (tmp_path / "mlflow.db").write_bytes(content)
     with pytest.raises(StoreError, match="file is not a database"):

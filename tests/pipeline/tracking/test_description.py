@@ -32,7 +32,7 @@ def test_a_person_s_words_stay(store: str) -> None:  # noqa: ARG001  # it sets t
         assert note(run.id) == "my own words"
 
 
-def test_a_study_says_what_came_out_and_leads_to_it(call: Call, options: dict[str, str]) -> None:
+def test_a_study_s_description_has_the_result_and_links(call: Call, options: dict[str, str]) -> None:
     code, _out, _err = call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0,7")
     assert code == 0
     client = mlflow.MlflowClient()
@@ -52,7 +52,7 @@ def test_a_study_says_what_came_out_and_leads_to_it(call: Call, options: dict[st
     assert "lr 0.01, momentum 0.9" in text
 
 
-def test_a_study_that_lacks_a_seed_says_which(
+def test_a_study_s_description_names_missing_seeds(
     call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seed 7 fails; 0 is left, and no estimate of the spread."""

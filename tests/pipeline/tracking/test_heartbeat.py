@@ -87,7 +87,7 @@ def test_a_number_that_was_given_to_another_process_is_gone(child: subprocess.Po
     assert is_gone(tags_of(child.pid) | {STARTED: "1"})
 
 
-def test_a_released_run_is_free_and_a_fenced_one_is_nobody_s() -> None:
+def test_a_released_run_is_free_and_a_fenced_one_has_no_owner() -> None:
     assert (is_alive(OURS | RELEASED), is_gone(OURS | RELEASED)) == (False, True)
     assert (is_alive(OURS | FENCED), is_gone(OURS | FENCED), is_fenced(OURS | FENCED)) == (False, False, True)
     assert same_process(OURS, OURS | RELEASED)

@@ -24,7 +24,7 @@ def study() -> Run:
     return run
 
 
-def test_of_many_who_ask_at_once_one_has_the_seed() -> None:
+def test_one_of_many_concurrent_owners_gets_the_lock() -> None:
     claims = [SeedLocks(study(), "abc") for _study in range(4)]
     for seed in range(3):
         gate, taken = threading.Barrier(len(claims)), []
@@ -67,7 +67,7 @@ def test_other_settings_and_ended_studies_do_not_count() -> None:
     assert SeedLocks(study(), "abc").acquire(3)
 
 
-def test_an_open_run_says_who_works_on_it() -> None:
+def test_an_open_run_identifies_its_process() -> None:
     with open_run("study", "Net-Set") as run:
         tags = mlflow.get_run(run.id).data.tags
     assert tags[PID] == str(os.getpid())

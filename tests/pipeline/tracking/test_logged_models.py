@@ -97,7 +97,7 @@ def test_the_alias_stays_with_a_better_version(call: Call, small_options: dict[s
     assert client.get_model_version_by_alias("Small-tiny", "best").version == second, "the better one is gone"
 
 
-def test_who_may_not_register_is_told_and_the_study_stands(
+def test_a_user_without_permission_to_register_gets_one_line_and_keeps_the_study(
     call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object, **_more: object) -> None:
@@ -114,7 +114,7 @@ def test_who_may_not_register_is_told_and_the_study_stands(
     assert "Best model: [seed 0]" in run.data.tags["mlflow.note.content"]
 
 
-def test_nothing_is_registered_unasked(call: Call, options: dict[str, str]) -> None:
+def test_nothing_is_registered_by_default(call: Call, options: dict[str, str]) -> None:
     assert "model:" not in study(call, options, register="false", seeds="0", epochs="1")
     assert mlflow.MlflowClient().search_registered_models() == []
 

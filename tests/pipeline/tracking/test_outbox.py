@@ -203,7 +203,7 @@ def test_a_server_whose_connections_are_all_in_use_is_asked_again(run: Run, monk
     assert history(run) == [(1, 0.5)]
 
 
-def test_a_process_whose_run_another_has_taken_over_sends_nothing_more(run: Run) -> None:
+def test_a_process_whose_run_another_process_owns_sends_nothing_more(run: Run) -> None:
     """Whether the server was unreachable meanwhile or not: the process may have been stopped."""
     outbox = Outbox(run, Path("outbox"))
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)

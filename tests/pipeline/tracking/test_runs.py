@@ -17,7 +17,7 @@ from pipeline.tracking.runs import close_inherited, open_run
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("status", ["RUNNING", "KILLED", "FINISHED"])
 @pytest.mark.parametrize("taken", [{PID: "1"}, {HOST: "elsewhere"}, FENCED])
-def test_a_run_that_another_process_has_taken_over_is_left_as_it_is(status: str, taken: dict[str, str]) -> None:
+def test_a_run_owned_by_another_process_is_not_changed(status: str, taken: dict[str, str]) -> None:
     client = mlflow.MlflowClient()
     with ExitStack() as stack:
         stack.enter_context(pytest.raises(RunTaken))

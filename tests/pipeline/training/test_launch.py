@@ -48,7 +48,7 @@ def test_one_that_is_killed_before_it_is_ready_does_too(configure: Callable[...,
     assert str(lost.value) == LOST
 
 
-def test_what_another_process_raises_before_it_is_ready_is_said(
+def test_an_error_in_another_process_before_it_is_ready_is_reported(
     configure: Callable[..., Config], train: Callable
 ) -> None:
     code = "import multiprocessing\nif multiprocessing.parent_process():\n    raise OSError('not here')\n"
@@ -56,7 +56,9 @@ def test_what_another_process_raises_before_it_is_ready_is_said(
         train(configure(code=code, devices=2))
 
 
-def test_what_another_process_raises_as_it_trains_is_said(configure: Callable[..., Config], train: Callable) -> None:
+def test_an_error_in_another_process_during_training_is_reported(
+    configure: Callable[..., Config], train: Callable
+) -> None:
     code = (
         "import multiprocessing\nclass Broken(Plain):\n    def forward(self, images):\n"
         "        if multiprocessing.parent_process():\n            raise ValueError('no more')\n"

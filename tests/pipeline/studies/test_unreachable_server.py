@@ -42,7 +42,7 @@ def test_a_server_that_comes_back_has_every_step_once(start: Callable, server: A
     assert list((tmp_path / "outbox").iterdir()) == []
 
 
-def test_a_server_that_stays_away_fails_the_seed_and_the_same_command_sends_what_is_kept(
+def test_a_server_that_stays_unreachable_fails_the_seed_and_the_same_command_sends_the_results(
     start: Callable, server: Any, tmp_path: Path
 ) -> None:
     given = {"tracking": server.address, "seeds": "5", "epochs": 6, "data_dir": tmp_path, "server_wait": 1}

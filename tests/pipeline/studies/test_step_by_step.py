@@ -79,7 +79,7 @@ def test_the_artifacts_have_the_same_names(both: Both) -> None:
         assert "checkpoints/initial.pt" in both.files(one)
 
 
-def test_aggregating_again_makes_the_figures_anew_and_logs_nothing_twice(
+def test_aggregating_again_redraws_the_figures_and_logs_nothing_twice(
     both: Both, run: Callable, server: Any, tmp_path: Path
 ) -> None:
     client, run_id = both.client, both.main.info.run_id

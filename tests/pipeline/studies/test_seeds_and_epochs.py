@@ -83,7 +83,7 @@ def test_without_seeds_and_epochs_aggregate_takes_all_finished_seeds_of_the_long
         ({"seeds": "0,7", "epochs": 2}, 1, "1 of 2 seeds finished; missing: 7"),
     ],
 )
-def test_seeds_that_nobody_trained_are_missing(do: Do, given: dict[str, object], code: int, remedy: str) -> None:
+def test_untrained_seeds_are_missing(do: Do, given: dict[str, object], code: int, remedy: str) -> None:
     ended, _out, err = do("aggregate", **given)
     assert (ended, remedy in err) == (code, True)
 
