@@ -1,4 +1,4 @@
-"""Which executor the settings name, and what is said where Ray is not installed."""
+"""The executor that the settings name, and the message where Ray is not installed."""
 
 import sys
 

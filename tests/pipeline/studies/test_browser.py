@@ -1,4 +1,4 @@
-"""MLflow in a real browser, after real studies: what people look at is there, and nothing of ours fails."""
+"""MLflow in a real browser, after real studies: the pages show what people look at, without errors."""
 
 import re
 from collections.abc import Iterator

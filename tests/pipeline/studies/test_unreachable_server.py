@@ -1,4 +1,4 @@
-"""A real tracking server that is killed while a study trains: back in time, and away for good."""
+"""A real tracking server that is killed while a study trains: unreachable for a while, and for good."""
 
 import subprocess
 from collections.abc import Callable

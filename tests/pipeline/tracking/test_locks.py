@@ -1,4 +1,4 @@
-"""Two who want the same seed at the same moment: one has it."""
+"""Two owners that want the lock of the same seed at the same moment: one gets it."""
 
 import os
 import threading
