@@ -47,7 +47,7 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: boo
     cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Settings: params.yaml holds the defaults, and `study --help` names them. `mlflow run . -P name=value` "
-    "takes them as well. Exits: 0 done, 1 a seed failed, 2 something given is wrong, 128 + signal interrupted.",
+    "takes them as well. Exits: 0 done, 1 a seed failed, 2 wrong input, 128 + signal interrupted.",
 )
 @click.option(
     "--version",
@@ -61,7 +61,7 @@ def commands() -> None:
     """How each layer of a network learns: studies of layer-wise weight change, in MLflow."""
 
 
-_quiet = quiet_option(expose_value=False, help="print nothing but what goes wrong, on stderr")
+_quiet = quiet_option(expose_value=False, help="print warnings and errors only")
 for _command in (study, sweep, prepare, train, aggregate, compare):
     commands.add_command(_quiet(_command))
 for _command in (listing, doctor):

@@ -105,4 +105,4 @@ def undefined_table(histories: Histories) -> pd.DataFrame:
     """Return how often, over seeds and epochs, each measurement of each layer was undefined (NaN), and why."""
     rows = histories.layers[histories.layers["value"].isna()]
     counted = rows.groupby(["metric", "layer"], sort=False, observed=True).size().rename("times").reset_index()
-    return counted.assign(why=counted["metric"].astype(str).map(UNDEFINED_WHEN))
+    return counted.assign(why=counted["metric"].astype(str).map(UNDEFINED_WHEN).fillna("its formula has no value"))

@@ -42,13 +42,13 @@ def sweep(given: dict[str, str], plan: bool) -> None:
         configs = [executor.resolve(settings) for settings in studies_given]
         told_apart = labels([(f"{n}", each.study_name, each.as_text()) for n, each in enumerate(configs, start=1)])
         studies = [Study(each, prepare_inputs(each), label) for each, label in zip(configs, told_apart, strict=True)]
-        _refuse_twins(studies)
+        _refuse_duplicates(studies)
         print_plan(studies, executor, timed=plan)
         if not plan:
             _run(studies, executor, given)
 
 
-def _refuse_twins(studies: Sequence[Study]) -> None:
+def _refuse_duplicates(studies: Sequence[Study]) -> None:
     counts = Counter(study.hash for study in studies)
     if twins := [study.label for study in studies if counts[study.hash] > 1]:
         raise BadInput(f"a sweep must name every study once; {' and '.join(twins)} are the same: remove one")

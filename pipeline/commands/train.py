@@ -7,7 +7,7 @@ from functools import partial
 import click
 
 from pipeline.config.options import takes_settings
-from pipeline.config.resolve import load_config
+from pipeline.config.resolve import read_settings, resolve
 from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput, Failure
 from pipeline.console.progress import Progress
@@ -33,14 +33,17 @@ class SeedFailed(Failure):
 
 @click.command()
 @takes_settings
-@click.option("--seed", metavar="VALUE", help="the seed to train; needed")
+@click.option("--seed", metavar="VALUE", help="the seed to train; required")
 def train(given: dict[str, str], seed: str | None) -> None:
     """Train one seed."""
-    config = load_config(given)
     try:
         (number,) = distinct_seeds(seed)
     except ValueError:
         raise BadInput(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
+    settings = replace(read_settings(given), seeds=(number,))
+    if settings.executor != "local":
+        raise BadInput("executor must be local for train, which trains one seed in its own process; got 'ray'")
+    config = resolve(settings)
     prepared = prepare_inputs(config)
     study_hash = config.study_hash(prepared.manifest.digest)
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
@@ -52,7 +55,7 @@ def train(given: dict[str, str], seed: str | None) -> None:
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)
         try:
-            train_in(run, replace(config, seeds=(number,)), start, state, prepared, progress)
+            train_in(run, config, start, state, prepared, progress)
         except StoreError as error:
             raise SeedFailed(f"seed {number} failed: {error}") from error
     queue.release(number)

@@ -8,7 +8,7 @@ from pipeline.config.schema import CHANGE_NUMBERS, Settings
 
 
 def combinations(given: Mapping[str, str]) -> list[Settings]:
-    """Return the settings of every study, the last list turning fastest; raise BadInput.
+    """Return the settings of every study, the last list varies fastest; raise BadInput.
 
     Settings that do not change the numbers are the same for all studies: `seeds` are those of each, and `epochs` is one
     number, since a longer study contains the shorter one.

@@ -91,9 +91,11 @@ class Settings:
     snapshots: Switch = _same_numbers("keep the weights of epochs 1, 2, 3, 5, 8, 13, ...")
     register: Switch = _same_numbers("register the study's best model in MLflow, as `<model>-<dataset>`")
     server_wait: NotNegative = _same_numbers(
-        "seconds to wait, at the end of a seed, for an unreachable tracking server"
+        "seconds to wait for an unreachable tracking server when a seed begins, resumes or ends"
     )
-    data_dir: Folder | Nothing = _same_numbers("folder of the data sets; `none`: layerwise/ in the user's cache folder")
+    data_dir: Folder | Nothing = _same_numbers(
+        "folder of data sets, checkpoints and unsent results; `none`: layerwise/ in the user's cache folder"
+    )
 
     @field_validator("*", mode="before")
     @classmethod

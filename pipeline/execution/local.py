@@ -23,7 +23,7 @@ from pipeline.execution.status import Capacity
 from pipeline.host.signals import Interrupted, end_with_parent, ignore_signals, raise_on_signals
 from pipeline.tracking.fencing import close_seed
 from pipeline.tracking.resume import Start
-from pipeline.tracking.retry import ServerAway, patiently
+from pipeline.tracking.retry import Unreachable, patiently
 from pipeline.training.epoch_time import estimate_epoch_seconds
 from pipeline.training.inputs import prepare_inputs
 from pipeline.training.seed import train_seed
@@ -122,7 +122,7 @@ class Processes:
             return
         try:
             patiently(partial(close_seed, self.queue.study_hash, seed), self.config.server_wait)
-        except ServerAway as error:  # the next command closes it; others are being trained
+        except Unreachable as error:  # the next command closes it; others are being trained
             log.warning("seed %s: %s", seed, error)
         if process.exitcode < 0:
             ended = f"was ended by {signal.Signals(-process.exitcode).name} (out of memory?)"

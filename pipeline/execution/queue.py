@@ -14,7 +14,7 @@ from pipeline.tracking.locks import SeedLocks
 from pipeline.tracking.outbox import FOLDER, send_left
 from pipeline.tracking.queries import StoredSeed, runs_of_settings, started
 from pipeline.tracking.resume import Start, choose, reuse
-from pipeline.tracking.retry import ServerAway, patiently
+from pipeline.tracking.retry import Unreachable, patiently
 from pipeline.tracking.run import Run
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Queue:
         try:
             patiently(partial(self._remove_outboxes, seed), self.config.server_wait)
             patiently(partial(self._locks.release, seed), self.config.server_wait)
-        except ServerAway as error:  # other seeds are being trained
+        except Unreachable as error:  # other seeds are being trained
             log.warning("seed %s stays locked: %s", seed, error)
 
     def _start(self, seed: int) -> Start:

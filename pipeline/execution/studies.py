@@ -8,10 +8,11 @@ from functools import partial
 
 from data.prepared import Prepared
 from pipeline.config.settings import Config
+from pipeline.console.errors import Failure
 from pipeline.execution.executor import Executor
 from pipeline.execution.queue import Queue
 from pipeline.execution.status import Status, status_of
-from pipeline.tracking.retry import patiently
+from pipeline.tracking.retry import StoreError, patiently
 from pipeline.tracking.study_log import aggregate_seeds, open_study
 
 DRAWING = threading.Lock()  # on Ray studies end side by side, and matplotlib draws for one at a time
@@ -41,7 +42,10 @@ class Study:
             queue = Queue(self.config, self.hash, run)
             executor.train(self.config, self.prepared, queue)
             with DRAWING:
-                patiently(partial(self._aggregate, queue), self.config.server_wait)
+                try:
+                    patiently(partial(self._aggregate, queue), self.config.server_wait)
+                except StoreError as error:  # the seeds are trained, so it is no bad input
+                    raise Failure(str(error)) from error
 
     def _aggregate(self, queue: Queue) -> None:
         aggregate_seeds(queue.study, register=self.config.register)

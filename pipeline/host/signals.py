@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal as one exception, so that runs are closed on the way out."""
+"""Ctrl-C, SIGTERM and a closed terminal as one exception, so that runs are closed before the process ends."""
 
 import logging
 import os

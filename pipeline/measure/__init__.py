@@ -1,5 +1,7 @@
 """Measurements of each layer: pure functions of its weights before and after an epoch.
 
+To add one, add a function under `@measurement(name, formula)`, as in `rwc.py`: every module here is imported.
+
 In your own training loop, with or without MLflow:
 
     tracker = LayerTracker(model)

@@ -1,4 +1,4 @@
-"""Relative weight change (RWC) of each layer between two snapshots of its weights (arXiv 2011.06735)."""
+"""Relative weight change (RWC) of each layer between the ends of two epochs (arXiv 2011.06735)."""
 
 import math
 

@@ -120,7 +120,7 @@ def register(best: BestModel, name: str, study: Run, seed: int) -> tuple[str, st
     try:
         version = registered_as(best, name)
         if version is None:
-            with redirect_stderr(StringIO()):  # it tells there that it worked
+            with redirect_stderr(StringIO()):  # MLflow prints success there
                 version = str(mlflow.register_model(f"models:/{best.model_id}", name, tags=tags).version)
         holder = _holder(study.client, name)
         if holder and holder[0] != version and _is_better(study.client, holder[1], best):

@@ -12,7 +12,7 @@ from mlflow.entities import Metric, RunTag
 
 from pipeline.host.disk import disk_space
 from pipeline.tracking.heartbeat import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
-from pipeline.tracking.retry import ServerAway, first_line, is_outage, is_refusal, refused, repeat
+from pipeline.tracking.retry import Unreachable, first_line, is_outage, is_refusal, refused, repeat
 from pipeline.tracking.run import Run
 
 log = logging.getLogger(__name__)
@@ -46,16 +46,12 @@ class Outbox:
         with _whole(self.folder / "metrics" / f"{step:09}-{part:03}.json") as path:
             path.write_text(json.dumps(rows))
 
-    def add_artifact(self, name: str, write: Callable[[Path], object], size: int = 0) -> Path:
-        """Add an artifact of some bytes, which `write` writes to a path; an unsent one of that name goes.
-
-        Return where it lies until it is sent; raise DiskFull.
-        """
+    def add_artifact(self, name: str, write: Callable[[Path], object], size: int = 0) -> None:
+        """Add an artifact of `size` bytes, which `write` writes to a path; replace an unsent one; raise DiskFull."""
         target = self.folder / "artifacts" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with _whole(target) as path, disk_space(target.parent, name, size):
             write(path)
-        return target
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Add tags, to be set once all artifacts added so far are uploaded."""
@@ -111,7 +107,7 @@ class Outbox:
         path.unlink()
 
     def close(self, patience: float) -> None:
-        """Send everything, and remove the folder; raise ServerAway if the server is unreachable for `patience` seconds.
+        """Send everything, and remove the folder; raise Unreachable if the server is so for `patience` seconds.
 
         Raise what `send` raises, too.
         """
@@ -126,7 +122,7 @@ class Outbox:
             if is_refusal(error):
                 raise refused(error, f"uploading {self._sending}") from error
             if is_outage(error):
-                raise ServerAway(
+                raise Unreachable(
                     f"the tracking server is unreachable ({first_line(error)}); results are kept in {self.folder}: "
                     "start the server, and the same command uploads them first"
                 ) from error
@@ -149,7 +145,7 @@ class Outbox:
 
 
 def send_left(run: Run, folder: Path, patience: float) -> None:
-    """Send what a process that is gone, or silent, has left in the outbox of its run, if anything; raise ServerAway.
+    """Send what a process that is gone, or silent, has left in the outbox of its run, if anything; raise Unreachable.
 
     Where another process has written to the run since, the run is further than what was left, which is removed. The
     processes that have only tried to send it do not count: all of them are on record.

@@ -100,8 +100,8 @@ def choose(
     """Choose among all runs of a seed with the same settings, in the order in which they started; newer ones win ties.
 
     Reuse a finished run with at least `epochs` epochs, or that reached its target, with exactly as many first. Resume
-    an unfinished run of as many epochs in place, where `in_place` allows it and its process is certainly gone. Copy any
-    other as far as it goes: the params of a run cannot be changed, and a process that may live could write to it.
+    an unfinished run of as many epochs in place, where `in_place` allows it and its process is certainly gone. Copy the
+    epochs of any other: the params of a run cannot be changed, and a process that may live could write to it.
     `outboxes` is where this machine keeps checkpoints.
     """
     newest_first = list(reversed(runs))

@@ -63,7 +63,7 @@ class StoreError(BadInput):
     """The tracking store does not answer, or refuses; the message is one line and names the remedy."""
 
 
-class ServerAway(Failure):
+class Unreachable(Failure):
     """Results could not be uploaded; the message says where they are stored and how to upload them."""
 
 
@@ -86,14 +86,14 @@ def refused(error: BaseException, what: str) -> StoreError:
 
 
 def patiently(call: Callable[[], Result], patience: float, what: str = "the request") -> Result:
-    """Return what a call returns, repeated during an outage; raise ServerAway, and StoreError if `what` is refused."""
+    """Return what a call returns, repeated during an outage; raise Unreachable, and StoreError if `what` is refused."""
     try:
         return repeat(call, patience)
     except Exception as error:
         if is_refusal(error) and not isinstance(error, StoreError):
             raise refused(error, what) from error
         if is_outage(error):
-            raise ServerAway(
+            raise Unreachable(
                 f"the tracking server is unreachable ({first_line(error)}): start it, and the same command resumes"
             ) from error
         raise

@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 def setting_tag(name: str) -> str:
     """Return the tag that holds a setting as it was resolved, on studies and seeds alike.
 
-    `layerwise.seeds` says how many of a study's seeds are finished, so the setting has the original README's name.
+    `layerwise.seeds` counts the finished seeds of a study, so the tag of the setting is `layerwise.seed_list`.
     """
     return "layerwise.seed_list" if name == "seeds" else f"layerwise.{name}"
 
@@ -47,7 +47,7 @@ class RunTaken(Failure):
 class Run:
     """An open run. What is logged here is written when the call returns.
 
-    During an outage a call is repeated for `patience` seconds. Raise ServerAway after that, and StoreError where the
+    During an outage a call is repeated for `patience` seconds. Raise Unreachable after that, and StoreError where the
     store refuses.
     """
 

@@ -1,4 +1,4 @@
-"""Runs that end as what they were: FINISHED, FAILED, or KILLED where a signal stopped them; none stays RUNNING."""
+"""Runs that end as what they were: FINISHED, FAILED, or KILLED where a signal stopped them; no other status stays."""
 
 import logging
 import os

@@ -50,7 +50,7 @@ class SeedLog:
     def resume(self, state: State | None, layers: Sequence[str]) -> None:
         """Resume an interrupted run from a checkpoint, or from the start.
 
-        Metrics of later epochs that the run has by now are not logged again, nor their seconds measured.
+        Metrics of later epochs that the run already has are not logged again, nor their seconds measured.
         """
         self._restore(state)
         markers = {_marker(part) for part in self._requests(dict.fromkeys(layers, 0.0), {SECONDS: 0.0})}
@@ -91,10 +91,10 @@ class SeedLog:
         self._add_metrics(layers["rwc"], scalars, epoch)
         self._add_rows(epoch, scalars, layers, steps)
 
-    def save(self, state: State, *, last: bool = False) -> None:
-        """Keep the checkpoint of an epoch, with the tables so far, and upload it if it is due or the last."""
+    def save(self, state: State) -> None:
+        """Keep the checkpoint of an epoch, with the tables so far, and upload it if it is due."""
         self._keep(state)
-        if last or self._is_due(state["epoch"]):
+        if self._is_due(state["epoch"]):
             self.upload()
         else:
             self.outbox.send()

@@ -17,7 +17,7 @@ from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
 from pipeline.tracking.dataset_log import log_prepared
 from pipeline.tracking.histories import read_histories
-from pipeline.tracking.means import log_means
+from pipeline.tracking.mean_log import log_means
 from pipeline.tracking.queries import StoredSeed, StoredStudy, read_study, runs_of_settings, seeds_of_study
 from pipeline.tracking.resume import reuse
 from pipeline.tracking.run import PROVENANCE, SEEDS, STUDY, Run, setting_tag

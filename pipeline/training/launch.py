@@ -42,7 +42,7 @@ def devices_of(config: Config, seed: int) -> Iterator[Devices]:
         folder = Path(name)
         others = _start(config, seed, folder)
         try:
-            while len(list(folder.glob("ready-*"))) < config.devices - 1:  # a wait in the group hears of no signal
+            while len(list(folder.glob("ready-*"))) < config.devices - 1:  # a wait in the group hears no signal
                 _join(others, POLL_SECONDS)
             yield _join_group(config, seed, 0, folder)
             leave()  # as all do now
@@ -80,7 +80,7 @@ def _join(others: ProcessContext, seconds: float) -> None:
 
 
 def _train_along(index: int, config: Config, source: str, seed: int, folder: Path) -> None:
-    """Train a seed with the first process, which measures, prints and keeps everything: here is nothing to save."""
+    """Train a seed with the first process, which measures, prints and saves everything."""
     end_with_parent()
     sys.stdout = None
     warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The training loop: one pass over the training batches, one over those of an evaluation."""
+"""The training loop over the batches of an epoch, and their evaluation; `Trainer.run` repeats both."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager

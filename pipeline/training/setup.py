@@ -21,7 +21,7 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
     """Return a seed as it is before its first epoch.
 
     Initial weights are those of `torch.manual_seed(seed)`; held-out images, order and augmentation are drawn from a
-    stream of their own. One that does not measure is for a device beside the first.
+    stream of their own. `measures=False` is for the devices beside the first.
     """
     make_repeatable(config.device, config.threads)
     torch.manual_seed(seed)

@@ -4,18 +4,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from data.loader import Loader
 from pipeline.measure import MEASUREMENTS, LayerTracker, StepSampler, StepTracker, copy_of, layer_weights
+from pipeline.tracking.checkpoints import State
 from pipeline.training.distributed import ONE_DEVICE, Devices
 from pipeline.training.loop import Batches, evaluate, train_epoch
 from pipeline.training.scores import Scores
-
-State = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +143,7 @@ class Trainer:
         return means
 
     def state(self) -> State:
-        """Return weights, momentum, states of all random generators, the epoch that is over, and the best so far.
+        """Return weights, momentum, states of torch's random generators, the epoch that is over, and the best so far.
 
         All are copies: training continues while they are written. `torch.load(weights_only=True)` reads them.
         """

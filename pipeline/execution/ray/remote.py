@@ -38,7 +38,7 @@ class Sent(NamedTuple):
 def train_there(sent: Sent, study_id: str, study_hash: str, seed: int) -> str:
     """Train a seed that a study has claimed, and return what went wrong, if anything.
 
-    Data come from this machine's cache, or are prepared in it, once. What an earlier attempt has left is gone on with.
+    Data come from this machine's cache, or are prepared in it, once. An earlier attempt's checkpoint is resumed.
     Raise KeyboardInterrupt, with which a cluster cancels. Another signal says that the machine is needed for something
     else: the worker exits, and the cluster has the seed trained elsewhere.
     """

@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 from pipeline.console.errors import BadInput, Failure
 from pipeline.execution.resources import Needs
 from pipeline.tracking.fencing import close_seed
-from pipeline.tracking.retry import ServerAway, StoreError, first_line, patiently
+from pipeline.tracking.retry import StoreError, Unreachable, first_line, patiently
 
 CLOSE_SECONDS = 120.0  # for cancelled seeds to save their last epoch and close their runs
 PATIENCE_SECONDS = 30.0  # after which a message says that the cluster has not answered yet
@@ -43,7 +43,7 @@ def report(ref: "ObjectRef[str]", seed: int, study_hash: str, patience: float) -
     try:
         failure = ray.get(ref)
     except RayError as error:
-        with suppress(ServerAway):  # the next command closes it
+        with suppress(Unreachable):  # the next command closes it
             patiently(partial(close_seed, study_hash, seed), patience)
         cause = getattr(error, "cause", None) or error
         failure = f"seed {seed} failed: {type(cause).__name__}: {first_line(cause)}"
@@ -61,5 +61,5 @@ def cancel(running: Mapping["ObjectRef[str]", int], study_hash: str) -> None:
     for ref in open_still:
         with suppress(RayError):
             ray.cancel(ref, force=True)
-        with suppress(StoreError, ServerAway):
+        with suppress(StoreError, Unreachable):
             patiently(partial(close_seed, study_hash, running[ref], "KILLED"), patience=0)

@@ -14,9 +14,9 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from pipeline.analysis.statistics import over_seeds
-from pipeline.tracking import means
+from pipeline.tracking import mean_log
 from pipeline.tracking.histories import read_histories
-from pipeline.tracking.means import log_means
+from pipeline.tracking.mean_log import log_means
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.queries import (
     RunNotFound,
@@ -191,7 +191,7 @@ def test_only_means_that_changed_are_logged_again(
     with open_run("study", "Net-Set") as run:
         log_means(run.id, one)
         if cut_off:
-            monkeypatch.setattr(means, "BATCH", 7)
+            monkeypatch.setattr(mean_log, "BATCH", 7)
             with monkeypatch.context() as patch:
                 patch.setattr(mlflow.MlflowClient, "log_batch", fails_after(2))
                 with pytest.raises(ZeroDivisionError):

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException, RestException
 from pipeline.host.disk import DiskFull
 from pipeline.tracking.heartbeat import BOOT, HOST, PID, RELEASED, STARTED, identity, is_fenced
 from pipeline.tracking.outbox import OWNERS, Outbox, send_left
-from pipeline.tracking.retry import ServerAway, StoreError
+from pipeline.tracking.retry import StoreError, Unreachable
 from pipeline.tracking.run import Run, RunTaken
 from pipeline.tracking.runs import open_run
 
@@ -82,7 +82,7 @@ def test_a_server_that_stays_unreachable_is_reported_and_the_next_process_sends_
     outbox = Outbox(run, Path("outbox"))
     line.cut = True
     outbox.add_metrics({"epoch_seconds": 0.5}, 1)
-    with pytest.raises(ServerAway, match=rf"kept in outbox/{run.id}: start the server, and the same command"):
+    with pytest.raises(Unreachable, match=rf"kept in outbox/{run.id}: start the server, and the same command"):
         outbox.close(0)
     line.cut = False
     run.set_tags(RELEASED)
@@ -127,14 +127,14 @@ def test_what_a_process_left_survives_others_that_cannot_send_it_either(
     for _process in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(Outbox, "flush", refuse_to_flush)
-            with pytest.raises(ServerAway):
+            with pytest.raises(Unreachable):
                 send_left(run, Path("outbox"), 0)
     send_left(run, Path("outbox"), 0)
     assert history(run) == [(1, 0.5)]
 
 
 def refuse_to_flush(_outbox: Outbox, _patience: float) -> None:
-    raise ServerAway("still unreachable")
+    raise Unreachable("still unreachable")
 
 
 def test_what_a_process_of_an_earlier_boot_left_here_is_sent_and_its_run_fenced(run: Run) -> None:

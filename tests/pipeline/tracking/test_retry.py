@@ -17,7 +17,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UN
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from pipeline.tracking.artifacts import download
-from pipeline.tracking.retry import ServerAway, StoreError, is_outage, is_refusal, patiently
+from pipeline.tracking.retry import StoreError, Unreachable, is_outage, is_refusal, patiently
 
 
 def http(status: int) -> requests.HTTPError:
@@ -150,12 +150,12 @@ def test_a_call_is_repeated_during_an_outage(slept: list[float]) -> None:
 def test_without_patience_a_locked_database_alone_is_waited_for(slept: list[float]) -> None:
     assert patiently(failing(*[MlflowException("database is locked")] * 3), 0) == "done"
     assert slept
-    with pytest.raises(ServerAway, match="unreachable"):
+    with pytest.raises(Unreachable, match="unreachable"):
         patiently(failing(ConnectionError()), 0)
 
 
 def test_an_outage_that_lasts_ends_with_a_line(slept: list[float]) -> None:
-    with pytest.raises(ServerAway, match=r"unreachable \(gone\): start it, and the same command resumes"):
+    with pytest.raises(Unreachable, match=r"unreachable \(gone\): start it, and the same command resumes"):
         patiently(failing(*[ConnectionError("gone\nmore")] * 10_000), 60)
     assert 55 < sum(slept) < 70
 

@@ -1,4 +1,4 @@
-"""The means over a study's seeds, logged to its run."""
+"""Logs the means over a study's seeds, which `analysis/statistics.py` computes, to its run."""
 
 import hashlib
 import math
