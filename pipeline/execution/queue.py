@@ -47,7 +47,7 @@ class Queue:
                 waiting.remove(seed)
                 if start.done and start.source:
                     patiently(partial(reuse, self.study, [start.source]), self.config.server_wait)
-                    patiently(partial(self._remove_outboxes, seed), self.config.server_wait)
+                    patiently(partial(self.remove_outboxes, seed), self.config.server_wait)
                 else:
                     yield start
             if waiting:
@@ -77,7 +77,7 @@ class Queue:
     def release(self, seed: int) -> None:
         """Release the lock of a seed that this study is done with; it also ends with this process."""
         try:
-            patiently(partial(self._remove_outboxes, seed), self.config.server_wait)
+            patiently(partial(self.remove_outboxes, seed), self.config.server_wait)
             patiently(partial(self._locks.release, seed), self.config.server_wait)
         except Unreachable as error:  # other seeds are being trained
             log.warning("seed %s stays locked: %s", seed, error)
@@ -92,7 +92,7 @@ class Queue:
         log.info("\n".join(reported.values()))
         return reported
 
-    def _remove_outboxes(self, seed: int) -> None:
+    def remove_outboxes(self, seed: int) -> None:
         """Remove what this machine keeps of a finished seed's runs; a longer run that is unfinished keeps its own."""
         runs = self._runs(seed)
         if any(run.has(self.config.epochs) for run in runs):

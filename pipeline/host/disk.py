@@ -57,3 +57,17 @@ def _full(folder: Path, what: str, size: int, free: int) -> DiskFull:
         f"the disk of {folder} is full ({free / MEGA:,.1f} MB free): {what} {missing}; "
         "free some space, and the same command resumes"
     )
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Give a path to write to, and rename it to the target once its content is on the disk; else delete it."""
+    partial = target.with_name(f"{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())  # or a power failure may leave an empty file
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

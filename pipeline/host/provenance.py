@@ -1,6 +1,7 @@
 """Which code, packages and machine made the numbers of a run."""
 
 import hashlib
+import math
 import os
 import platform
 import re
@@ -49,9 +50,11 @@ def history(former: str, now: str, first: int) -> str:
     return kept[0][1] + "".join(f"; from epoch {epoch}: {text}" for epoch, text in kept[1:])
 
 
-def newest(record: str) -> str:
-    """Return the last entry of a `history`."""
-    return re.split(r"; from epoch \d+: ", record)[-1]
+def made_after(record: str, epoch: int) -> set[str]:
+    """Return what made the epochs of a `history` after an epoch."""
+    first, *later = re.split(r"; from epoch (\d+): ", record)
+    texts, ends = [first, *later[1::2]], [*(int(begin) - 1 for begin in later[::2]), math.inf]
+    return {text for text, end in zip(texts, ends, strict=True) if end > epoch}
 
 
 def versions() -> str:

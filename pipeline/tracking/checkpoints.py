@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from data.manifest import file_sha256
-from pipeline.host.disk import disk_space
+from pipeline.host.disk import disk_space, whole_file
 from pipeline.tracking.artifacts import download
 from pipeline.tracking.retry import first_line
 
@@ -42,28 +42,41 @@ class Checkpoint(NamedTuple):
     def load(self) -> State:
         """Return what it holds; raise what `load_file` raises."""
         if isinstance(self.where, Path):
-            return _read(self.where / self.name, self.sha256)
+            try:
+                return _read(self.where / self.name, self.sha256)
+            except OSError as error:  # deleted or unreadable: there may be another one
+                raise Damaged(f"it cannot be read ({first_line(error)})") from error
         return load_file(self.where, self.name, self.sha256)
 
 
 def write_local(folder: Path, run_id: str, state: State) -> Checkpoint:
-    """Write a state to the local folder of a run, and delete all but the newest files; raise DiskFull."""
+    """Write a state to the local folder of a run, and keep it and the one before; raise DiskFull.
+
+    Files of later epochs are deleted, too: training resumed before them, so they are damaged.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "checkpoint.partial"
-    with disk_space(folder, f"the checkpoint of epoch {state['epoch']}", tensor_bytes(state)):
-        torch.save(state, partial)
-    sha256 = file_sha256(partial)
+    with whole_file(folder / "checkpoint") as partial:
+        with disk_space(folder, f"the checkpoint of epoch {state['epoch']}", tensor_bytes(state)):
+            torch.save(state, partial)
+        sha256 = file_sha256(partial)
     written = Checkpoint(run_id, state["epoch"], sha256, f"{state['epoch']:06}-{sha256}.pt", folder)
-    partial.replace(folder / written.name)
-    for old in local_checkpoints(folder, run_id)[KEPT:]:
-        (folder / old.name).unlink()
+    (folder / "checkpoint").replace(folder / written.name)
+    before = [each for each in local_checkpoints(folder, run_id) if each.epoch < written.epoch]
+    kept = {each.name for each in (written, *before[: KEPT - 1])}
+    for each in local_checkpoints(folder, run_id):
+        if each.name not in kept:
+            (folder / each.name).unlink()
     return written
 
 
 def local_checkpoints(folder: Path, run_id: str) -> list[Checkpoint]:
     """Return the checkpoints in the local folder of a run, the newest first."""
     found = []
-    for path in folder.glob("*.pt"):
+    try:
+        paths = list(folder.glob("*.pt"))
+    except FileNotFoundError:  # another process removes the folder
+        return []
+    for path in paths:
         if match := re.fullmatch(r"(\d+)-([0-9a-f]{64})\.pt", path.name):
             found.append(Checkpoint(run_id, int(match[1]), match[2], path.name, folder))
     return sorted(found, key=lambda checkpoint: -checkpoint.epoch)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlflow.entities import Metric, RunTag
 
-from pipeline.host.disk import disk_space
+from pipeline.host.disk import disk_space, whole_file
 from pipeline.tracking.heartbeat import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
 from pipeline.tracking.retry import Unreachable, first_line, is_outage, is_refusal, refused, repeat
 from pipeline.tracking.run import Run
@@ -36,26 +36,30 @@ class Outbox:
         for name in ("metrics", "artifacts"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         if not (self.folder / OWNERS).exists():
-            with _whole(self.folder / OWNERS) as path:
+            with whole_file(self.folder / OWNERS) as path:
                 path.write_text(json.dumps([identity()]))
 
     def add_metrics(self, metrics: Mapping[str, float], step: int, part: int = 0) -> None:
         """Add metrics of a step, BATCH at most; `send` sends them in one request, which a store takes as a whole."""
         now = time.time_ns() // 1_000_000
         rows = [(key, value, now, step) for key, value in metrics.items()]
-        with _whole(self.folder / "metrics" / f"{step:09}-{part:03}.json") as path:
+        with whole_file(self.folder / "metrics" / f"{step:09}-{part:03}.json") as path:
             path.write_text(json.dumps(rows))
 
     def add_artifact(self, name: str, write: Callable[[Path], object], size: int = 0) -> None:
         """Add an artifact of `size` bytes, which `write` writes to a path; replace an unsent one; raise DiskFull."""
         target = self.folder / "artifacts" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _whole(target) as path, disk_space(target.parent, name, size):
+        with whole_file(target) as path, disk_space(target.parent, name, size):
             write(path)
+
+    def holds(self, name: str) -> bool:
+        """Return whether an artifact of that name is not sent yet."""
+        return (self.folder / "artifacts" / name).exists()
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Add tags, to be set once all artifacts added so far are uploaded."""
-        with _whole(self.folder / "tags.json") as path:
+        with whole_file(self.folder / "tags.json") as path:
             path.write_text(json.dumps(self._tags() | dict(tags)))
 
     def send(self) -> None:
@@ -86,7 +90,12 @@ class Outbox:
 
     def _send(self) -> None:
         for path in self._files("metrics"):
-            rows = json.loads(path.read_text())
+            try:
+                rows = json.loads(path.read_text())
+            except ValueError:  # a seed that resumes logs these metrics again, from its tables
+                log.warning("%s is damaged and skipped", path)
+                path.unlink()
+                continue
             with self._sent(path, "metrics"):
                 self.run.client.log_batch(self.run.id, metrics=[Metric(*row) for row in rows])
         for path in self._files("artifacts"):
@@ -157,8 +166,7 @@ def send_left(run: Run, folder: Path, patience: float) -> None:
         shutil.rmtree(folder / run.id)
         return
     outbox = Outbox(run, folder)
-    with _whole(outbox.folder / OWNERS) as path:
-        path.write_text(json.dumps([*_owners(outbox.folder), identity()]))
+    add_owner(outbox.folder)
     run.set_tags(signs_of_life())
     outbox.flush(patience)
     run.set_tags(RELEASED if is_gone(tags) else FENCED)
@@ -169,19 +177,16 @@ def is_current(folder: Path, tags: Mapping[str, str]) -> bool:
     return any(same_process(tags, owner) for owner in _owners(folder))
 
 
+def add_owner(folder: Path) -> None:
+    """Record this process in an existing outbox, before the tags of its run name the process."""
+    if folder.is_dir():
+        with whole_file(folder / OWNERS) as path:
+            path.write_text(json.dumps([*_owners(folder), identity()]))
+
+
 def _owners(folder: Path) -> list[dict[str, str]]:
-    path = folder / OWNERS
-    owners: list[dict[str, str]] = json.loads(path.read_text()) if path.exists() else []
-    return owners
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[Path]:
-    """Give a path to write to, and put it in the target's place once it is whole."""
-    aside = target.with_name(f"{target.name}.partial")
-    aside.unlink(missing_ok=True)
     try:
-        yield aside
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
+        owners: list[dict[str, str]] = json.loads((folder / OWNERS).read_text())
+    except (FileNotFoundError, ValueError):  # removed by another process, or damaged by a power failure
+        return []
+    return owners

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from pipeline.host.provenance import newest
+from pipeline.host.provenance import made_after
 from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, Damaged, State, local_checkpoints
 from pipeline.tracking.heartbeat import HOST, PID, is_gone
 from pipeline.tracking.outbox import is_current
@@ -83,9 +83,10 @@ class Start(NamedTuple):
         """
         if not (self.own_run and self.source):
             return self
+        saved = state["epoch"] if state else 0
         logged = max(Run(self.own_run, patience).history(SECONDS), default=0)
-        same = cpu and all(newest(self.source.tags.get(tag, "")) == value for tag, value in now.items())
-        return self if same or logged <= (state["epoch"] if state else 0) else self._replace(own_run=None)
+        same = cpu and all(made_after(self.source.tags.get(tag, ""), saved) == {value} for tag, value in now.items())
+        return self if same or logged <= saved else self._replace(own_run=None)
 
     def snapshots(self, last: int) -> dict[str, State]:
         """Return the snapshots of the source, by file, up to epoch `last`."""

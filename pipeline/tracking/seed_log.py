@@ -42,7 +42,7 @@ class SeedLog:
 
     def __init__(self, run: Run, outbox: Outbox, group_of: Callable[[str], str], every: int | None = None) -> None:
         self.run, self.outbox, self.group_of, self.every = run, outbox, group_of, every
-        self.tables = {name: Table(name) for name in COLUMNS}
+        self.tables, self.epoch = {name: Table(name) for name in COLUMNS}, 0  # the last one in the tables
         self._logged: dict[str, dict[int, float]] = {}  # values by step of the metric that marks each request
         self._local, self._newest = outbox.folder / CHECKPOINTS, cast(Checkpoint | None, None)
         self._slot, self._uploaded_epoch, self._uploaded_at = SLOTS[1], 0, time.monotonic()
@@ -61,16 +61,12 @@ class SeedLog:
             if uploaded.epoch <= last:  # a later one is damaged, and the next upload replaces it
                 self._slot, self._uploaded_epoch = uploaded.name, uploaded.epoch
                 break
+        self._add_metrics_of_tables(last)  # of which a power failure may have damaged some
 
     def copy(self, state: State, snapshots: Mapping[str, State]) -> None:
         """Log the epochs of another run unchanged, with its checkpoint and its snapshots."""
         self._restore(state)
-        scalars = self.tables[EPOCH_TABLE].rows()
-        rwc = [row for row in self.tables[LAYER_TABLE].rows() if row["metric"] == "rwc"]
-        for epoch in range(1, state["epoch"] + 1):
-            values = {row["metric"]: float(row["value"]) for row in scalars if int(row["epoch"]) == epoch}
-            changes = {row["layer"]: float(row["value"]) for row in rwc if int(row["epoch"]) == epoch}
-            self._add_metrics(changes, values, epoch)
+        self._add_metrics_of_tables(state["epoch"])
         for name, snapshot in snapshots.items():
             self.add_file(name, snapshot)
         self._keep(state)
@@ -87,6 +83,7 @@ class SeedLog:
 
         They are sent with the checkpoint of the epoch.
         """
+        self.epoch = epoch
         scalars = {**scalars, SECONDS: self._logged.get(SECONDS, {}).get(epoch, scalars[SECONDS])}
         self._add_metrics(layers["rwc"], scalars, epoch)
         self._add_rows(epoch, scalars, layers, steps)
@@ -106,7 +103,8 @@ class SeedLog:
         """Upload the newest checkpoint, with the tables, unless the server has it, and what was not sent before."""
         if self._newest and self._newest.epoch > self._uploaded_epoch:
             newest = self._newest
-            self._slot = SLOTS[1 - SLOTS.index(self._slot)]
+            if not self.outbox.holds(f"{CHECKPOINTS}/{self._slot}"):  # or an outage could cost both slots
+                self._slot = SLOTS[1 - SLOTS.index(self._slot)]
             self.add_tables()
             path = Path(newest.where) / newest.name
             self.outbox.add_artifact(f"{CHECKPOINTS}/{self._slot}", partial(link_or_copy, path))
@@ -131,6 +129,15 @@ class SeedLog:
             if not table.empty:
                 self.outbox.add_artifact(table.name, partial(Path.write_text, data=table.text))
 
+    def _add_metrics_of_tables(self, last: int) -> None:
+        """Add the metrics of the epochs up to `last` that the run does not have, from the tables."""
+        scalars = self.tables[EPOCH_TABLE].rows()
+        rwc = [row for row in self.tables[LAYER_TABLE].rows() if row["metric"] == "rwc"]
+        for epoch in range(1, last + 1):
+            values = {row["metric"]: float(row["value"]) for row in scalars if int(row["epoch"]) == epoch}
+            changes = {row["layer"]: float(row["value"]) for row in rwc if int(row["epoch"]) == epoch}
+            self._add_metrics(changes, values, epoch)
+
     def _keep(self, state: State) -> None:
         tables = {table.name: table.text for table in self.tables.values()}
         self._newest = write_local(self._local, self.run.id, state | {"tables": tables})
@@ -138,6 +145,7 @@ class SeedLog:
     def _restore(self, state: State | None) -> None:
         """Take the tables of a checkpoint, which may be older than the newest rows in them."""
         tables, last = (state["tables"], state["epoch"]) if state else ({}, 0)
+        self.epoch = last
         self.tables = {name: Table(name, tables.get(name, ""), last) for name in COLUMNS}
 
     def _add_rows(

@@ -1,12 +1,13 @@
 """One seed, from a configuration to a finished run."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from data.prepared import Prepared
 from pipeline.config.settings import Config
+from pipeline.console.errors import Failure
 from pipeline.console.progress import Progress
 from pipeline.host.provenance import commit, history, machine, versions
 from pipeline.host.signals import Interrupted
@@ -14,7 +15,7 @@ from pipeline.measure import layer_weights
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State
 from pipeline.tracking.dataset_log import log_dataset
-from pipeline.tracking.outbox import FOLDER, Outbox
+from pipeline.tracking.outbox import FOLDER, Outbox, add_owner
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import first_line, patiently
 from pipeline.tracking.run import PROVENANCE, SEED, STOPPED, STUDY, Run, setting_tag
@@ -38,6 +39,8 @@ def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progr
     A checkpoint that cannot be downloaded ends it before its run is opened, so that nothing is overwritten.
     """
     start, state = load_checkpoint(config, start)
+    if start.own_run:
+        add_owner(Path(config.data_dir) / FOLDER / start.own_run)
     name, tags = f"seed-{start.seed}", seed_tags(config, prepared, start.seed)
     with open_run("seed", name, tags=tags, parent=study, run_id=start.own_run, patience=config.server_wait) as run:
         train_in(run, config, start, state, prepared, progress)
@@ -113,24 +116,37 @@ def _begin(trainer: Trainer, seed_log: SeedLog, config: Config, start: Start, st
 
 
 def _train(trainer: Trainer, devices: Devices, seed_log: SeedLog, progress: Progress, *, snapshots: bool) -> None:
+    """Train the epochs that are left, and log each in the background while the next one trains."""
+    unlogged: Callable[[], None] | None = None
     try:
         with Background() as background:
             for result in trainer.run(devices, progress.watch):
                 progress.show_epoch(result.epoch, result.losses, result.accuracies, result.seconds)
                 snapshot = snapshot_of(result.epoch) if snapshots else None
-                background.submit(partial(_log_epoch, seed_log, result, trainer.state(), snapshot))
-    except Interrupted:
-        try:
-            seed_log.upload()
-        except Exception as error:  # the process must end, whether the store answers or not
-            log.warning("the last epoch is not uploaded: %s", first_line(error))
+                unlogged = partial(_log_epoch, seed_log, result, trainer.state(), snapshot)
+                background.submit(unlogged)
+            if trainer.reached_target:
+                background.submit(partial(seed_log.outbox.add_tags, {STOPPED: "target_val_acc"}))
+            background.submit(seed_log.upload)
+    except (Interrupted, Exception) as error:
+        if not isinstance(error, Failure):  # the store, the disk or the network itself fails
+            _save_last(seed_log, unlogged)
         raise
-    if trainer.reached_target:
-        seed_log.outbox.add_tags({STOPPED: "target_val_acc"})
-    seed_log.upload()
+
+
+def _save_last(seed_log: SeedLog, unlogged: Callable[[], None] | None) -> None:
+    """Upload the last whole epoch, which may still wait for the one before, so that another machine can resume it."""
+    try:
+        if unlogged:
+            unlogged()
+        seed_log.upload()
+    except Exception as error:  # the process ends, whether the store answers or not
+        log.warning("the last epoch is not uploaded: %s", first_line(error))
 
 
 def _log_epoch(seed_log: SeedLog, result: EpochResult, state: State, snapshot: str | None) -> None:
+    if result.epoch <= seed_log.epoch:
+        return
     seed_log.log_epoch(result.epoch, result.scalars, result.layers, result.steps)
     if snapshot:
         seed_log.add_file(snapshot, state["model"])

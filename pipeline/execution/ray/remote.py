@@ -72,8 +72,10 @@ def _train(config: Config, study_id: str, study_hash: str, seed: int) -> None:
     prepared = prepare_inputs(config)
     if (here := config.study_hash(prepared.manifest.digest)) != study_hash:
         raise BadInput(f"{config.data.name} differs on this node (settings {here}, not {study_hash}): prepare it again")
-    start = Queue(config, study_hash, Run(study_id)).start_of_locked(seed, process_is_lost=True)
+    queue = Queue(config, study_hash, Run(study_id))
+    start = queue.start_of_locked(seed, process_is_lost=True)
     if start.busy:
         raise RunTaken(str(start))
     if not start.done:
         train_seed(config, start, prepared, Progress(seeds=1, epochs=config.epochs, announces=False), study=study_id)
+    queue.remove_outboxes(seed)

@@ -183,7 +183,15 @@ def test_epochs_logged_after_the_checkpoint_and_trained_again_by_other_code_go_i
 )
 def test_a_record_of_what_made_which_epochs(former: str, now: str, first: int, record: str) -> None:
     assert provenance.history(former, now, first) == record
-    assert provenance.newest(record) == now
+    assert provenance.made_after(record, 10**6) == {now}
+
+
+def test_what_made_the_epochs_after_one() -> None:
+    record = "a; from epoch 4: b; from epoch 9: c"
+    assert provenance.made_after(record, 2) == {"a", "b", "c"}
+    assert provenance.made_after(record, 3) == {"b", "c"}
+    assert provenance.made_after(record, 8) == {"c"}
+    assert provenance.made_after("a", 0) == {"a"}
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Checkpoints on the local disk and in the slots of a run; snapshots at the numbers of Fibonacci."""
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
 
+from pipeline.host.disk import DiskFull
 from pipeline.tracking.checkpoints import (
     Damaged,
     link_or_copy,
@@ -30,6 +32,37 @@ def test_a_file_whose_content_is_not_that_of_its_name_is_damaged(tmp_path: Path)
     (tmp_path / written.name).write_bytes(b"x")
     with pytest.raises(Damaged, match="its sha256 differs"):
         written.load()
+
+
+def test_files_of_later_epochs_before_which_training_has_resumed_are_deleted(tmp_path: Path) -> None:
+    for epoch in (8, 9, 10):
+        (tmp_path / write_local(tmp_path, "a", {"epoch": epoch}).name).write_bytes(b"")
+    write_local(tmp_path, "a", {"epoch": 6})
+    write_local(tmp_path, "a", {"epoch": 7})
+    assert [each.load()["epoch"] for each in local_checkpoints(tmp_path, "a")] == [7, 6]
+
+
+def test_a_file_that_is_deleted_meanwhile_is_damaged(tmp_path: Path) -> None:
+    written = write_local(tmp_path, "a", {"epoch": 1})
+    (tmp_path / written.name).unlink()
+    with pytest.raises(Damaged, match="cannot be read"):
+        written.load()
+
+
+def test_a_failed_write_leaves_no_partial_file_and_the_older_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_local(tmp_path, "a", {"epoch": 1})
+
+    def fill(_state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(torch, "save", fill)
+    with pytest.raises(DiskFull):
+        write_local(tmp_path, "a", {"epoch": 2})
+    assert [each.epoch for each in local_checkpoints(tmp_path, "a")] == [1]
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_half_written_file_of_a_killed_process_is_no_checkpoint(tmp_path: Path) -> None:

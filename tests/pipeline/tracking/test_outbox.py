@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException, RestException
 
 from pipeline.host.disk import DiskFull
 from pipeline.tracking.heartbeat import BOOT, HOST, PID, RELEASED, STARTED, identity, is_fenced
-from pipeline.tracking.outbox import OWNERS, Outbox, send_left
+from pipeline.tracking.outbox import OWNERS, Outbox, add_owner, is_current, send_left
 from pipeline.tracking.retry import StoreError, Unreachable
 from pipeline.tracking.run import Run, RunTaken
 from pipeline.tracking.runs import open_run
@@ -131,6 +131,30 @@ def test_what_a_process_left_survives_others_that_cannot_send_it_either(
                 send_left(run, Path("outbox"), 0)
     send_left(run, Path("outbox"), 0)
     assert history(run) == [(1, 0.5)]
+
+
+def test_results_of_a_process_that_resumed_a_run_survive_it(run: Run) -> None:
+    """The folder was begun by the process before it: both are owners."""
+    outbox = Outbox(run, Path("outbox"))
+    (outbox.folder / OWNERS).write_text(json.dumps([identity() | {STARTED: "1"}]))
+    add_owner(outbox.folder)
+    outbox.add_metrics({"epoch_seconds": 0.5}, 1)
+    assert is_current(outbox.folder, identity())
+    run.set_tags(identity() | RELEASED)
+    send_left(run, Path("outbox"), 0)
+    assert history(run) == [(1, 0.5)]
+
+
+def test_files_that_a_power_failure_has_emptied_are_skipped(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    outbox = Outbox(run, Path("outbox"))
+    for step in (1, 2):
+        outbox.add_metrics({"epoch_seconds": 0.5}, step)
+    next((outbox.folder / "metrics").glob("000000001-*")).write_text("")
+    outbox.send()
+    assert history(run) == [(2, 0.5)]
+    assert "is damaged and skipped" in caplog.text
+    (outbox.folder / OWNERS).write_text("")
+    assert not is_current(outbox.folder, identity())
 
 
 def refuse_to_flush(_outbox: Outbox, _patience: float) -> None:
