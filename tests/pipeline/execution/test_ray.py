@@ -57,6 +57,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, tiny_npz: Path) -> list[str]
     models = ",".join(f"{folder}/networks.py:{name}" for name in ("Narrow", "Wide"))
     given = {"model_name": models, "dataset": f"{tiny_npz},{folder}/inverse.npz", "seeds": "0,7", "epochs": 24}
     given |= {"batch_size": 16, "lr": 0.05, "threads": 1, "target_val_acc": "none", "precision": "fp32"}
+    given |= {"checkpoint_every": 1}
     return [f"--{name}={value}" for name, value in given.items()]
 
 

@@ -174,7 +174,9 @@ def test_a_user_without_write_permission_gets_one_line(
     process = study(team.name(user, passwords.get(user, "")))
     _out, err = process.communicate(timeout=600)
     assert process.returncode == 2
-    assert err.startswith(f"error: the tracking store {team.address} cannot be used")
+    assert err.startswith(
+        (f"error: the tracking store {team.address} cannot be used", "error: the run AlexNet-tiny is refused")
+    )
     assert said in err
     assert len(err.splitlines()) == 1
     assert runs(client, "study") == []
