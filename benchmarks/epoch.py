@@ -20,9 +20,10 @@ from pipeline.measure.tracker import LayerTracker
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
+from pipeline.training.epoch_result import EpochResult
 from pipeline.training.loop import autocast, evaluate, train_epoch
 from pipeline.training.scores import Scores
-from pipeline.training.trainer import EpochResult, Trainer
+from pipeline.training.trainer import Trainer
 
 STEPS = 20
 TRAIN_STEPS = -(-60_000 // BATCH)

@@ -7,8 +7,9 @@ from pipeline.analysis.statistics import Histories, final_values
 from pipeline.config.settings import Config
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import Page, describe, links
-from pipeline.tracking.logged_models import ALIAS, BestModel, best_models, register, registered_as, safe
+from pipeline.tracking.logged_models import BestModel, best_models
 from pipeline.tracking.queries import StoredSeed, StoredStudy
+from pipeline.tracking.registered_models import ALIAS, register, registered_as, safe
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import Run
 

@@ -24,11 +24,12 @@ from pipeline.tracking.seed_log import SeedLog
 from pipeline.tracking.snapshots import describe_snapshots, remaining_by_epoch, snapshot_of
 from pipeline.tracking.tables import LEVEL_TABLE
 from pipeline.training.distributed import Devices
+from pipeline.training.epoch_result import EpochResult
 from pipeline.training.export import log_best_model
 from pipeline.training.launch import devices_of
 from pipeline.training.level_table import level_table
 from pipeline.training.setup import make_trainer
-from pipeline.training.trainer import EpochResult, Trainer
+from pipeline.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from torch import nn
 
-from pipeline.tracking.logged_models import safe
-from pipeline.training.trainer import Best, EpochResult
+from pipeline.tracking.registered_models import safe
+from pipeline.training.epoch_result import EpochResult
+from pipeline.training.trainer import Best
 from tests.support.server import free_port, wait_until_it_answers
 
 Call = Callable[..., tuple[int, str, str]]

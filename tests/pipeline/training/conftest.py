@@ -12,9 +12,9 @@ import torch
 from data.prepared import prepare
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
+from pipeline.training.epoch_result import EpochResult
 from pipeline.training.launch import devices_of
 from pipeline.training.setup import make_trainer
-from pipeline.training.trainer import EpochResult
 
 NETWORKS = """
 from torch import nn

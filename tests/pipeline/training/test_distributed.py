@@ -7,8 +7,8 @@ import torch
 
 from pipeline.config.settings import Config
 from pipeline.training.distributed import OneDevice, SeveralDevices
+from pipeline.training.epoch_result import EpochResult
 from pipeline.training.scores import Diverged
-from pipeline.training.trainer import EpochResult
 
 
 def numbers(result: EpochResult) -> tuple[object, ...]:

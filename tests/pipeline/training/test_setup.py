@@ -12,7 +12,7 @@ from data.npz import npz_dataset
 from data.prepared import prepare
 from pipeline.config.resolve import load_config
 from pipeline.host.hardware import can_compile
-from pipeline.training.trainer import EpochResult
+from pipeline.training.epoch_result import EpochResult
 
 
 def test_pretrained_copies_what_fits_and_names_the_rest(

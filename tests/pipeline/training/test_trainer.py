@@ -10,7 +10,8 @@ from data.loader import load
 from data.npz import npz_dataset
 from data.prepared import Prepared, prepare
 from pipeline.measure import StepSampler, StepTracker
-from pipeline.training.trainer import Best, EpochResult, Trainer
+from pipeline.training.epoch_result import EpochResult
+from pipeline.training.trainer import Best, Trainer
 
 BATCHES = 5
 
