@@ -3,8 +3,10 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import mlflow
@@ -26,7 +28,7 @@ def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int,
         assert code == 0, log_of(folder)
         return stopped_at, *record(store)
     except subprocess.TimeoutExpired:
-        os.killpg(first.pid, signal.SIGSTOP)
+        _stop(first, folder / "mlflow.db")
         stopped_at.append(phase(log_of(folder)))
     time.sleep(SILENT_SECONDS + 1)
     second = start(project, store, folder / "data-2", logs[1], place={HOST: "elsewhere", BOOT: "another kernel"})
@@ -38,6 +40,19 @@ def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int,
     late = {("late", *point): 1 for point in _points_of_seeds(store) - taken}
     points, counts = record(store)
     return stopped_at, points | late, counts
+
+
+def _stop(process: subprocess.Popen[bytes], database: Path) -> None:
+    """Stop a process, not while it holds the lock of the database, which nobody else could then use."""
+    while True:
+        os.killpg(process.pid, signal.SIGSTOP)
+        if not database.exists():
+            return
+        with closing(sqlite3.connect(database, timeout=0)) as connection, suppress(sqlite3.OperationalError):
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        os.killpg(process.pid, signal.SIGCONT)
+        time.sleep(0.01)
 
 
 def meet_in_containers(project: Path, folder: Path, seconds: float, _kills: int, draw: random.Random) -> Left:
