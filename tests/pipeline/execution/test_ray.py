@@ -253,7 +253,7 @@ def test_ctrl_c_cancels_the_seeds_and_marks_them(on_ray: Callable) -> None:
 def await_end_of_workers() -> None:
     """Wait until no process is left that trains a seed."""
     tags = [run.data.tags["layerwise.pid"] for run in runs("seed")]
-    pids = [int(pid) for pid in tags if pid]  # an ended run names none
+    pids = [int(pid) for pid in tags if pid.isdecimal()]  # an ended run names none
     until = time.monotonic() + 60
     while any(psutil.pid_exists(pid) for pid in pids):
         assert time.monotonic() < until
