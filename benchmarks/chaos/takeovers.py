@@ -43,14 +43,13 @@ def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int,
 
 
 def _stop(process: subprocess.Popen[bytes], database: Path) -> None:
-    """Stop a process, not while it holds the lock of the database, which nobody else could then use."""
+    """Stop a process, but not while it creates the database or holds its lock: no other process could use it then."""
     while True:
         os.killpg(process.pid, signal.SIGSTOP)
-        if not database.exists():
-            return
-        with closing(sqlite3.connect(database, timeout=0)) as connection, suppress(sqlite3.OperationalError):
-            connection.execute("BEGIN IMMEDIATE")
-            return
+        if database.exists():
+            with closing(sqlite3.connect(database, timeout=0)) as connection, suppress(sqlite3.OperationalError):
+                connection.execute("BEGIN IMMEDIATE")
+                return
         os.killpg(process.pid, signal.SIGCONT)
         time.sleep(0.01)
 
