@@ -61,12 +61,12 @@ class SeedLog:
             if uploaded.epoch <= last:  # a later one is damaged, and the next upload replaces it
                 self._slot, self._uploaded_epoch = uploaded.name, uploaded.epoch
                 break
-        self._add_metrics_of_tables(last)  # of which a power failure may have damaged some
+        self._add_metrics_of_tables()  # of which a power failure may have damaged some
 
     def copy(self, state: State, snapshots: Mapping[str, State]) -> None:
         """Log the epochs of another run unchanged, with its checkpoint and its snapshots."""
         self._restore(state)
-        self._add_metrics_of_tables(state["epoch"])
+        self._add_metrics_of_tables()
         for name, snapshot in snapshots.items():
             self.add_file(name, snapshot)
         self._keep(state)
@@ -86,7 +86,12 @@ class SeedLog:
         self.epoch = epoch
         scalars = {**scalars, SECONDS: self._logged.get(SECONDS, {}).get(epoch, scalars[SECONDS])}
         self._add_metrics(layers["rwc"], scalars, epoch)
-        self._add_rows(epoch, scalars, layers, steps)
+        epoch_rows, layer_rows, step_rows = (self.tables[name] for name in (EPOCH_TABLE, LAYER_TABLE, STEP_TABLE))
+        epoch_rows.add((epoch, metric, value) for metric, value in scalars.items())
+        for metric, by_layer in layers.items():
+            layer_rows.add((epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
+        for step, by_layer in steps.items():
+            step_rows.add((epoch, step, *self._named(layer), value) for layer, value in by_layer.items())
 
     def save(self, state: State) -> None:
         """Keep the checkpoint of an epoch, with the tables so far, and upload it if it is due."""
@@ -129,14 +134,17 @@ class SeedLog:
             if not table.empty:
                 self.outbox.add_artifact(table.name, partial(Path.write_text, data=table.text))
 
-    def _add_metrics_of_tables(self, last: int) -> None:
-        """Add the metrics of the epochs up to `last` that the run does not have, from the tables."""
-        scalars = self.tables[EPOCH_TABLE].rows()
-        rwc = [row for row in self.tables[LAYER_TABLE].rows() if row["metric"] == "rwc"]
-        for epoch in range(1, last + 1):
-            values = {row["metric"]: float(row["value"]) for row in scalars if int(row["epoch"]) == epoch}
-            changes = {row["layer"]: float(row["value"]) for row in rwc if int(row["epoch"]) == epoch}
-            self._add_metrics(changes, values, epoch)
+    def _add_metrics_of_tables(self) -> None:
+        """Add the metrics of all epochs in the tables that the run does not have."""
+        values: dict[int, dict[str, float]] = {}
+        for row in self.tables[EPOCH_TABLE].rows():
+            values.setdefault(int(row["epoch"]), {})[row["metric"]] = float(row["value"])
+        changes: dict[int, dict[str, float]] = {epoch: {} for epoch in values}
+        for row in self.tables[LAYER_TABLE].rows():
+            if row["metric"] == "rwc":
+                changes[int(row["epoch"])][row["layer"]] = float(row["value"])
+        for epoch, scalars in values.items():
+            self._add_metrics(changes[epoch], scalars, epoch)
 
     def _keep(self, state: State) -> None:
         tables = {table.name: table.text for table in self.tables.values()}
@@ -147,20 +155,6 @@ class SeedLog:
         tables, last = (state["tables"], state["epoch"]) if state else ({}, 0)
         self.epoch = last
         self.tables = {name: Table(name, tables.get(name, ""), last) for name in COLUMNS}
-
-    def _add_rows(
-        self,
-        epoch: int,
-        scalars: Mapping[str, float],
-        layers: Mapping[str, Mapping[str, float]],
-        steps: Mapping[int, Mapping[str, float]],
-    ) -> None:
-        epoch_rows, layer_rows, step_rows = (self.tables[name] for name in (EPOCH_TABLE, LAYER_TABLE, STEP_TABLE))
-        epoch_rows.add((epoch, metric, value) for metric, value in scalars.items())
-        for metric, by_layer in layers.items():
-            layer_rows.add((epoch, *self._named(layer), metric, value) for layer, value in by_layer.items())
-        for step, by_layer in steps.items():
-            step_rows.add((epoch, step, *self._named(layer), value) for layer, value in by_layer.items())
 
     def _named(self, layer: str) -> tuple[str, str]:
         return layer, self.group_of(layer)

@@ -24,11 +24,18 @@ ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process
 
 def current_experiment() -> str:
     """Return the id of the experiment that MLflow's variables name, created if it is missing; else of the default."""
-    if name := os.environ.get("MLFLOW_EXPERIMENT_NAME"):
-        client = mlflow.MlflowClient()
-        known = client.get_experiment_by_name(name)
-        return str(known.experiment_id if known else client.create_experiment(name))
-    return os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    if not name:
+        return os.environ.get("MLFLOW_EXPERIMENT_ID", "0")
+    client = mlflow.MlflowClient()
+    if known := client.get_experiment_by_name(name):
+        return str(known.experiment_id)
+    try:
+        return str(client.create_experiment(name))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return current_experiment()  # another process was first
 
 
 def address() -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.store import is_here, open_store, search
+from pipeline.tracking.store import current_experiment, is_here, open_store, search
 
 
 @pytest.fixture
@@ -75,3 +75,22 @@ def test_a_store_that_cannot_be_used_is_named_in_one_line(monkeypatch: pytest.Mo
 def test_what_other_machines_do_not_reach(monkeypatch: pytest.MonkeyPatch, address: str, here: bool) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     assert is_here() is here
+
+
+@pytest.mark.usefixtures("store")
+def test_an_experiment_that_two_processes_create_at_once_is_the_same_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "layers")
+    find = mlflow.MlflowClient.get_experiment_by_name
+    answers = iter([None])  # the first look is before the other process has created it
+    first = mlflow.MlflowClient().create_experiment("layers")
+    monkeypatch.setattr(
+        mlflow.MlflowClient, "get_experiment_by_name", lambda client, name: next(answers, find(client, name))
+    )
+    assert current_experiment() == first
+    assert current_experiment() == first
+
+
+@pytest.mark.usefixtures("store")
+def test_a_missing_experiment_is_created_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "new")
+    assert current_experiment() == current_experiment() != "0"
