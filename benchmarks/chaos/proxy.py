@@ -1,13 +1,17 @@
 """A proxy before a real server that passes requests on, or refuses some."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HOP = ("connection", "content-length", "host", "transfer-encoding")  # headers of one connection alone
 DROPPED = 0  # instead of a status: the connection is closed without an answer
+
+
+def _end_to_end(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in HOP}
 
 
 @contextmanager
@@ -28,16 +32,13 @@ def refusing(port: int, refuse: Callable[[str, str], int | None]) -> Iterator[st
                 if status != DROPPED:
                     self.send_error(status)
                 return
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
-            server = HTTPConnection("127.0.0.1", port, timeout=600)
-            server.request(self.command, self.path, body or None, headers)
-            response = server.getresponse()
-            answer = response.read()
-            server.close()
+            with closing(HTTPConnection("127.0.0.1", port, timeout=600)) as server:
+                server.request(self.command, self.path, body or None, _end_to_end(self.headers.items()))
+                response = server.getresponse()
+                answer = response.read()
             self.send_response(response.status)
-            for name, value in response.getheaders():
-                if name.lower() not in HOP:
-                    self.send_header(name, value)
+            for name, value in _end_to_end(response.getheaders()).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
