@@ -1,7 +1,7 @@
 """The tour of docs/ui.md: a real browser looks at real studies in MLflow, and takes the pictures of the page.
 
 `python -m docs.tour` makes two studies on Digits and a comparison in a folder of their own, starts `mlflow server` on
-them, and writes docs/figures/ui/. The tests in tests/pipeline/studies/test_browser.py go the same way. It needs Chromium.
+them, and writes docs/figures/ui/. tests/pipeline/studies/test_browser.py goes the same way. It needs Chromium.
 """
 
 import os
@@ -104,9 +104,7 @@ STOPS = (
     Stop("report", lambda store: _run(store.studies[-1], "/artifacts/report.html"), ("Do groups differ?",)),
     Stop("figure", lambda store: _run(store.studies[-1], "/artifacts/figures/rwc_layers.png"), ("rwc_layers.png",)),
     Stop("compare", _compare_runs, ("Comparing 2 Runs",), _fold_visualizations),
-    Stop(
-        "comparison", lambda store: _run(store.comparison, "/artifacts/compare.html"), ("Claims about one data set",)
-    ),
+    Stop("comparison", lambda store: _run(store.comparison, "/artifacts/compare.html"), ("Claims about one data set",)),
     Stop("model", lambda store: f"#/models/{store.registered}", ("best",)),
 )
 
