@@ -43,12 +43,12 @@ def stop_and_take_over(project: Path, folder: Path, seconds: float, _kills: int,
 
 
 def _stop(process: subprocess.Popen[bytes], database: Path) -> None:
-    """Stop a process, but not while it creates the database or holds its lock: no other process could use it then."""
+    """Stop a process, but not while it creates the database, reads or writes it: no other process could write then."""
     while True:
         os.killpg(process.pid, signal.SIGSTOP)
         if database.exists():
             with closing(sqlite3.connect(database, timeout=0)) as connection, suppress(sqlite3.OperationalError):
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN EXCLUSIVE")
                 return
         os.killpg(process.pid, signal.SIGCONT)
         time.sleep(0.01)
