@@ -12,7 +12,8 @@ from benchmarks.report import Figure
 from benchmarks.rounds import Ratio, ratio, time_in_turns
 from benchmarks.setup import BATCH, Bench, optimizer
 from pipeline.measure.steps import StepSampler, StepTracker
-from pipeline.measure.tracker import LayerTracker, copy_of, layer_weights
+from pipeline.measure.tracker import LayerTracker
+from pipeline.measure.weights import copy_of, layer_weights
 from pipeline.training.loop import autocast
 
 MODELS = ("AlexNet", "ResNet18", "VGG19")

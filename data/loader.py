@@ -12,11 +12,11 @@ from data.moments import Moments, moments_of
 from data.placement import Batch, Stream, fits
 from data.prepared import Prepared
 
-EVALUATION_BATCH = 512
+EVALUATION_BATCH = 512  # at most: as large as the batches of training, which need more memory
 
 
 class Loader:
-    """Yields images, float32, N x channels x 32 x 32 in channels-last memory, and labels, int64, N, on a device.
+    """Yields images, float32, N x channels x 32 x 32 in a memory format, and labels, int64, N, on a device.
 
     With a generator, which is on that device, the order is shuffled and the images are augmented as the data set
     specifies; all images are normalised by `moments`. The batches are the same whether the images are `resident` on
@@ -33,10 +33,12 @@ class Loader:
         batch_size: int,
         device: torch.device,
         resident: bool,
+        memory_format: torch.memory_format = torch.channels_last,
         generator: Generator | None = None,
     ) -> None:
         self.images, self.labels = (images.to(device), labels.to(device)) if resident else (images, labels)
         self.batch_size, self.device, self.generator = batch_size, device, generator
+        self.memory_format = memory_format
         self.stream = None if resident else Stream(device)
         self.padding, self.flip, self.moments = prepared.padding, prepared.flip, moments
         # as large as an image: broadcasting three numbers over the pixels is many times slower on a CPU
@@ -75,7 +77,16 @@ class Loader:
 
     def _normalise(self, images: Tensor) -> Tensor:
         normalised = images.flatten(1).float().sub_(self.mean).div_(self.std)
-        return normalised.view(images.shape).permute(0, 3, 1, 2)
+        return channels_second(normalised.view(images.shape), self.memory_format)
+
+
+def channels_second(images: Tensor, memory_format: torch.memory_format) -> Tensor:
+    """Return images, N x H x W x channels, as N x channels x H x W: in channels-last memory without a copy.
+
+    The copy of images of one channel has the strides of its format; `contiguous` would leave those it finds.
+    """
+    turned = images.permute(0, 3, 1, 2)
+    return turned if memory_format == torch.channels_last else turned.clone(memory_format=memory_format)
 
 
 def held_out_images(val_split: float, count: int) -> int:
@@ -86,7 +97,14 @@ def held_out_images(val_split: float, count: int) -> int:
     return held_out
 
 
-def load(prepared: Prepared, *, batch_size: int, val_split: float, generator: Generator) -> dict[str, Loader]:
+def load(
+    prepared: Prepared,
+    *,
+    batch_size: int,
+    val_split: float,
+    generator: Generator,
+    memory_format: torch.memory_format = torch.channels_last,
+) -> dict[str, Loader]:
     """Return the loaders `train`, `val` (if `val_split`, a fraction of the training images, is not 0) and `test`.
 
     The held-out images, the order and the augmentation are drawn from the generator, and the batches are on its device.
@@ -102,6 +120,13 @@ def load(prepared: Prepared, *, batch_size: int, val_split: float, generator: Ge
         trained_on = moments_of(train[0].numpy())
     parts["test"] = (prepared.x_test, prepared.y_test)
     resident = fits((tensor for part in (train, *parts.values()) for tensor in part), device)
-    loader = partial(Loader, prepared=prepared, moments=trained_on, device=device, resident=resident)
-    evaluated = {name: loader(*part, batch_size=EVALUATION_BATCH) for name, part in parts.items()}
+    loader = partial(
+        Loader,
+        prepared=prepared,
+        moments=trained_on,
+        device=device,
+        resident=resident,
+        memory_format=memory_format,
+    )
+    evaluated = {name: loader(*part, batch_size=min(batch_size, EVALUATION_BATCH)) for name, part in parts.items()}
     return evaluated | {"train": loader(*train, batch_size=batch_size, generator=generator)}

@@ -33,6 +33,11 @@ class Manifest:
         return Moments(self.mean, self.std)
 
     @property
+    def channels_and_classes(self) -> tuple[int, int]:
+        """What a network is built for."""
+        return self.shape[2], len(self.classes)
+
+    @property
     def digest(self) -> str:
         """A short hash of the tensors: equal for equal data, regardless of the source."""
         return _short_hash(self.sha256)

@@ -1,7 +1,7 @@
 """The registry of architectures: a factory, the layer groups of the figures, and the ImageNet weights of each."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 import torch
@@ -23,11 +23,15 @@ def first_line(error: BaseException) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """`imagenet` names torchvision's weights for `pretrained=true`; `source` is the code of a custom model's file."""
+    """`imagenet` names torchvision's weights for `pretrained=true`; `source` is the code of a custom model's file.
+
+    `layers` are names or patterns of the parameters to measure; None: those that the types of its modules tell.
+    """
 
     name: str
     factory: Factory
-    groups: Mapping[str, tuple[str, ...]]
+    groups: Mapping[str, tuple[str, ...]] = field(hash=False)
+    layers: tuple[str, ...] | None = None
     imagenet: str | None = None
     source: str = ""
 

@@ -21,7 +21,9 @@ def is_path(name: str) -> bool:
 
 
 def custom_architecture(name: str) -> Architecture:
-    """Return the architecture of a factory in a file, with the factory's attribute `groups`, if any; raise ModelError.
+    """Return the architecture of a factory in a file, with its attributes `groups` and `layers`, if any.
+
+    Raise ModelError.
 
     Like a script, the file may import modules of its folder.
     """
@@ -34,7 +36,14 @@ def custom_architecture(name: str) -> Architecture:
     if not _names_layers(groups):
         raise ModelError(f"{name}: groups must be like {{'early': ['conv1'], 'later': ['fc']}}; got {groups!r}")
     named = {group: tuple(layers) for group, layers in groups.items()}
-    return Architecture(name=factory_name, factory=factory, groups=named, source=source)
+    layers = getattr(factory, "layers", None)
+    if isinstance(factory, type) and not _is_list_of_names(layers):  # a network may have a property of that name
+        layers = None
+    if layers is not None and not _is_list_of_names(layers):
+        raise ModelError(f"{name}: layers must be like ['conv*', 'pos_embedding']; got {layers!r}")
+    return Architecture(
+        name=factory_name, factory=factory, groups=named, layers=layers and tuple(layers), source=source
+    )
 
 
 def remember(name: str, source: str) -> None:
@@ -98,6 +107,9 @@ def _factory(module: ModuleType, name: str) -> Factory:
 
 def _names_layers(groups: object) -> bool:
     return isinstance(groups, Mapping) and all(
-        isinstance(group, str) and isinstance(layers, list | tuple) and all(isinstance(layer, str) for layer in layers)
-        for group, layers in groups.items()
+        isinstance(group, str) and _is_list_of_names(layers) for group, layers in groups.items()
     )
+
+
+def _is_list_of_names(layers: object) -> bool:
+    return isinstance(layers, list | tuple) and all(isinstance(layer, str) for layer in layers)

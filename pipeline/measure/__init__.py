@@ -21,7 +21,8 @@ from .keys import as_metrics
 from .measurements import MEASUREMENTS
 from .remaining import FORMULA, remaining_distance
 from .steps import STEP_FORMULAS, StepSampler, StepTracker
-from .tracker import LayerTracker, copy_of, layer_weights
+from .tracker import LayerTracker
+from .weights import copy_of, forward_order, layer_weights, other_parameters
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,7 +34,9 @@ __all__ = [
     "StepTracker",
     "as_metrics",
     "copy_of",
+    "forward_order",
     "layer_weights",
+    "other_parameters",
     "remaining_distance",
     "scale_invariant_layers",
     "step_angle_level",

@@ -6,12 +6,13 @@ shortens them, and in balance the weights turn by a constant angle a step (arXiv
 """
 
 import math
+from collections.abc import Iterable
 from copy import deepcopy
 
 import torch
 from torch import Generator, Tensor, nn
 
-from .tracker import layer_weights
+from .weights import layer_weights
 
 RELAXATIONS = (
     3  # in units of (1 - momentum) / (lr weight_decay) steps, each of which relaxes the squared norm by exp(-2)
@@ -54,7 +55,9 @@ def straightness(displacement: float, step: float, *, steps: int, momentum: floa
     return displacement / walk if walk > 0 else math.nan
 
 
-def scale_invariant_layers(model: nn.Module, image_shape: tuple[int, int, int], *, images: int = 8) -> list[str]:
+def scale_invariant_layers(
+    model: nn.Module, image_shape: tuple[int, int, int], *, images: int = 8, layers: Iterable[str] | None = None
+) -> list[str]:
     """Return the scale-invariant layers, for images of shape channels x height x width.
 
     By Euler's theorem, the gradient of any function of the output is orthogonal to the weights of these layers alone.
@@ -73,7 +76,9 @@ def scale_invariant_layers(model: nn.Module, image_shape: tuple[int, int, int], 
     output = network(torch.randn(images, *image_shape, generator=draws, dtype=torch.float64))
     (output * torch.randn(output.shape, generator=draws, dtype=torch.float64)).sum().backward()
     gradients = {name.removesuffix(".weight"): parameter.grad for name, parameter in network.named_parameters()}
-    return [layer for layer, weight in layer_weights(network).items() if _orthogonal(weight, gradients[layer])]
+    return [
+        layer for layer, weight in layer_weights(network, layers).items() if _orthogonal(weight, gradients.get(layer))
+    ]
 
 
 def _orthogonal(weight: Tensor, gradient: Tensor | None) -> bool:

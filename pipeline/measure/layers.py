@@ -1,6 +1,7 @@
 """All measurements of all layers in one pass over the weights, without a copy on the host."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -8,8 +9,7 @@ from torch import Tensor
 from .block import Block, blocks, precise_dtype
 from .measurements import MEASUREMENTS, SUMS, WHOLES, parts_of
 from .memory import Order, buffer_for, memory_order, to_read, to_write
-
-Weights = dict[str, Tensor]
+from .weights import Weights
 
 
 @torch.no_grad()
@@ -32,15 +32,21 @@ def measure_layers(
     for layer, weight in after.items():
         old, first = (each[layer].to(weight.device) for each in (before, initial or before))
         order = memory_order(weight)
-        found = [WHOLES[name](old, weight) for name in wholes]  # first: keeping a copy overwrites `old`
         kept = buffer_for(weight, old, order) if keep else None
-        totals = _totals(old, weight, first, kept, order, summed)
+        with _without_autocast(weight.device.type):
+            found = [WHOLES[name](old, weight) for name in wholes]  # first: keeping a copy overwrites `old`
+            totals = _totals(old, weight, first, kept, order, summed)
         columns.append(torch.cat([torch.stack(found), totals]) if found else totals)
         if kept is not None:
             before[layer] = kept
     table = torch.stack(columns, dim=1) if columns else torch.zeros(len(names), 0, dtype=torch.float64)
     parts = dict(zip(wholes + summed, table, strict=True))
     return torch.stack([MEASUREMENTS[name].compute(*(parts[each] for each in parts_of(name))) for name in measurements])
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    """Return a context in which a training loop's own autocast does not round what is computed."""
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def _totals(old: Tensor, weight: Tensor, first: Tensor, kept: Tensor | None, order: Order, names: list[str]) -> Tensor:

@@ -2,7 +2,7 @@
 
 import math
 
-from .layers import Weights
+from .weights import Weights
 
 FORMULA = "||weights - final|| / ||initial - final||"
 

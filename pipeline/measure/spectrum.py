@@ -1,7 +1,8 @@
 """Largest singular values of each layer's weights and of their change; weights are matrices, outputs x the rest.
 
-They are exact. The eigenvalues of the smaller Gram matrix take less time than a power iteration to within 1 %, because
-singular values of trained and of random layers lie close together (docs/performance.md, c).
+They are exact, whatever precision a training loop allows for products of float32 matrices (TF32, bfloat16): the Gram
+matrix is a product in float64. The eigenvalues of the smaller one take less time than a power iteration to within 1 %,
+because singular values of trained and of random layers lie close together (docs/performance.md, c).
 """
 
 import math
@@ -22,9 +23,9 @@ def largest_singular_value(weight: Tensor) -> Tensor:
         return weight.new_zeros((), dtype=torch.float64)
     matrix = weight.flatten(1).to(precise_dtype(weight.dtype) or weight.dtype)
     scale = matrix.abs().max()
-    matrix = matrix / scale.clamp(min=torch.finfo(matrix.dtype).tiny)
-    gram = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
-    squared: Tensor = torch.linalg.eigvalsh(gram)[-1]
+    scaled = (matrix / scale.clamp(min=torch.finfo(matrix.dtype).tiny)).double()
+    gram = scaled @ scaled.T if len(scaled) <= scaled.shape[1] else scaled.T @ scaled
+    squared: Tensor = torch.linalg.eigvalsh(gram.to(matrix.dtype))[-1]
     return squared.clamp(min=0).double().sqrt() * scale
 
 

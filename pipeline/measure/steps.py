@@ -1,6 +1,6 @@
 """Measurements within epochs: RWC over a number of steps, and the length and angle of single steps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from .equilibrium import straightness
 from .layers import measure_layers
 from .memory import buffer_for
-from .tracker import LayerTracker, copy_of, layer_weights
+from .tracker import LayerTracker
+from .weights import copy_of, layer_weights
 
 STEP_FORMULAS = {  # of `StepSampler.epoch_end`, in its order
     "step_angle": "root mean square angle of single steps, radians",
@@ -21,8 +22,8 @@ STEP_FORMULAS = {  # of `StepSampler.epoch_end`, in its order
 class StepTracker(LayerTracker):
     """Measures RWC over every `every` steps; the values stay on the device until they are collected."""
 
-    def __init__(self, model: nn.Module, *, every: int) -> None:
-        super().__init__(model, ["rwc"], initial={})
+    def __init__(self, model: nn.Module, *, every: int, layers: Iterable[str] | None = None) -> None:
+        super().__init__(model, ["rwc"], initial={}, layers=layers)
         self.every = every
         self.step = 0
         self._waiting: dict[int, Tensor] = {}
@@ -59,17 +60,24 @@ class StepSampler:
     MEASURED = ("angular_update", "l2_change", "displacement")
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, *, every: int, steps: int, whole: int | None = None
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        *,
+        every: int,
+        steps: int,
+        whole: int | None = None,
+        layers: Iterable[str] | None = None,
     ) -> None:
         """Hook into an SGD optimizer that takes `steps` steps an epoch, the first `whole` (or all) on whole batches.
 
-        As with `LayerTracker`, weights may have any memory layout. KeyError for an optimizer without `momentum`.
+        `layers` and the memory layouts are as for `LayerTracker`. KeyError for an optimizer without `momentum`.
         """
         self.every, self.steps = every, steps
         self._left_out = steps - (whole or steps)  # without a whole batch, all steps count
         self.momentum: float = optimizer.param_groups[0]["momentum"]
         self._model = model
-        self._before = copy_of(layer_weights(model))
+        self._before = copy_of(layer_weights(model, layers))
         self._left = steps
         self._samples: list[Tensor] = []
         optimizer.register_step_pre_hook(lambda *_: self._step_begins())
@@ -93,14 +101,14 @@ class StepSampler:
     def _step_begins(self) -> None:
         self._left -= 1
         if self._is_sampled():
-            weights = layer_weights(self._model)  # a model that was moved has new tensors
+            weights = layer_weights(self._model, self._before)  # a model that was moved has new tensors
             self._before = {layer: buffer_for(weight, self._before[layer]) for layer, weight in weights.items()}
             for layer, weight in weights.items():
                 self._before[layer].copy_(weight)
 
     def _step_ends(self) -> None:
         if self._is_sampled():
-            self._samples.append(measure_layers(self._before, layer_weights(self._model), self.MEASURED))
+            self._samples.append(measure_layers(self._before, layer_weights(self._model, self._before), self.MEASURED))
 
     def _is_sampled(self) -> bool:
         after = self._left - self._left_out

@@ -5,22 +5,9 @@ from difflib import get_close_matches
 
 from torch import Tensor, nn
 
-from .layers import Weights, measure_layers
+from .layers import measure_layers
 from .measurements import MEASUREMENTS
-
-
-def layer_weights(model: nn.Module) -> Weights:
-    """Return {layer: weights}, not copied: all parameters of two or more dimensions, named without `.weight`."""
-    return {
-        name.removesuffix(".weight"): parameter.detach()
-        for name, parameter in model.named_parameters()
-        if parameter.ndim >= 2
-    }
-
-
-def copy_of(weights: Weights) -> Weights:
-    """Return a copy of the weights."""
-    return {layer: weight.clone() for layer, weight in weights.items()}
+from .weights import Weights, copy_of, layer_weights
 
 
 class LayerTracker:
@@ -30,17 +17,22 @@ class LayerTracker:
     dtype at any time; creating the tracker after `model.to(device)` saves a copy. For a wrapped model (torch.compile,
     DistributedDataParallel) pass the inner model, whose layers keep their names. When training resumes from a
     checkpoint, create the tracker after loading it, and pass the weights before the first epoch as `initial`.
-    ValueError for an unknown measurement.
+    `layers` names the layers as `layer_weights` takes them. ValueError for an unknown measurement or layer.
     """
 
     def __init__(
-        self, model: nn.Module, measurements: Iterable[str] = MEASUREMENTS, *, initial: Weights | None = None
+        self,
+        model: nn.Module,
+        measurements: Iterable[str] = MEASUREMENTS,
+        *,
+        initial: Weights | None = None,
+        layers: Iterable[str] | None = None,
     ) -> None:
         self.model = model
         self.measurements = tuple(measurements)
         for name in self.measurements:
             _check_known(name)
-        self.weights = layer_weights(model)
+        self.weights = layer_weights(model, layers)
         self.before = copy_of(self.weights)
         self.initial = copy_of(self.weights) if initial is None else initial
 
@@ -50,7 +42,7 @@ class LayerTracker:
         return {name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)}
 
     def _advance(self) -> Tensor:
-        self.weights = layer_weights(self.model)  # a model that was moved has new tensors
+        self.weights = layer_weights(self.model, self.weights)  # a model that was moved has new tensors
         return measure_layers(self.before, self.weights, self.measurements, initial=self.initial, keep=True)
 
     def _by_layer(self, row: list[float]) -> dict[str, float]:

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -13,9 +15,8 @@ import torch
 from mlflow.entities import LoggedModel, LoggedModelStatus
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
-from numpy.typing import NDArray
-from torch import nn
-from torch.export import Dim
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
 
 from pipeline.tracking.retry import first_line
 from pipeline.tracking.run import Run
@@ -28,9 +29,7 @@ EXAMPLES = 2  # images in a model's input example; with one, torch.export would 
 REQUIREMENTS = [f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.partition('+')[0]}"]
 
 
-def log_model(
-    run: Run, classifier: nn.Module, images: NDArray[np.uint8], *, classes: Sequence[str], epoch: int
-) -> None:
+def log_model(run: Run, classifier: nn.Module, images: Tensor, *, classes: Sequence[str], epoch: int) -> None:
     """Log a network that takes uint8 images as the model `best` of a run, with its metrics of an epoch.
 
     An existing model is kept; an incomplete one is deleted. If torch.export fails for the network, a message says so,
@@ -42,9 +41,7 @@ def log_model(
     with TemporaryDirectory() as folder:
         network = Path(folder) / "model.pt2"  # the name that mlflow.pytorch looks for
         try:
-            exported = torch.export.export(
-                classifier.eval(), (torch.from_numpy(images),), dynamic_shapes=({0: Dim.DYNAMIC},)
-            )
+            exported = export_network(classifier, images)
         except Exception as error:  # it raises errors of many kinds; the seed is trained nevertheless
             log.warning("no model is logged: torch.export fails for it (%s)", first_line(error))
             return
@@ -59,11 +56,22 @@ def log_model(
             python_model=SERVED,
             artifacts={"network": str(network), "classes": str(names)},  # a model_config would become params of the run
             signature=_signature(images.shape[1:], classes),
-            input_example=images,
+            input_example=images.numpy(),
             pip_requirements=REQUIREMENTS,
             metadata={"classes": list(classes)},
             step=epoch,  # MLflow gives it the run's metrics of that step
         )
+
+
+def export_network(classifier: nn.Module, images: Tensor) -> ExportedProgram:
+    """Return a network as torch.export's program for any number of images; raise what torch.export raises."""
+    export = partial(torch.export.export, classifier.eval(), (images,), dynamic_shapes=({0: Dim.DYNAMIC},))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of recurrent layers, for example, whose program is right
+        try:
+            return export(strict=False)
+        except Exception:  # errors of many kinds; the strict way knows code that asks for len(images)
+            return export(strict=True)
 
 
 class _BothWays:

@@ -1,11 +1,12 @@
 """Snapshots of a seed: the weights alone, uploaded after the epochs 1, 2, 3, 5, 8, 13, ..."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.measure import remaining_distance
+from pipeline.measure.weights import Weights
 from pipeline.tracking.artifacts import list_files
 from pipeline.tracking.checkpoints import CHECKPOINTS, Damaged, State, load_file, tensor_bytes
 
@@ -40,11 +41,13 @@ def read_snapshots(artifacts: str, *, last: int) -> Iterator[tuple[int, str, Sta
 
 
 def remaining_by_epoch(
-    artifacts: str, initial: dict[str, Tensor], final: dict[str, Tensor], *, last: int
+    artifacts: str, initial: Weights, final: Weights, weights_in: Callable[[State], Weights], *, last: int
 ) -> dict[int, dict[str, float]]:
-    """Return {epoch: {layer: remaining distance}} of a run's snapshots, one after another in memory."""
-    found = {}
-    for epoch, _file, state in read_snapshots(artifacts, last=last):
-        weights = {name.removesuffix(".weight"): tensor for name, tensor in state.items()}
-        found[epoch] = remaining_distance(weights, initial, final)
-    return found
+    """Return {epoch: {layer: remaining distance}} of a run's snapshots, one after another in memory.
+
+    `weights_in` returns the layers' weights in the state of a network.
+    """
+    return {
+        epoch: remaining_distance(weights_in(state), initial, final)
+        for epoch, _file, state in read_snapshots(artifacts, last=last)
+    }

@@ -7,9 +7,9 @@ from data.loader import held_out_images
 from data.prepared import Prepared, prepare
 from models import ARCHITECTURES, ModelError
 from models.pretrained import WeightsError, imagenet_weights
-from models.smoke_test import run_smoke_test
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
+from pipeline.training.smoke_test import run_smoke_test
 
 
 def prepare_inputs(config: Config) -> Prepared:
@@ -24,13 +24,10 @@ def prepare_inputs(config: Config) -> Prepared:
 
 
 def _prepare(config: Config) -> Prepared:
-    architecture = config.architecture
     if config.pretrained:
-        imagenet_weights(architecture)
+        imagenet_weights(config.architecture)
     prepared = prepare(config.data, Path(config.data_dir))
-    trained_on = len(prepared.x_train) - held_out_images(config.val_split, len(prepared.x_train))
-    if architecture not in ARCHITECTURES.values():
-        manifest = prepared.manifest
-        images = 1 if trained_on % config.batch_size == 1 or trained_on == 1 else 2
-        run_smoke_test(architecture, channels=manifest.shape[2], classes=len(manifest.classes), images=images)
+    held_out_images(config.val_split, len(prepared.x_train))
+    if config.architecture not in ARCHITECTURES.values():
+        run_smoke_test(config, prepared)
     return prepared

@@ -2,14 +2,13 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 
 import pandas as pd
 from torch import nn
 
 from pipeline.config.settings import Config
-from pipeline.measure import layer_weights
 from pipeline.measure.equilibrium import (
     scale_invariant_layers,
     step_angle_level,
@@ -21,8 +20,16 @@ from pipeline.tracking.tables import LEVELS
 log = logging.getLogger(__name__)
 
 
-def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, group_of: Callable[[str], str]) -> str:
-    """Return CSV with the columns LEVELS, for epochs of `steps` steps.
+def level_table(
+    config: Config,
+    model: nn.Module,
+    layers: Sequence[str],
+    *,
+    channels: int,
+    steps: int,
+    group_of: Callable[[str], str],
+) -> str:
+    """Return CSV with the columns LEVELS, a row for each of `layers`, for epochs of `steps` steps.
 
     Layers that are not scale-invariant have no levels; without weight decay none has.
     """
@@ -30,19 +37,19 @@ def level_table(config: Config, model: nn.Module, *, channels: int, steps: int, 
     angle, rwc = step_angle_level(**sgd), white_noise_rwc(steps=steps, **sgd)
     epoch = steps_to_equilibrium(**sgd) / steps
     levels = (angle, rwc, math.ceil(epoch)) if config.weight_decay else (None, None, None)
-    invariant = _scale_invariant(model, channels)
+    invariant = _scale_invariant(model, layers, channels)
     rows = [
         (layer, group_of(layer), layer in invariant, *(levels if layer in invariant else (None, None, None)))
-        for layer in layer_weights(model)
+        for layer in layers
     ]
     text = StringIO()
     pd.DataFrame(rows, columns=LEVELS).astype({"epoch": "Int64"}).to_csv(text, index=False)
     return text.getvalue()
 
 
-def _scale_invariant(model: nn.Module, channels: int) -> set[str]:
+def _scale_invariant(model: nn.Module, layers: Sequence[str], channels: int) -> set[str]:
     try:
-        return set(scale_invariant_layers(model, (channels, 32, 32)))
+        return set(scale_invariant_layers(model, (channels, 32, 32), layers=layers))
     except Exception as error:  # a network of one's own need not run in float64, nor be copied
         log.warning("no levels of equilibrium: scale-invariant layers cannot be found (%s)", error)
         return set()

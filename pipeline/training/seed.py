@@ -12,6 +12,7 @@ from pipeline.console.progress import Progress
 from pipeline.host.provenance import commit, history, machine, versions
 from pipeline.host.signals import Interrupted
 from pipeline.measure import layer_weights
+from pipeline.measure.weights import Weights
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State
 from pipeline.tracking.dataset_log import log_dataset
@@ -28,8 +29,8 @@ from pipeline.training.epoch_result import EpochResult
 from pipeline.training.export import log_best_model
 from pipeline.training.launch import devices_of
 from pipeline.training.level_table import level_table
-from pipeline.training.setup import make_trainer
-from pipeline.training.trainer import Trainer
+from pipeline.training.setup import make_trainer, new_network
+from pipeline.training.trainer import Trainer, load_network
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +74,11 @@ def train_in(
     _describe(run, config, start, state, prepared)
     trainer = make_trainer(config, start.seed, prepared)
     outbox = Outbox(run, Path(config.data_dir) / FOLDER)
-    groups = config.architecture.grouped(list(trainer.initial))
+    layers = list(trainer.initial)
+    groups = config.architecture.grouped(layers)
     seed_log = SeedLog(run, outbox, groups.group_of, config.checkpoint_every)
     steps, channels = len(trainer.loaders["train"]), prepared.manifest.shape[2]
-    levels = level_table(config, trainer.model, channels=channels, steps=steps, group_of=groups.group_of)
+    levels = level_table(config, trainer.model, layers, channels=channels, steps=steps, group_of=groups.group_of)
     run.log_texts({LEVEL_TABLE: levels})
     _begin(trainer, seed_log, config, start, state)
     progress.begin(start.seed)
@@ -85,10 +87,20 @@ def train_in(
         _train(trainer, devices, seed_log, progress, snapshots=config.snapshots)
     outbox.close(config.server_wait)
     if config.snapshots:
-        final = layer_weights(trainer.model)
-        remaining = partial(remaining_by_epoch, run.artifact_location(""), trainer.initial, final, last=config.epochs)
+        remaining = partial(_remaining, run, trainer, config, prepared)
         seed_log.log_layers("remaining_distance", patiently(remaining, config.server_wait, "a snapshot"))
     log_best_model(run, trainer, config, prepared)
+
+
+def _remaining(run: Run, trainer: Trainer, config: Config, prepared: Prepared) -> dict[int, dict[str, float]]:
+    network = new_network(config, prepared)
+
+    def weights_in(state: State) -> Weights:
+        load_network(network, state)
+        return layer_weights(network, trainer.initial)
+
+    initial, final = trainer.initial, layer_weights(trainer.model, trainer.initial)
+    return remaining_by_epoch(run.artifact_location(""), initial, final, weights_in, last=config.epochs)
 
 
 def _describe(run: Run, config: Config, start: Start, state: State | None, prepared: Prepared) -> None:

@@ -11,6 +11,7 @@ from models.pretrained import copy_equal, imagenet_weights
 from pipeline.config.settings import Config
 from pipeline.host.hardware import make_repeatable
 from pipeline.measure import MEASUREMENTS, StepSampler, StepTracker
+from pipeline.training.layout import lay_out, layout_of
 from pipeline.training.streams import stream_seed
 from pipeline.training.trainer import Trainer
 
@@ -27,8 +28,15 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
     torch.manual_seed(seed)
     device = torch.device(config.device)
     generator = torch.Generator(device).manual_seed(stream_seed("batches", seed))
-    loaders = load(prepared, batch_size=config.batch_size, val_split=config.val_split, generator=generator)
-    model = build(config, prepared).to(device).to(memory_format=torch.channels_last)
+    layers, memory_format, _refusal = layout_of(config.architecture, *prepared.manifest.channels_and_classes)
+    loaders = load(
+        prepared,
+        batch_size=config.batch_size,
+        val_split=config.val_split,
+        generator=generator,
+        memory_format=memory_format,
+    )
+    model = lay_out(build(config, prepared).to(device), memory_format)
     if config.compile:
         _compile(model)
     optimizer = torch.optim.SGD(
@@ -36,11 +44,11 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
     )
     steps = samples = None
     if measures and config.rwc_every:
-        steps = StepTracker(model, every=config.rwc_every)
+        steps = StepTracker(model, every=config.rwc_every, layers=layers)
         optimizer.register_step_post_hook(lambda *_: steps.step_end())
     if measures and config.step_angle_every:
         length, whole = len(loaders["train"]), loaders["train"].whole_batches
-        samples = StepSampler(model, optimizer, every=config.step_angle_every, steps=length, whole=whole)
+        samples = StepSampler(model, optimizer, every=config.step_angle_every, steps=length, whole=whole, layers=layers)
     return Trainer(
         model,
         loaders,
@@ -48,6 +56,7 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
         epochs=config.epochs,
         precision=config.precision,
         target=config.target_val_acc,
+        layers=layers,
         measurements=MEASUREMENTS if measures else ("rwc",),
         steps=steps,
         samples=samples,
@@ -68,8 +77,13 @@ def _compile(model: nn.Module) -> None:
 
 def build(config: Config, prepared: Prepared) -> nn.Module:
     """Return the network for the data set, initialised, with ImageNet's weights where asked for."""
-    architecture, manifest = config.architecture, prepared.manifest
-    model = architecture.build(input_channels=manifest.shape[2], num_classes=len(manifest.classes))
+    model = new_network(config, prepared)
     if config.pretrained:
-        log.info("not from ImageNet: %s", ", ".join(copy_equal(model, imagenet_weights(architecture))))
+        log.info("not from ImageNet: %s", ", ".join(copy_equal(model, imagenet_weights(config.architecture))))
     return model
+
+
+def new_network(config: Config, prepared: Prepared) -> nn.Module:
+    """Return the network for the data set, initialised."""
+    channels, classes = prepared.manifest.channels_and_classes
+    return config.architecture.build(input_channels=channels, num_classes=classes)

@@ -17,6 +17,19 @@ from pipeline.training.loop import Batches, evaluate, train_epoch
 from pipeline.training.scores import Scores
 
 
+def load_network(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load the state of a trained network into a new one, with the buffers that only training gave it, or their size.
+
+    A network may set a buffer in its first forward pass.
+    """
+    own = model.state_dict()
+    for name in state:
+        if name not in own or (own[name].shape != state[name].shape and name in dict(model.named_buffers())):
+            path, _dot, buffer = name.rpartition(".")
+            model.get_submodule(path).register_buffer(buffer, torch.empty_like(state[name]))
+    model.load_state_dict(state)
+
+
 @dataclass
 class Best:
     """The weights after the epoch of the highest deciding accuracy, the earlier of equals, on the host."""
@@ -47,6 +60,7 @@ class Trainer:
         epochs: int,
         precision: str = "fp32",
         target: float | None = None,
+        layers: Iterable[str] | None = None,
         measurements: Iterable[str] = MEASUREMENTS,
         steps: StepTracker | None = None,
         samples: StepSampler | None = None,
@@ -54,7 +68,7 @@ class Trainer:
         self.model, self.loaders, self.optimizer = model, loaders, optimizer
         self.epochs, self.precision, self.target = epochs, precision, target
         self.measurements, self.steps, self.samples = tuple(measurements), steps, samples
-        self.initial, self.best, self.epoch = copy_of(layer_weights(model)), Best(), 0
+        self.initial, self.best, self.epoch = copy_of(layer_weights(model, layers)), Best(), 0
 
     @property
     def reached_target(self) -> bool:
@@ -73,7 +87,7 @@ class Trainer:
         each runs this in a process of its own, and all get the same losses and accuracies.
         """
         network = devices.wrap(self.model)
-        tracker = LayerTracker(self.model, self.measurements, initial=self.initial)
+        tracker = LayerTracker(self.model, self.measurements, initial=self.initial, layers=self.initial)
         started = time.perf_counter()
         while not self.is_over:
             epoch = self.epoch + 1
@@ -133,7 +147,7 @@ class Trainer:
     def restore(self, state: State) -> None:
         """Continue after the epoch of a state, as if training had not stopped."""
         self.epoch = state["epoch"]
-        self.model.load_state_dict(state["model"])
+        load_network(self.model, state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"]["torch"])
         if state["random"]["cuda"] and torch.cuda.is_available():

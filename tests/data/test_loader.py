@@ -47,6 +47,24 @@ def prepared() -> MakePrepared:
     return make
 
 
+def test_evaluation_needs_no_more_memory_than_training(prepared: MakePrepared) -> None:
+    for batch_size, sizes in ((3, [3, 3, 1]), (1000, [7])):
+        made = loaders(prepared(train=20, test=7), batch_size=batch_size, val_split=0.35)
+        assert [[len(images) for images, _labels in made[part]] for part in ("test", "val")] == [sizes, sizes]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+def test_images_have_the_strides_of_their_format(
+    prepared: MakePrepared, channels: int, memory_format: torch.memory_format
+) -> None:
+    made = load(prepared(channels=channels), batch_size=8, val_split=0, generator=seeded(), memory_format=memory_format)
+    last, contiguous = (16 * channels, 1, 4 * channels, channels), (16 * channels, 16, 4, 1)
+    for loader in made.values():
+        for images, _labels in loader:
+            assert images.stride() == (last if memory_format == torch.channels_last else contiguous)
+
+
 def seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 

@@ -75,7 +75,8 @@ def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str
 
 def _draw_depth(axes: Axes, study: Compared, colour: str) -> None:
     logs = mean_logs(study.histories, "rwc", "layer")
-    depth = np.linspace(0, 1, logs.shape[1])
+    layers = pd.Index(list(study.histories.group_of))
+    depth = layers.get_indexer(logs.columns) / max(1, len(layers) - 1)  # frozen layers have a place, too
     for values in logs.to_numpy():
         axes.plot(depth, np.exp(values), color=colour, linewidth=0.6, alpha=0.5)
     epochs = f"epochs 1 to {study.histories.last_common_epoch}"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,14 @@ def test_depth_figure_draws_geometric_means_over_depths_from_0_to_1(compared: Ca
     assert bold[0].get_ydata()[0] == pytest.approx(np.exp(np.mean(np.log(first))))
     assert len(axes.lines) == 2 * (3 + 1)
     assert len(depth_figure(studies, lambda study: study.dataset).axes) == 2
+
+
+def test_depth_figure_leaves_frozen_layers_their_place(compared: Callable[..., Compared]) -> None:
+    study = compared("FMNIST")
+    layers = study.histories.layers
+    frozen = layers.assign(value=layers["value"].where(layers["layer"] != "features.0", 0.0))
+    (axes,) = depth_figure([replace(study, histories=replace(study.histories, layers=frozen))], lambda _study: "").axes
+    assert [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"] == [[0.5, 1]]
 
 
 def test_accuracy_figure_has_a_row_per_study_and_cell_not_run(compared: Callable[..., Compared]) -> None:

@@ -19,7 +19,8 @@ from pipeline.measure.equilibrium import (
     white_noise_rwc,
 )
 from pipeline.measure.steps import StepSampler
-from pipeline.measure.tracker import LayerTracker, layer_weights
+from pipeline.measure.tracker import LayerTracker
+from pipeline.measure.weights import layer_weights
 
 OUTSIDE = {"AlexNet": None, "VGG19": {"classifier"}, "ResNet18": {"fc"}, "Xception": {"fc"}}  # None: none has BatchNorm
 IMAGE = (1, 32, 32)

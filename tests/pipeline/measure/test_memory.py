@@ -12,7 +12,8 @@ from pipeline.measure.layers import measure_layers
 from pipeline.measure.measurements import MEASUREMENTS
 from pipeline.measure.memory import buffer_for, memory_order, to_read, to_write
 from pipeline.measure.steps import StepSampler, StepTracker
-from pipeline.measure.tracker import LayerTracker, copy_of
+from pipeline.measure.tracker import LayerTracker
+from pipeline.measure.weights import copy_of
 
 DENSE: dict[str, Callable[[Tensor], Tensor]] = {
     "contiguous": lambda base: base[:840].view(20, 42),

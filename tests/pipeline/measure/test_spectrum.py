@@ -30,6 +30,21 @@ def test_against_float64(shape: tuple[int, ...], scale: float) -> None:
     assert not any(math.isinf(value) for value in measured.values())
 
 
+@pytest.mark.parametrize("precision", ["highest", "high", "medium"])
+def test_autocast_and_the_precision_of_products_change_nothing(precision: str) -> None:
+    draws = torch.Generator().manual_seed(0)
+    before, after = (torch.randn(96, 130, generator=draws) for _weights in range(2))
+    expected = measure_layers({"a": before.clone()}, {"a": after})
+    allowed = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            measured = measure_layers({"a": before.clone()}, {"a": after})
+    finally:
+        torch.set_float32_matmul_precision(allowed)
+    torch.testing.assert_close(measured, expected, rtol=1e-6, atol=0)
+
+
 def test_by_hand() -> None:
     measured = measure(torch.zeros(2, 2), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
     assert measured == pytest.approx({"spectral_norm": 4, "spectral_change": 4, "stable_rank": 25 / 16})

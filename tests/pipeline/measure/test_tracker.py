@@ -6,7 +6,8 @@ from torch import nn
 
 from pipeline.measure.measurements import MEASUREMENTS
 from pipeline.measure.steps import StepTracker
-from pipeline.measure.tracker import LayerTracker, layer_weights
+from pipeline.measure.tracker import LayerTracker
+from pipeline.measure.weights import layer_weights
 
 
 def test_a_layer_is_a_weight_of_two_or_more_dimensions() -> None:

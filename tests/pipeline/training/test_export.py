@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 import pipeline.training.seed as seed_module
 from data.loader import load
+from data.moments import Moments
 from data.npz import npz_dataset
 from data.prepared import prepare
 from pipeline.training import export
 from pipeline.training.export import Classifier
 from pipeline.training.trainer import Trainer
+from tests.support.networks import LeNet
 
 
 @pytest.mark.parametrize("val_split", [0, 0.5])
@@ -23,8 +25,13 @@ def test_raw_pixels_give_what_the_loader_s_batches_give(val_split: float, tiny_n
     network = nn.Sequential(nn.Flatten(), nn.Linear(1024, 2))
     test = load(prepared, batch_size=8, val_split=val_split, generator=torch.Generator())["test"]
     classifier = Classifier(network, test.moments)
-    ((images, _labels),) = test
+    images = torch.cat([images for images, _labels in test])
     torch.testing.assert_close(classifier(prepared.x_test), network(images).softmax(dim=1))
+
+
+def test_a_network_that_needs_contiguous_memory_gets_it() -> None:
+    classifier = Classifier(LeNet(1, 2), Moments([0.5], [0.25]), torch.contiguous_format)
+    assert classifier(torch.zeros(3, 32, 32, 1, dtype=torch.uint8)).shape == (3, 2)
 
 
 @pytest.mark.parametrize("val_split", ["0", "0.5"])
@@ -52,6 +59,6 @@ def test_a_seed_s_model_normalises_as_its_network_was_trained(
     with torch.no_grad():
         for part, loader in loaders.items():
             if part != "train":
-                ((images, _labels),) = loader
+                images = torch.cat([images for images, _labels in loader])
                 ours: Tensor = classifier.eval()(loader.images)
                 torch.testing.assert_close(ours, classifier.network(images).softmax(dim=1))

@@ -9,6 +9,7 @@ import torch
 
 from models import ARCHITECTURES
 from pipeline.config.resolve import load_config
+from pipeline.measure import layer_weights
 from pipeline.tracking.tables import LEVELS
 from pipeline.training.level_table import level_table
 
@@ -22,7 +23,9 @@ def levels(tiny_npz: Path):
         given = {"model_name": model_name, "dataset": str(tiny_npz), "lr": "0.1", "weight_decay": weight_decay}
         architecture = ARCHITECTURES[model_name]
         model = architecture.build(input_channels=1, num_classes=2)
-        text = level_table(load_config(given), model, channels=1, steps=50, group_of=architecture.group_of)
+        text = level_table(
+            load_config(given), model, list(layer_weights(model)), channels=1, steps=50, group_of=architecture.group_of
+        )
         return pd.read_csv(StringIO(text))
 
     return make

@@ -11,7 +11,8 @@ from data.npz import npz_dataset
 from data.prepared import Prepared, prepare
 from pipeline.measure import StepSampler, StepTracker
 from pipeline.training.epoch_result import EpochResult
-from pipeline.training.trainer import Best, Trainer
+from pipeline.training.trainer import Best, Trainer, load_network
+from tests.support.networks import Buffered
 
 BATCHES = 5
 
@@ -72,6 +73,16 @@ def test_training_stops_at_the_target_and_a_resumed_trainer_that_has_reached_it_
     resumed.restore(trainer.state())
     assert resumed.is_over
     assert list(resumed.run()) == []
+
+
+def test_buffers_that_training_has_made_or_sized_are_loaded_into_a_new_network() -> None:
+    trained, new = Buffered(1, 2), Buffered(1, 2)
+    trained(torch.zeros(2, 1, 32, 32))
+    load_network(new, trained.state_dict())
+    assert list(new.state_dict()) == list(trained.state_dict())
+    assert all(torch.equal(new.state_dict()[name], tensor) for name, tensor in trained.state_dict().items())
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_network(Buffered(1, 3), trained.state_dict())
 
 
 def result_of(epoch: int, **accuracies: float) -> EpochResult:
