@@ -16,6 +16,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from data.datasets import Array, DataError, DataSet, Images, plain
+from data.labels import number_classes
 from data.manifest import DAMAGED, MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
 from data.sources import locate
@@ -51,10 +52,10 @@ def prepare(dataset: DataSet, data_dir: Path) -> Prepared:
         kind = "" if dataset.classes else "-numbered"  # one file can serve with named classes and without
         exact = hashlib.sha256(f"{dataset.name} {fingerprint}".encode()).hexdigest()  # h.npz and H.npz may be equal
         target = folder / f"{plain(dataset.name)}{kind}-{exact[:12]}"
-        damaged = damaged_file(target) if target.exists() else "nothing there"
-        if damaged:
+        fault = _fault(dataset, target) if target.exists() else "nothing there"
+        if fault:
             if target.exists():
-                log.warning("%s is damaged: preparing %s again", target / damaged, dataset.name)
+                log.warning("%s: preparing %s again", fault, dataset.name)
             _make(dataset, source.read(), target, source=source.name, source_sha256=fingerprint)
         return _open(dataset, target)
 
@@ -68,15 +69,22 @@ def prepared_names(data_dir: Path) -> set[str]:
     return names
 
 
+def _fault(dataset: DataSet, target: Path) -> str:
+    """Return why a prepared data set cannot be used; an empty text if it can."""
+    if damaged := damaged_file(target):
+        return f"{target / damaged} is damaged"
+    gaps = not dataset.classes and 0 in read_manifest(target).train_counts  # labels 1 to 10 once made 11 classes
+    return f"{target} has classes without images" if gaps else ""
+
+
 def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None:
-    _check_labels(dataset, images)
+    images, classes, labels = number_classes(dataset, images)
     aside = target.with_name(f"{target.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     resized = images._replace(x_train=_resize(images.x_train), x_test=_resize(images.x_test))
     for name, array in resized._asdict().items():
         np.save(aside / f"{name}.npy", array)
-    classes = list(dataset.classes) or [str(label) for label in range(int(images.y_train.max()) + 1)]
     mean, std = moments_of(resized.x_train)
     manifest = Manifest(
         name=dataset.name,
@@ -87,27 +95,12 @@ def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None
         mean=list(mean),
         std=list(std),
         sha256={name: file_sha256(aside / f"{name}.npy") for name in Images._fields},
+        labels=labels,
         **origin,
     )
     (aside / MANIFEST).write_text(manifest.to_json())
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)
-
-
-def _check_labels(dataset: DataSet, images: Images) -> None:
-    for part, pixels, labels in (("training", images.x_train, images.y_train), ("test", images.x_test, images.y_test)):
-        if len(pixels) != len(labels):
-            raise DataError(
-                f"{dataset.name} has {len(pixels)} {part} images but {len(labels)} labels: give one label per image"
-            )
-    classes = len(dataset.classes) or int(images.y_train.max()) + 1
-    if classes < 2:
-        raise DataError(f"{dataset.name} has only one class: give labels of two or more classes")
-    highest = max(int(images.y_train.max()), int(images.y_test.max()))
-    if highest >= classes:
-        raise DataError(
-            f"{dataset.name} has a label {highest} but {classes} classes: labels go from 0 to {classes - 1}"
-        )
 
 
 def _resize(images: Array) -> Array:

@@ -8,7 +8,7 @@ from textwrap import wrap
 import click
 
 from data import DATASETS, DataError, DataSet
-from data.npz import SHAPE
+from data.npz import HOLDS
 from data.prepared import prepared_names
 from data.sources import find_source
 from models import ARCHITECTURES, Architecture
@@ -55,7 +55,7 @@ def datasets() -> Iterator[str]:
     yield from table(rows)
     yield ""
     yield from wrap(
-        f"Data folder: {folder}. <name>.npz there is used first; the path of any .npz file works as well: {SHAPE}.",
+        f"Data folder: {folder}. <name>.npz there is used first; the path of any .npz file works as well: {HOLDS}.",
         width(),
     )
 
