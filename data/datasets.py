@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,12 @@ class DataError(Exception):
 
 
 class Images(NamedTuple):
-    """Images, uint8, N x H x W x channels, and labels, uint8, N, of both parts of a data set."""
+    """Images, uint8, N x H x W x channels, and labels, whole numbers of 0 or more, N, of both parts of a data set."""
 
     x_train: Array
-    y_train: Array
+    y_train: NDArray[Any]
     x_test: Array
-    y_test: Array
+    y_test: NDArray[Any]
 
 
 class Fetch(NamedTuple):
@@ -35,7 +35,7 @@ class Fetch(NamedTuple):
 class DataSet:
     """`find` lists the original files in a data folder, or nothing if any is missing; `read` reads them.
 
-    If no files are found, `fetches` are tried in order. Without `classes`, the labels are the names of the classes.
+    If no files are found, `fetches` are tried in order. Without `classes`, these are the labels of training images.
     Training images are augmented by a random crop with `padding` pixels on each side, and with `flip` left to right.
     """
 

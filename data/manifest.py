@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)  # what rea
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """`mean` and `std` are the moments of all training images; `sha256` has the checksum of each tensor file."""
+    """`mean` and `std` are the moments of all training images; `sha256` has the checksum of each tensor file.
+
+    `labels` are those of the source for the classes, where they are not 0, 1, ...
+    """
 
     name: str
     source: str
@@ -26,6 +29,7 @@ class Manifest:
     mean: list[float]
     std: list[float]
     sha256: dict[str, str]
+    labels: list[int] = field(default_factory=list)
 
     @property
     def moments(self) -> Moments:
@@ -39,8 +43,8 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """A short hash of the tensors: equal for equal data, regardless of the source."""
-        return _short_hash(self.sha256)
+        """A short hash of the tensors, and of `labels`: equal for equal data, regardless of the source."""
+        return _short_hash(self.sha256 | ({"labels": self.labels} if self.labels else {}))
 
     def to_json(self) -> str:
         """Return all fields, the digest, and a checksum of the fields, as JSON."""

@@ -1,12 +1,21 @@
-"""A data set as one .npz file: uint8 arrays x_train, y_train, x_test, y_test; N x H x W or N x H x W x channels."""
+"""A data set as one .npz file: images and labels of both parts, read where they are plain, else refused."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
 
-from data.datasets import DATASETS, Array, DataError, DataSet, Images, plain
+from data.array_names import find_arrays
+from data.datasets import DATASETS, DataError, DataSet, Images, plain
+from data.labels import plain_labels, refuse_unlike_labels
+from data.pixels import grey_levels
 
-SHAPE = "uint8 arrays x_train, y_train, x_test, y_test, images N x H x W or N x H x W x 1 or 3, labels N"
+HOLDS = (
+    "arrays x_train, y_train, x_test, y_test: images as uint8, or floats from 0 to 1, N x H x W or N x H x W x 1 or 3, "
+    "labels as whole numbers"
+)
 
 
 def npz_dataset(path: Path) -> DataSet:
@@ -14,7 +23,7 @@ def npz_dataset(path: Path) -> DataSet:
 
     def find(_data_dir: Path) -> list[Path]:
         if not path.is_file():
-            raise DataError(f"there is no file {path.absolute()}: name an .npz file with {SHAPE}")
+            raise DataError(f"there is no file {path.absolute()}: name an .npz file with {HOLDS}")
         return [path]
 
     return DataSet(name=path.stem, find=find, read=lambda _data_dir: read_npz(path))
@@ -30,34 +39,42 @@ def find_npz(dataset: DataSet, data_dir: Path) -> Path | None:
 
 
 def read_npz(path: Path) -> Images:
-    """Read and check the four arrays, without unpickling; raise DataError."""
+    """Read the four arrays, without unpickling; raise DataError for what is not plain, with how to convert it.
+
+    Labels are whole numbers of 0 or more, of any integer type.
+    """
+    names, arrays = _read_arrays(path)
+    pixels = grey_levels(path, {names[part]: arrays.pop(names[part]) for part in ("x_train", "x_test")})
+    x_train, x_test = pixels.values()
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise DataError(
+            f"{path}: training images are {x_train.shape[1:]}, test images {x_test.shape[1:]}: give both one shape"
+        )
+    y_train = plain_labels(path, names["y_train"], arrays[names["y_train"]], len(x_train))
+    y_test = plain_labels(path, names["y_test"], arrays[names["y_test"]], len(x_test))
+    refuse_unlike_labels(path, arrays)
+    return Images(x_train, y_train, x_test, y_test)
+
+
+def _read_arrays(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    """Return the names of the four arrays in the file, and the arrays by these."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name]) for name in Images._fields if name in archive.files}
+            names = find_arrays(path, archive.files)
+            return names, {name: _array(path, archive, name) for name in names.values()}
+    except DataError:
+        raise
     except Exception as error:  # zipfile, zlib and numpy raise many types for damaged bytes
-        raise DataError(f"{path} cannot be read ({error}): it must be an .npz file with {SHAPE}") from error
-    missing = [name for name in Images._fields if name not in arrays]
-    if missing:
-        raise DataError(f"{path} has no {', '.join(missing)}: it must hold {SHAPE}")
-    for name, array in arrays.items():
-        if array.dtype != np.uint8:
-            raise DataError(f"{path}: {name} is {array.dtype}, not uint8: it must hold {SHAPE}")
-    train = _part(path, "train", arrays["x_train"], arrays["y_train"])
-    test = _part(path, "test", arrays["x_test"], arrays["y_test"])
-    if train[0].shape[1:] != test[0].shape[1:]:
-        raise DataError(
-            f"{path}: training images are {train[0].shape[1:]}, test images {test[0].shape[1:]}: give both one shape"
-        )
-    return Images(*train, *test)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} cannot be read ({reason}): it must be an .npz file with {HOLDS}") from error
 
 
-def _part(path: Path, part: str, images: Array, labels: Array) -> tuple[Array, Array]:
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
-        raise DataError(f"{path}: x_{part} has the shape {images.shape}: it must hold {SHAPE}")
-    if labels.shape != images.shape[:1]:
+def _array(path: Path, archive: NpzFile, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(archive[name])
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
         raise DataError(
-            f"{path}: {len(images)} images but y_{part} has the shape {labels.shape}: give one label per image"
-        )
-    return images, labels
+            f"{path}: {name} holds Python objects, which are never unpickled: save numbers, such as np.stack({name})"
+        ) from error

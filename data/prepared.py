@@ -2,10 +2,12 @@
 
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,13 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from data.datasets import Array, DataError, DataSet, Images, plain
+from data.labels import number_classes
 from data.manifest import DAMAGED, MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
-from data.sources import locate
+from data.sharing import is_open, make_shared, mode_of_files, share
+from data.sources import Source, find_source, locate
 
+PREPARED = "prepared"
 SIZE = 32
 log = logging.getLogger(__name__)
 
@@ -37,49 +42,88 @@ class Prepared:
     y_test: Tensor
 
 
-def prepare(dataset: DataSet, data_dir: Path) -> Prepared:
-    """Return the prepared data set; prepare it if it is missing or damaged. Raise DataError; create `data_dir`."""
-    folder = data_dir / "prepared"
+def prepare(dataset: DataSet, *folders: Path) -> Prepared:
+    """Return the prepared data set; prepare it if it is missing or damaged. Raise DataError.
+
+    All data folders are searched. What is prepared and whole is opened without a lock, and nothing is written; else the
+    last folder, which is created, gets what is missing.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{plain(dataset.name)}.lock").acquire()
-    except OSError as error:
-        raise DataError(f"the folder {folder} cannot be written ({error}): name another with data_dir") from error
-    with lock:
-        source = locate(dataset, data_dir)
-        fingerprint = _fingerprint(source.files)
-        kind = "" if dataset.classes else "-numbered"  # one file can serve with named classes and without
-        exact = hashlib.sha256(f"{dataset.name} {fingerprint}".encode()).hexdigest()  # h.npz and H.npz may be equal
-        target = folder / f"{plain(dataset.name)}{kind}-{exact[:12]}"
-        damaged = damaged_file(target) if target.exists() else "nothing there"
-        if damaged:
-            if target.exists():
-                log.warning("%s is damaged: preparing %s again", target / damaged, dataset.name)
-            _make(dataset, source.read(), target, source=source.name, source_sha256=fingerprint)
-        return _open(dataset, target)
+        source = find_source(dataset, *folders)
+        prepared = _find(dataset, source, folders) if source else None
+        if not prepared:
+            with _lock(dataset, folders[-1] / PREPARED):
+                source = source or locate(dataset, *folders)
+                prepared = _find(dataset, source, folders) or _make(dataset, source, folders)
+        return _open(dataset, prepared)
+    except PermissionError as error:
+        raise DataError(
+            f"{error.filename} is closed to this user ({error.strerror}): have its permissions changed, or name "
+            "another folder with data_dir"
+        ) from error
 
 
-def prepared_names(data_dir: Path) -> set[str]:
+def prepared_names(*folders: Path) -> set[str]:
     """Return the names of the prepared data sets; the checksums of their tensors are not computed."""
     names = set()
-    for path in data_dir.glob(f"prepared/*/{MANIFEST}"):
+    for path in chain(*(folder.glob(f"{PREPARED}/*/{MANIFEST}") for folder in folders)):
         with suppress(*DAMAGED):
             names.add(read_manifest(path.parent).name)
     return names
 
 
-def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None:
-    _check_labels(dataset, images)
-    aside = target.with_name(f"{target.name}.partial")
+def _lock(dataset: DataSet, folder: Path) -> AbstractContextManager[object]:
+    """Lock a data set; everybody who may write to the folder can have the lock, whoever has created it."""
+    path = folder / f"{plain(dataset.name)}.lock"
+    try:
+        make_shared(folder)
+        return FileLock(path, mode=mode_of_files(folder)).acquire()
+    except OSError as error:
+        if path.is_file() and os.access(folder, os.W_OK):
+            reason = f"{path} cannot be opened ({error.strerror}): delete it if nobody prepares {dataset.name} now"
+            raise DataError(f"{reason}, or name another folder with data_dir") from error
+        raise DataError(f"the folder {folder} cannot be written ({error}): name another with data_dir") from error
+
+
+def _targets(dataset: DataSet, source: Source, folders: Sequence[Path]) -> list[Path]:
+    """Return where the data set is prepared, or would be, in each data folder."""
+    kind = "" if dataset.classes else "-numbered"  # one file can serve with named classes and without
+    exact = hashlib.sha256(f"{dataset.name} {source.fingerprint}".encode()).hexdigest()  # h.npz, H.npz may be equal
+    return [folder / PREPARED / f"{plain(dataset.name)}{kind}-{exact[:12]}" for folder in folders]
+
+
+def _find(dataset: DataSet, source: Source, folders: Sequence[Path]) -> Path | None:
+    targets = (target for target in _targets(dataset, source, folders) if is_open(target))
+    return next((target for target in targets if not _fault(dataset, target)), None)
+
+
+def _fault(dataset: DataSet, target: Path) -> str:
+    """Return why a prepared data set cannot be used; an empty text if it can."""
+    if damaged := damaged_file(target):
+        path = target / damaged
+        closed = os.access(path, os.F_OK) and not os.access(path, os.R_OK)
+        return f"{path} is {'closed to this user' if closed else 'damaged'}"
+    gaps = not dataset.classes and 0 in read_manifest(target).train_counts  # labels 1 to 10 once made 11 classes
+    return f"{target} has classes without images" if gaps else ""
+
+
+def _make(dataset: DataSet, source: Source, folders: Sequence[Path]) -> Path:
+    """Prepare a data set in the last data folder, in place of what is damaged there."""
+    *_others, target = targets = _targets(dataset, source, folders)
+    for faulty in filter(is_open, targets):
+        log.warning("%s: preparing %s again", _fault(dataset, faulty), dataset.name)
+    images, classes, labels = number_classes(dataset, source.read())
+    aside = target.with_name(f"{target.name}.{os.getuid()}.partial")  # another user's, of a killed process, stays
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     resized = images._replace(x_train=_resize(images.x_train), x_test=_resize(images.x_test))
     for name, array in resized._asdict().items():
         np.save(aside / f"{name}.npy", array)
-    classes = list(dataset.classes) or [str(label) for label in range(int(images.y_train.max()) + 1)]
     mean, std = moments_of(resized.x_train)
     manifest = Manifest(
         name=dataset.name,
+        source=source.name,
+        source_sha256=source.fingerprint,
         classes=classes,
         shape=list(resized.x_train.shape[1:]),
         train_counts=np.bincount(images.y_train, minlength=len(classes)).tolist(),
@@ -87,27 +131,14 @@ def _make(dataset: DataSet, images: Images, target: Path, **origin: str) -> None
         mean=list(mean),
         std=list(std),
         sha256={name: file_sha256(aside / f"{name}.npy") for name in Images._fields},
-        **origin,
+        labels=labels,
     )
     (aside / MANIFEST).write_text(manifest.to_json())
-    shutil.rmtree(target, ignore_errors=True)
+    share(aside)
+    if target.exists():
+        shutil.rmtree(target)
     aside.rename(target)
-
-
-def _check_labels(dataset: DataSet, images: Images) -> None:
-    for part, pixels, labels in (("training", images.x_train, images.y_train), ("test", images.x_test, images.y_test)):
-        if len(pixels) != len(labels):
-            raise DataError(
-                f"{dataset.name} has {len(pixels)} {part} images but {len(labels)} labels: give one label per image"
-            )
-    classes = len(dataset.classes) or int(images.y_train.max()) + 1
-    if classes < 2:
-        raise DataError(f"{dataset.name} has only one class: give labels of two or more classes")
-    highest = max(int(images.y_train.max()), int(images.y_test.max()))
-    if highest >= classes:
-        raise DataError(
-            f"{dataset.name} has a label {highest} but {classes} classes: labels go from 0 to {classes - 1}"
-        )
+    return target
 
 
 def _resize(images: Array) -> Array:
@@ -128,12 +159,3 @@ def _open(dataset: DataSet, folder: Path) -> Prepared:
 def _map(path: Path) -> NDArray[np.uint8]:
     mapped: NDArray[np.uint8] = np.load(path, mmap_mode="c")
     return mapped
-
-
-def _fingerprint(files: Sequence[Path]) -> str:
-    """Return the checksum of a file, or a checksum of the checksums of several."""
-    try:
-        sums = [file_sha256(path) for path in files]
-    except OSError as error:
-        raise DataError(f"{error.filename} cannot be read ({error.strerror}): fix or remove it") from error
-    return sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()

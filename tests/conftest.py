@@ -105,6 +105,20 @@ def messages() -> None:
     configure()
 
 
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Return a switch that makes a folder look read-only, to root as well, whom permissions do not stop."""
+    closed: list[Path] = []
+    access = os.access
+
+    def allowed(path: Path, mode: int) -> bool:
+        inside = any(Path(path).absolute().is_relative_to(folder) for folder in closed)
+        return access(path, mode) and not (mode & os.W_OK and inside)
+
+    monkeypatch.setattr(os, "access", allowed)
+    return closed.append
+
+
 @pytest.fixture(scope="session")
 def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """48 training and 24 test images of 32 x 32 with two classes: dark and light ones."""

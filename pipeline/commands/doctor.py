@@ -17,6 +17,7 @@ import yaml
 from data import DataError
 from data.sources import find_source
 from models import ModelError
+from pipeline.config.folders import data_folders, outbox_folder
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.console.messages import quiet_option
@@ -137,21 +138,24 @@ def settings() -> Finding:
 
 def data(config: Config) -> Finding:
     """Find the data set, or the ways to download it."""
-    dataset, folder = config.data, Path(config.data_dir)
-    if reason := unwritable(folder / "prepared"):
-        return Finding("fix", reason, "name another folder with data_dir")
-    if source := find_source(dataset, folder):
-        return Finding("ok", f"{dataset.name}: {source.name}")
+    dataset, folders = config.data, data_folders(config)
+    for folder in (folders[-1] / "prepared", outbox_folder(config)):
+        if reason := unwritable(folder):
+            return Finding("fix", reason, "name another folder with data_dir")
+    if source := find_source(dataset, *folders):
+        rest = f"; {folders[0]} may only be read: what is prepared goes to {folders[-1]}" if len(folders) > 1 else ""
+        return Finding("ok", f"{dataset.name}: {source.name}{rest}")
     ways = " or ".join(fetch.source for fetch in dataset.fetches)
     remedy = f"without a network, put {dataset.name}.npz or the original files there"
-    return Finding("note", f"{dataset.name} is not in {folder} yet and comes by {ways}", remedy)
+    return Finding("note", f"{dataset.name} is not in {folders[0]} yet and comes by {ways}", remedy)
 
 
 def disk(config: Config, *, reaches_store: bool) -> Finding:
     """Compare free space with what the study needs, roughly: for data, and for artifacts stored on this machine."""
     weights = config.architecture.blueprint().state_dict().values()
     seed = STORED * sum(tensor.nbytes for tensor in weights)
-    needs = {Path(config.data_dir): DATA_BYTES + min(config.jobs, len(config.seeds)) * seed}  # results not yet sent
+    unsent = min(config.jobs, len(config.seeds)) * seed
+    needs = {outbox_folder(config).parent: DATA_BYTES + unsent}
     if reaches_store and (artifacts := artifact_folder()):
         if reason := unwritable(artifacts / "run"):
             return Finding("fix", f"no place for artifacts: {reason}", "give write access, or set MLFLOW_TRACKING_URI")

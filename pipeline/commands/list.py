@@ -1,18 +1,19 @@
 """Command `list`: the registered models, data sets and measurements."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 
 import click
 
 from data import DATASETS, DataError, DataSet
-from data.npz import SHAPE
+from data.npz import HOLDS
 from data.prepared import prepared_names
 from data.sources import find_source
 from models import ARCHITECTURES, Architecture
 from models.torchvision_models import TORCHVISION_MODELS, TORCHVISION_PREFIX
+from pipeline.config.folders import data_folders
 from pipeline.config.resolve import load_config
 from pipeline.config.values import OWN_MODEL, one_of
 from pipeline.console.errors import BadInput
@@ -46,23 +47,24 @@ def _groups(architecture: Architecture, layers: Iterable[str]) -> str:
 
 def datasets() -> Iterator[str]:
     """Yield the lines of all data sets; raise BadInput if the settings are wrong."""
-    folder = Path(load_config({}).data_dir)
-    prepared = prepared_names(folder)
+    config = load_config({})
+    folder, folders = Path(config.data_dir), data_folders(config)
+    prepared = prepared_names(*folders)
     rows = [("name", "also", "training images", "prepared", "from")]
     for name, dataset in DATASETS.items():
         is_prepared = "yes" if name in prepared else "no"
-        rows.append((name, ", ".join(dataset.aliases), _augmentation(dataset), is_prepared, _origin(dataset, folder)))
+        rows.append((name, ", ".join(dataset.aliases), _augmentation(dataset), is_prepared, _origin(dataset, folders)))
     yield from table(rows)
     yield ""
     yield from wrap(
-        f"Data folder: {folder}. <name>.npz there is used first; the path of any .npz file works as well: {SHAPE}.",
+        f"Data folder: {folder}. <name>.npz there is used first; the path of any .npz file works as well: {HOLDS}.",
         width(),
     )
 
 
-def _origin(dataset: DataSet, data_dir: Path) -> str:
-    if source := find_source(dataset, data_dir):
-        return source.name.removeprefix(f"{data_dir}/")
+def _origin(dataset: DataSet, folders: Sequence[Path]) -> str:
+    if source := find_source(dataset, *folders):
+        return source.name.removeprefix(f"{folders[0]}/")
     return " or ".join(fetch.source for fetch in dataset.fetches)
 
 

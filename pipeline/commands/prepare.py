@@ -4,6 +4,7 @@ import logging
 
 import click
 
+from pipeline.config.folders import data_folders
 from pipeline.config.options import takes_settings
 from pipeline.config.resolve import load_config
 from pipeline.tracking.dataset_log import log_prepared
@@ -24,4 +25,5 @@ def prepare(given: dict[str, str]) -> None:
         run.log_params(config.as_text())
         log_prepared(run, prepared)
     counts = f"{len(prepared.x_train):,} training and {len(prepared.x_test):,} test images"
-    log.info("%s: %s, %s classes, in %s", manifest.name, counts, len(manifest.classes), config.data_dir)
+    places = " or ".join(map(str, data_folders(config)))
+    log.info("%s: %s, %s classes, in %s", manifest.name, counts, len(manifest.classes), places)

@@ -1,14 +1,13 @@
 """Read settings from params.yaml and options, and resolve `paper` and `auto`."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from models import ARCHITECTURES
+from pipeline.config.folders import data_folder
 from pipeline.config.params import TABLE, paper_rates, read_params
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
@@ -62,8 +61,3 @@ def resolve(settings: Settings) -> Config:
         "data_dir": data_folder(settings.data_dir),
     }
     return Config(**asdict(with_paper_rates(settings)) | found)
-
-
-def data_folder(given: str | None) -> str:
-    """Return the folder of the data sets: the given one, or this machine's cache folder."""
-    return given or str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise")

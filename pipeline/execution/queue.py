@@ -7,11 +7,12 @@ from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 
+from pipeline.config.folders import outbox_folder
 from pipeline.config.settings import Config
 from pipeline.tracking.fencing import fence
 from pipeline.tracking.heartbeat import beats, is_fenced, is_gone
 from pipeline.tracking.locks import SeedLocks
-from pipeline.tracking.outbox import FOLDER, send_left
+from pipeline.tracking.outbox import send_left
 from pipeline.tracking.queries import StoredSeed, runs_of_settings, started
 from pipeline.tracking.resume import Start, choose, reuse
 from pipeline.tracking.retry import Unreachable, patiently
@@ -27,7 +28,9 @@ class Queue:
 
     def __init__(self, config: Config, study_hash: str, study: Run) -> None:
         self.config, self.study_hash, self.study = config, study_hash, study
-        self._outboxes = Path(config.data_dir) / FOLDER
+        self._outboxes = outbox_folder(config)
+        if self._outboxes.parent != Path(config.data_dir):
+            log.info("%s may only be read: unsent results are kept in %s", config.data_dir, self._outboxes)
         self._locks = SeedLocks(study, study_hash)
 
     def starts(self, pause: Callable[[float], object]) -> Iterator[Start]:

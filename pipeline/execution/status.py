@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from pipeline.config.folders import outbox_folder
 from pipeline.config.settings import Config
 from pipeline.console.live_table import LiveTable, Look
-from pipeline.tracking.outbox import FOLDER
 from pipeline.tracking.queries import StoredSeed, runs_of_settings, seconds_of_alike
 from pipeline.tracking.resume import choose
 from pipeline.tracking.retry import StoreError
@@ -55,7 +54,7 @@ def status_of(config: Config, study_hash: str, since: datetime | None = None) ->
     states, begun, epochs_left = Counter[str](), 0, []
     for seed in config.seeds:
         its = [run for run in runs if run.number == seed]
-        start = choose(seed, config.epochs, its, outboxes=Path(config.data_dir) / FOLDER)
+        start = choose(seed, config.epochs, its, outboxes=outbox_folder(config))
         done = start.epoch
         state = _state(its, busy=start.busy, done=start.done, since=since)
         states[state] += 1

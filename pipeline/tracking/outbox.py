@@ -10,14 +10,14 @@ from pathlib import Path
 
 from mlflow.entities import Metric, RunTag
 
-from pipeline.host.disk import disk_space, whole_file
+from pipeline.console.errors import Failure
+from pipeline.host.disk import disk_space, unwritable, whole_file
 from pipeline.tracking.heartbeat import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
 from pipeline.tracking.retry import Unreachable, first_line, is_outage, is_refusal, refused, repeat
 from pipeline.tracking.run import Run
 
 log = logging.getLogger(__name__)
 
-FOLDER = "outbox"
 OWNERS = "owners.json"  # of the processes that have written here, or sent what others left
 BATCH = 1000  # metrics in a request
 ATTEMPTS_SHARE = 5  # during an outage the next try comes after this many times as long as the last one took
@@ -33,11 +33,12 @@ class Outbox:
     def __init__(self, run: Run, folder: Path) -> None:
         self.run, self.folder = run, folder / run.id
         self.away, self._next_try, self._sending = False, 0.0, ""
-        for name in ("metrics", "artifacts"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-        if not (self.folder / OWNERS).exists():
-            with whole_file(self.folder / OWNERS) as path:
-                path.write_text(json.dumps([identity()]))
+        with _writing(self.folder):
+            for name in ("metrics", "artifacts"):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            if not (self.folder / OWNERS).exists():
+                with whole_file(self.folder / OWNERS) as path:
+                    path.write_text(json.dumps([identity()]))
 
     def add_metrics(self, metrics: Mapping[str, float], step: int, part: int = 0) -> None:
         """Add metrics of a step, BATCH at most; `send` sends them in one request, which a store takes as a whole."""
@@ -159,7 +160,7 @@ def send_left(run: Run, folder: Path, patience: float) -> None:
     Where another process has written to the run since, the run is further than what was left, which is removed. The
     processes that have only tried to send it do not count: all of them are on record.
     """
-    if not (folder / run.id).is_dir():
+    if not (folder / run.id).is_dir() or unwritable(folder / run.id):  # another user's is theirs to send
         return
     tags = run.tags()
     if not is_current(folder / run.id, tags):
@@ -180,13 +181,25 @@ def is_current(folder: Path, tags: Mapping[str, str]) -> bool:
 def add_owner(folder: Path) -> None:
     """Record this process in an existing outbox, before the tags of its run name the process."""
     if folder.is_dir():
-        with whole_file(folder / OWNERS) as path:
+        with _writing(folder), whole_file(folder / OWNERS) as path:
             path.write_text(json.dumps([*_owners(folder), identity()]))
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise Failure where a folder cannot be written: in a shared data folder, it may be another user's."""
+    try:
+        yield
+    except PermissionError as error:
+        raise Failure(
+            f"results cannot be kept in {folder} ({first_line(error)}): have the folder deleted if it is another "
+            "user's, or name another data folder with data_dir"
+        ) from error
 
 
 def _owners(folder: Path) -> list[dict[str, str]]:
     try:
         owners: list[dict[str, str]] = json.loads((folder / OWNERS).read_text())
-    except (FileNotFoundError, ValueError):  # removed by another process, or damaged by a power failure
+    except (OSError, ValueError):  # removed by another process, another user's, or damaged by a power failure
         return []
     return owners

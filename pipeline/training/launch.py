@@ -14,6 +14,7 @@ from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, 
 
 from data.prepared import prepare
 from models.custom import remember
+from pipeline.config.folders import data_folders
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.host.signals import end_with_parent
@@ -86,7 +87,7 @@ def _train_along(index: int, config: Config, source: str, seed: int, folder: Pat
     warnings.simplefilter("ignore")
     rank = index + 1
     remember(config.model_name, source)
-    prepared = prepare(config.data, Path(config.data_dir))
+    prepared = prepare(config.data, *data_folders(config))
     if config.device == "cuda":
         torch.cuda.set_device(rank)
     trainer = make_trainer(config, seed, prepared, measures=False)

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 from data.prepared import Prepared
+from pipeline.config.folders import outbox_folder
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.console.progress import Progress
@@ -16,7 +16,7 @@ from pipeline.measure.weights import Weights
 from pipeline.tracking.background import Background
 from pipeline.tracking.checkpoints import INITIAL, State
 from pipeline.tracking.dataset_log import log_dataset
-from pipeline.tracking.outbox import FOLDER, Outbox, add_owner
+from pipeline.tracking.outbox import Outbox, add_owner
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import first_line, patiently
 from pipeline.tracking.run import PROVENANCE, SEED, STOPPED, STUDY, Run, setting_tag
@@ -42,7 +42,7 @@ def train_seed(config: Config, start: Start, prepared: Prepared, progress: Progr
     """
     start, state = load_checkpoint(config, start)
     if start.own_run:
-        add_owner(Path(config.data_dir) / FOLDER / start.own_run)
+        add_owner(outbox_folder(config) / start.own_run)
     name, tags = f"seed-{start.seed}", seed_tags(config, prepared, start.seed)
     with open_run("seed", name, tags=tags, parent=study, run_id=start.own_run, patience=config.server_wait) as run:
         train_in(run, config, start, state, prepared, progress)
@@ -73,7 +73,7 @@ def train_in(
     """Train one seed in its open run, from the state of a checkpoint if there is one."""
     _describe(run, config, start, state, prepared)
     trainer = make_trainer(config, start.seed, prepared)
-    outbox = Outbox(run, Path(config.data_dir) / FOLDER)
+    outbox = Outbox(run, outbox_folder(config))
     layers = list(trainer.initial)
     groups = config.architecture.grouped(layers)
     seed_log = SeedLog(run, outbox, groups.group_of, config.checkpoint_every)

@@ -56,6 +56,42 @@ def test_valid_files_are_read(channels: int | None, tmp_path: Path) -> None:
         assert array.tobytes() == given[name].tobytes()
 
 
+def test_a_file_of_floats_channels_first_and_one_hot_labels_gives_the_tensors_of_uint8(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = arrays(channels=3)
+    other = {
+        "val_images": np.zeros(3),
+        "train_images": (given["x_train"] / 255).astype(np.float32).transpose(0, 3, 1, 2),
+        "train_labels": np.eye(3)[given["y_train"]],
+        "test_images": (given["x_test"] / 255).transpose(0, 3, 1, 2),
+        "test_labels": np.eye(3, dtype=bool)[given["y_test"]],
+    }
+    manifests = []
+    for name, content in (("given", given), ("other", other)):
+        np.savez(tmp_path / f"{name}.npz", **content)
+        manifests.append(prepare(npz_dataset(tmp_path / f"{name}.npz"), tmp_path / "cache").manifest)
+    assert manifests[0].digest == manifests[1].digest
+    assert manifests[0].classes == manifests[1].classes
+    assert len(caplog.messages) == 4  # the scale, the order of the axes of both parts, the part that is left out
+    prepare(npz_dataset(tmp_path / "other.npz"), tmp_path / "cache")
+    assert len(caplog.messages) == 4
+
+
+def test_labels_1_to_3_make_three_classes_of_these_names(tmp_path: Path) -> None:
+    given = arrays()
+    np.savez(tmp_path / "given.npz", **given)
+    np.savez(tmp_path / "shifted.npz", **given | {name: given[name] + 1 for name in ("y_train", "y_test")})
+    zero, one = (prepare(npz_dataset(tmp_path / f"{name}.npz"), tmp_path) for name in ("given", "shifted"))
+    assert (one.manifest.classes, one.manifest.labels, one.manifest.train_counts) == (
+        ["1", "2", "3"],
+        [1, 2, 3],
+        [2] * 3,
+    )
+    assert one.y_train.tolist() == zero.y_train.tolist() == [0, 1, 2, 0, 1, 2]
+    assert one.manifest.digest != zero.manifest.digest, "the classes have other names"
+
+
 def test_data_set_of_a_file_has_its_name_and_no_augmentation(tmp_path: Path) -> None:
     np.savez(tmp_path / "My_Set.npz", **arrays())
     prepared = prepare(npz_dataset(tmp_path / "My_Set.npz"), tmp_path / "cache")
@@ -69,18 +105,20 @@ def test_data_set_of_a_file_has_its_name_and_no_augmentation(tmp_path: Path) -> 
     [
         ({"y_test": None}, "has no y_test"),
         ({"x_train": None, "x_test": None}, "has no x_train, x_test"),
-        ({"x_train": np.zeros((6, 5, 4), np.float32)}, "x_train is float32, not uint8"),
-        ({"y_train": np.zeros(6, np.int64)}, "y_train is int64, not uint8"),
+        ({"x_train": np.zeros((6, 5, 4), np.float32)}, "x_train is float32, x_test is uint8: give both one type"),
+        ({"x_train": np.full((6, 5, 4), 256)}, "of x_train from 256 to 256"),
+        ({"y_train": np.full(6, -1)}, "y_train has a negative label -1"),
+        ({"y_train": np.eye(3)[[0, 1, 2] * 2]}, "y_train has the shape (6, 3), y_test has the shape (3,)"),
         ({"x_train": np.zeros((6, 20), np.uint8)}, r"x_train has the shape (6, 20)"),
         ({"x_test": np.zeros((3, 5, 4, 2), np.uint8)}, "x_test has the shape (3, 5, 4, 2)"),
         ({"x_test": np.zeros((3, 5, 4, 1, 1), np.uint8)}, "x_test has the shape (3, 5, 4, 1, 1)"),
         ({"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.zeros(0, np.uint8)}, "x_test has the shape (0, 5"),
         ({"y_train": np.zeros(5, np.uint8)}, "6 images but y_train has the shape (5,)"),
-        ({"y_test": np.zeros((3, 1), np.uint8)}, "3 images but y_test has the shape (3, 1)"),
+        ({"y_test": np.zeros((1, 3), np.uint8)}, "3 images but y_test has the shape (1, 3)"),
         ({"x_test": np.zeros((3, 5, 5), np.uint8)}, "training images are (5, 4, 1), test images (5, 5, 1)"),
         ({"x_test": np.zeros((3, 5, 4, 3), np.uint8)}, "training images are (5, 4, 1), test images (5, 4, 3)"),
         ({"y_train": np.zeros(6, np.uint8), "y_test": np.zeros(3, np.uint8)}, "has only one class"),
-        ({"y_test": np.array([0, 1, 3], np.uint8)}, "has a label 3 but 3 classes: labels go from 0 to 2"),
+        ({"y_test": np.array([0, 1, 3], np.uint8)}, "has test images with the label 3, which no training image has"),
     ],
 )
 def test_invalid_arrays_are_named(changes: Arrays, message: str, tmp_path: Path) -> None:
@@ -93,7 +131,7 @@ def test_invalid_arrays_are_named(changes: Arrays, message: str, tmp_path: Path)
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 half a zip", pickle.dumps([1, 2])])
 def test_a_file_that_is_not_npz_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "wrong.npz").write_bytes(content)
-    assert "must be an .npz file with uint8 arrays x_train" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+    assert "must be an .npz file with arrays x_train" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.99])
@@ -123,13 +161,15 @@ def test_a_zip_without_arrays_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "wrong.npz", "w") as archive:
         for name in arrays():
             archive.writestr(name, b"not an array")
-    assert "not uint8" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+    assert "x_train is |S12, not numbers" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
 
 
 def test_objects_are_refused_and_not_unpickled(tmp_path: Path) -> None:
     trap = np.array([Trap(tmp_path / "sprung")] * 6, dtype=object)
     np.savez(tmp_path / "wrong.npz", **{**arrays(), "y_train": trap})
-    assert "cannot be read" in refusal(tmp_path / "wrong.npz", tmp_path / "cache")
+    assert "y_train holds Python objects, which are never unpickled: save numbers" in refusal(
+        tmp_path / "wrong.npz", tmp_path / "cache"
+    )
     assert not (tmp_path / "sprung").exists()
     np.load(tmp_path / "wrong.npz", allow_pickle=True)["y_train"]
     assert (tmp_path / "sprung").exists()

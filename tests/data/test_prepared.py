@@ -109,6 +109,19 @@ def test_images_of_32_x_32_are_not_changed(tmp_path: Path, make_images: Any, npz
     assert prepared.x_train.dtype == prepared.y_train.dtype == torch.uint8
 
 
+def test_a_manifest_of_an_earlier_version_has_the_same_digest(tmp_path: Path, tiny: DataSet) -> None:
+    manifest, path = prepare(tiny, tmp_path).manifest, folder_of(tiny, tmp_path) / MANIFEST
+    fields = dataclasses.asdict(manifest)
+    del fields["labels"]
+    sums = [
+        hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+        for value in (manifest.sha256, fields)
+    ]
+    path.write_text(json.dumps({**fields, "digest": sums[0], "checksum": sums[1]}))
+    assert prepare(tiny, tmp_path).manifest == manifest
+    assert manifest.digest == sums[0]
+
+
 def test_equal_data_from_different_files_have_the_same_digest(
     tmp_path: Path, make_images: Any, npz_of: Any, write_idx: Any
 ) -> None:
@@ -211,6 +224,20 @@ def test_a_damaged_file_is_named_and_the_set_prepared_again(
     assert equal(arrays(again), expected)
     prepare(tiny, tmp_path)
     assert len(caplog.messages) == 1
+
+
+def test_a_set_numbered_with_gaps_by_an_earlier_version_is_prepared_again(
+    tmp_path: Path, make_images: Any, npz_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = make_images()
+    tiny = npz_of(images._replace(y_train=images.y_train + 1, y_test=images.y_test + 1))
+    manifest = prepare(tiny, tmp_path).manifest
+    folder = folder_of(tiny, tmp_path)
+    gaps = dataclasses.replace(manifest, classes=["0", *manifest.classes], train_counts=[0, *manifest.train_counts])
+    (folder / MANIFEST).write_text(gaps.to_json())
+    caplog.clear()
+    assert prepare(tiny, tmp_path).manifest == manifest
+    assert caplog.messages[0] == f"{folder} has classes without images: preparing tiny again"
 
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
@@ -333,4 +360,4 @@ def test_a_data_folder_that_cannot_be_written_raises_one_line(tmp_path: Path, ti
 def test_a_missing_file_raises_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
         prepare(npz_dataset(tmp_path / "gone.npz"), tmp_path)
-    assert [path.name for path in (tmp_path / "prepared").iterdir()] == ["gone.lock"]
+    assert list(tmp_path.iterdir()) == []

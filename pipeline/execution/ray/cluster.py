@@ -16,7 +16,8 @@ from ray import ObjectRef
 from ray.exceptions import RayError
 
 from data.prepared import Prepared
-from pipeline.config.resolve import data_folder, resolve, with_paper_rates
+from pipeline.config.folders import data_folder
+from pipeline.config.resolve import resolve, with_paper_rates
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput

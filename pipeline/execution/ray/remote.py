@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from models.custom import remember
-from pipeline.config.resolve import data_folder
+from pipeline.config.folders import data_folder
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput, Failure
 from pipeline.console.messages import configure

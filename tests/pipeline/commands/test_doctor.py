@@ -165,6 +165,23 @@ def test_a_data_folder_that_cannot_be_written_needs_a_fix(config: Config, tmp_pa
         assert blocked == Finding("fix", f"{tmp_path}/file is not a folder", "name another folder with data_dir")
 
 
+def test_a_read_only_data_folder_is_ok_and_the_folder_that_is_written_named(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: Callable[[Path], None]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    given, own = tmp_path / "given", tmp_path / "own" / "layerwise"
+    given.mkdir()
+    read_only(given)
+    found = data(replace(config, data_dir=str(given)))
+    assert found.level == "ok"
+    assert found.text.endswith(f"; {given} may only be read: what is prepared goes to {own}")
+    assert f"needed in {own}" in disk(replace(config, data_dir=str(given)), reaches_store=False).text
+    (tmp_path / "own").mkdir()
+    read_only(tmp_path / "own")
+    closed = data(replace(config, data_dir=str(given)))
+    assert closed == Finding("fix", f"{tmp_path}/own is not writable", "name another folder with data_dir")
+
+
 def test_free_space_is_compared_with_what_a_study_needs(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,7 @@ WRONG = {
     "--batch_size=0": "whole number of 1 or more",
     "--epoch=3": "--epochs",
     "--dataset=missing.npz": "there is no file",
-    "--dataset=wrong.npz": "not uint8",
+    "--dataset=wrong.npz": "images must be N x H x W",
     "--data_dir=~nobody-of-this-name/x": "names a user of this machine",
 }
 

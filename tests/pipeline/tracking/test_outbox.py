@@ -1,6 +1,7 @@
 """What is sent arrives once, in order, also through an outage of the server; a full disk is named."""
 
 import json
+import os
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException, RestException
 
+from pipeline.console.errors import Failure
 from pipeline.host.disk import DiskFull
 from pipeline.tracking.heartbeat import BOOT, HOST, PID, RELEASED, STARTED, identity, is_fenced
 from pipeline.tracking.outbox import OWNERS, Outbox, add_owner, is_current, send_left
@@ -53,6 +55,30 @@ def run() -> Iterator[Run]:
 
 def history(run: Run) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in run.client.get_metric_history(run.id, "epoch_seconds")]
+
+
+def test_an_outbox_of_another_user_is_left_alone_and_refused_in_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(run, Path("outbox"))
+    outbox.add_metrics({"epoch_seconds": 0.5}, 1)
+    before = sorted(Path("outbox").rglob("*"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+        send_left(run, Path("outbox"), 0)
+    assert sorted(Path("outbox").rglob("*")) == before
+    assert history(run) == []
+
+    def refuse(path: Path, *_arguments: Any, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
+    for write in (lambda: Outbox(run, Path("outbox")), lambda: add_owner(outbox.folder)):
+        with pytest.raises(Failure, match=rf"results cannot be kept in outbox/{run.id} .*name another data folder"):
+            write()
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert not is_current(outbox.folder, run.tags())
 
 
 def test_what_an_unreachable_server_missed_is_sent_later_and_once(
