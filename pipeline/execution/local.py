@@ -25,7 +25,7 @@ from pipeline.tracking.fencing import close_seed
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import Unreachable, patiently
 from pipeline.training.epoch_time import estimate_epoch_seconds
-from pipeline.training.inputs import prepare_inputs
+from pipeline.training.inputs import load_inputs
 from pipeline.training.seed import train_seed
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def _failure(study: Callable[[], None]) -> BaseException | None:
 def _train(config: Config, start: Start, prepared: Prepared | None, progress: Progress, study: str) -> None:
     """Train a seed on what is prepared, or is taken from the cache now."""
     try:
-        train_seed(config, start, prepared or prepare_inputs(config), progress, study=study)
+        train_seed(config, start, prepared or load_inputs(config), progress, study=study)
     except Failure as error:
         log.warning("seed %s failed: %s", start.seed, error)
     except Exception:  # one seed's failure must not cost the others

@@ -13,23 +13,25 @@ from pipeline.training.smoke_test import run_smoke_test
 
 
 def prepare_inputs(config: Config) -> Prepared:
-    """Prepare the data set and, where asked for, download ImageNet's weights; try a custom network on the data.
+    """Do what `load_inputs` does, and try a custom network on the data; raise BadInput."""
+    prepared = load_inputs(config)
+    if config.architecture not in ARCHITECTURES.values():
+        try:
+            run_smoke_test(config, prepared)
+        except ModelError as error:
+            raise BadInput(str(error)) from error
+    return prepared
 
-    Raise BadInput.
-    """
+
+def load_inputs(config: Config) -> Prepared:
+    """Prepare the data set and, where asked for, download ImageNet's weights; raise BadInput."""
     try:
-        return _prepare(config)
-    except (DataError, ModelError, WeightsError) as error:
+        if config.pretrained:
+            imagenet_weights(config.architecture)
+        prepared = prepare(config.data, *data_folders(config))
+        held_out_images(config.val_split, len(prepared.x_train))
+    except (DataError, WeightsError) as error:
         raise BadInput(str(error)) from error
-
-
-def _prepare(config: Config) -> Prepared:
-    if config.pretrained:
-        imagenet_weights(config.architecture)
-    prepared = prepare(config.data, *data_folders(config))
     if reason := unwritable(outbox_folder(config)):
         raise BadInput(f"results cannot be kept: {reason}: name a folder with data_dir that can be written")
-    held_out_images(config.val_split, len(prepared.x_train))
-    if config.architecture not in ARCHITECTURES.values():
-        run_smoke_test(config, prepared)
     return prepared

@@ -16,7 +16,7 @@ from pipeline.execution.queue import Queue
 from pipeline.host.signals import SIGNALS, Interrupted, raise_on_signals
 from pipeline.tracking.run import Run, RunTaken
 from pipeline.training.epoch_time import estimate_epoch_seconds
-from pipeline.training.inputs import prepare_inputs
+from pipeline.training.inputs import load_inputs
 from pipeline.training.seed import train_seed
 
 
@@ -65,11 +65,11 @@ def epoch_seconds_there(sent: Sent) -> float:
     """Return about how many seconds an epoch takes on this machine."""
     configure()
     config = sent.unpack()
-    return estimate_epoch_seconds(config, prepare_inputs(config))
+    return estimate_epoch_seconds(config, load_inputs(config))
 
 
 def _train(config: Config, study_id: str, study_hash: str, seed: int) -> None:
-    prepared = prepare_inputs(config)
+    prepared = load_inputs(config)
     if (here := config.study_hash(prepared.manifest.digest)) != study_hash:
         raise BadInput(f"{config.data.name} differs on this node (settings {here}, not {study_hash}): prepare it again")
     queue = Queue(config, study_hash, Run(study_id))
