@@ -21,7 +21,14 @@ MODELS = [*(f"torchvision:{name}" for name in FAMILIES), *(f"{OWN}:{network.__na
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.rpartition(":")[2])
 def test_an_epoch_on_digits(call: Callable[..., tuple[int, str, str]], model: str, precision: str) -> None:
-    given = {"model_name": model, "dataset": "Digits", "epochs": 1, "seeds": "0", "target_val_acc": "none"}
+    given = {
+        "model_name": model,
+        "dataset": "Digits",
+        "batch_size": 32,
+        "epochs": 1,
+        "seeds": "0",
+        "target_val_acc": "none",
+    }
     code, out, err = call("study", *(f"--{name}={value}" for name, value in given.items()), f"--precision={precision}")
     assert code == 0, err
     assert "contiguous memory" in err if model.endswith(":LeNet") else err == "", out
