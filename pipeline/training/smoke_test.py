@@ -127,7 +127,8 @@ def _report(
             "%s is trained in contiguous memory, which is slower: channels-last fails (%s)", name, layout.refusal
         )
     if unmeasured:
-        log.info("%s: not layers, so not measured: %s (`layers` names others)", name, ", ".join(unmeasured))
+        more = f" and {len(unmeasured) - 1} more" if len(unmeasured) > 1 else ""
+        log.info("%s: not a layer, so not measured: %s%s (`layers` names others)", name, unmeasured[0], more)
     try:
         export_network(best_classifier(trainer, config, few), examples(few))
     except Exception as error:  # torch.export raises errors of many kinds
