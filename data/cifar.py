@@ -7,10 +7,9 @@ before they unpickle it.
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
-from torchvision.datasets import CIFAR10, CIFAR100
-from torchvision.datasets.utils import check_integrity, extract_archive
 
 from data.datasets import DataError, DataSet, Fetch, Images, register
 
@@ -26,7 +25,15 @@ CIFAR100_CLASSES = """
 """
 
 
-def _find(original: type[CIFAR10], data_dir: Path) -> list[Path]:
+def _torchvision(original: str) -> Any:
+    """Return torchvision's class of a data set, which knows the names and checksums of its files."""
+    import torchvision  # here: it takes as long to import as torch
+
+    return getattr(torchvision.datasets, original)
+
+
+def _find(name: str, data_dir: Path) -> list[Path]:
+    original = _torchvision(name)
     batches = [data_dir / original.base_folder / name for name, _md5 in (*original.train_list, *original.test_list)]
     archive = data_dir / original.filename
     if all(batch.is_file() for batch in batches):
@@ -34,9 +41,12 @@ def _find(original: type[CIFAR10], data_dir: Path) -> list[Path]:
     return [archive] if archive.is_file() else []
 
 
-def _read(original: type[CIFAR10], data_dir: Path) -> Images:
+def _read(name: str, data_dir: Path) -> Images:
+    from torchvision.datasets.utils import check_integrity, extract_archive  # here, as above
+
+    original = _torchvision(name)
     archive = data_dir / original.filename
-    if _find(original, data_dir) != [archive]:
+    if _find(name, data_dir) != [archive]:
         return _read_batches(original, data_dir)
     if not check_integrity(archive, original.tgz_md5):
         raise DataError(f"{archive} is damaged: delete it, and it is downloaded again")
@@ -45,7 +55,11 @@ def _read(original: type[CIFAR10], data_dir: Path) -> Images:
         return _read_batches(original, Path(folder))
 
 
-def _read_batches(original: type[CIFAR10], data_dir: Path) -> Images:
+def _download(name: str, folder: Path) -> None:
+    _torchvision(name)(folder, download=True)
+
+
+def _read_batches(original: Any, data_dir: Path) -> Images:
     try:
         train, test = original(data_dir, train=True), original(data_dir, train=False)
     except RuntimeError as error:
@@ -58,14 +72,17 @@ def _read_batches(original: type[CIFAR10], data_dir: Path) -> Images:
     )
 
 
-for _name, _original, _classes in (("CIFAR-10", CIFAR10, CIFAR10_CLASSES), ("CIFAR-100", CIFAR100, CIFAR100_CLASSES)):
+for _name, _original, _classes in (
+    ("CIFAR-10", "CIFAR10", CIFAR10_CLASSES),
+    ("CIFAR-100", "CIFAR100", CIFAR100_CLASSES),
+):
     register(
         DataSet(
             name=_name,
             classes=tuple(_classes.split()),
             find=partial(_find, _original),
             read=partial(_read, _original),
-            fetches=(Fetch("torchvision's download", partial(_original, download=True)),),
+            fetches=(Fetch("torchvision's download", partial(_download, _original)),),
             padding=4,
             flip=True,
         )

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import sklearn.datasets
 
 from data.datasets import DataSet, Images, register
 
@@ -11,10 +10,14 @@ TRAINING_IMAGES = 1437
 
 
 def _find(_data_dir: Path) -> list[Path]:
+    import sklearn.datasets  # here: it takes as long to import as torch
+
     return [Path(sklearn.datasets.__file__).parent / "data" / "digits.csv.gz"]
 
 
 def _read(_data_dir: Path) -> Images:
+    import sklearn.datasets  # here, as above
+
     digits = sklearn.datasets.load_digits()
     pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
     labels = digits.target.astype(np.uint8)

@@ -15,7 +15,6 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from data.datasets import Array, DataError, DataSet, Images, plain
 from data.labels import number_classes
@@ -144,6 +143,8 @@ def _make(dataset: DataSet, source: Source, folders: Sequence[Path]) -> Path:
 def _resize(images: Array) -> Array:
     if images.shape[1:3] == (SIZE, SIZE):
         return np.ascontiguousarray(images)  # equal data give equal files, whatever their order in memory
+    from torchvision.transforms.v2 import functional as transforms  # here: it takes as long to import as torch
+
     channels_first = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     resized: Tensor = transforms.resize(
         channels_first, [SIZE, SIZE], interpolation=transforms.InterpolationMode.BILINEAR, antialias=True

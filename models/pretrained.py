@@ -5,7 +5,6 @@ from http.client import HTTPException
 from pickle import UnpicklingError
 
 from torch import Tensor, nn
-from torchvision.models import get_weight
 
 from models.architectures import Architecture
 
@@ -18,6 +17,8 @@ def imagenet_weights(architecture: Architecture) -> Mapping[str, Tensor]:
     """Return torchvision's weights of an architecture, from torch's cache or downloaded into it; raise WeightsError."""
     if architecture.imagenet is None:
         raise WeightsError(f"{architecture.name} has no ImageNet weights: set pretrained to false")
+    from torchvision.models import get_weight  # here: it takes as long to import as torch
+
     try:
         weights: Mapping[str, Tensor] = get_weight(architecture.imagenet).get_state_dict(
             progress=False, check_hash=True, weights_only=True

@@ -1,16 +1,13 @@
 """Torchvision's classification models, named `torchvision:<name>`, adapted to 32 x 32 images."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-import torchvision
 from torch import nn
-from torchvision.models import get_model, get_model_weights, list_models
 
 from models.architectures import Architecture
 
 TORCHVISION_PREFIX = "torchvision:"
-TORCHVISION_MODELS: tuple[str, ...] = tuple(list_models(module=torchvision.models))
 # arguments that some families need for small images, or to return logits alone
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "vit": {"image_size": 32},
@@ -19,8 +16,18 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+def torchvision_models() -> list[str]:
+    """Return the names of all classification models of torchvision."""
+    import torchvision  # here: it takes as long to import as torch
+
+    return list(torchvision.models.list_models(module=torchvision.models))
+
+
+@cache
 def torchvision_architecture(name: str) -> Architecture:
-    """Return the architecture of one of TORCHVISION_MODELS, without groups."""
+    """Return the architecture of one of `torchvision_models`, without groups."""
+    from torchvision.models import get_model_weights  # here, as above
+
     weights = get_model_weights(name).DEFAULT
     return Architecture(
         name=f"{TORCHVISION_PREFIX}{name}", factory=partial(build_adapted, name), groups={}, imagenet=str(weights)
@@ -28,12 +35,14 @@ def torchvision_architecture(name: str) -> Architecture:
 
 
 def build_adapted(name: str, *, input_channels: int, num_classes: int) -> nn.Module:
-    """Return a new network of one of TORCHVISION_MODELS; not every one of them fits 32 x 32 images.
+    """Return a new network of one of `torchvision_models`; not every one of them fits 32 x 32 images.
 
     As usual for CIFAR, the images keep their size up to the second convolution: if the first has stride 2, it becomes
     3 x 3 with stride 1, and max-pooling before the second is removed. Other stems (patches with stride 4) keep their
     size. The new first convolution has PyTorch's default initialisation.
     """
+    from torchvision.models import get_model  # here, as above
+
     family = name if name in ARGUMENTS else name.partition("_")[0]
     network: nn.Module = get_model(name, weights=None, num_classes=num_classes, **ARGUMENTS.get(family, {}))
     modules = list(network.named_modules())

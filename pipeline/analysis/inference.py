@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # which imports its statistics where they are first used
 from numpy.typing import NDArray
-from scipy import stats
 
 Values = NDArray[np.float64]
 QUANTILES = (0.025, 0.975)
@@ -46,7 +46,7 @@ def interval(values: Values) -> tuple[Values, Values]:
 
 def interquartile_mean(values: Values) -> Values:
     """Return the mean over the first axis without the lowest and the highest quarter of the values, rounded down."""
-    means: Values = stats.trim_mean(values, 0.25, axis=0)
+    means: Values = scipy.stats.trim_mean(values, 0.25, axis=0)
     return means
 
 
@@ -58,7 +58,7 @@ def sign_flip_p(differences: Values) -> float:
     """
     if len(differences) < 2:
         return math.nan
-    tested = stats.permutation_test(
+    tested = scipy.stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", vectorized=True, n_resamples=FLIPS, axis=-1, rng=0
     )
     return float(tested.pvalue)
@@ -80,10 +80,10 @@ def depth_correlation(by_layer: Values, given: Values | None = None) -> float:
     """
     if len(by_layer) < 2:
         return math.nan
-    ranks = stats.rankdata(by_layer)
+    ranks = scipy.stats.rankdata(by_layer)
     depth = np.arange(len(by_layer), dtype=float)
     if given is not None:
-        ranks, depth = (_residuals(values, stats.rankdata(given)) for values in (ranks, depth))
+        ranks, depth = (_residuals(values, scipy.stats.rankdata(given)) for values in (ranks, depth))
     if np.ptp(ranks) < 1e-9 or np.ptp(depth) < 1e-9:
         return math.nan
     return float(np.corrcoef(ranks, depth)[0, 1])

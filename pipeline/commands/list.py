@@ -12,7 +12,7 @@ from data.npz import HOLDS
 from data.prepared import prepared_names
 from data.sources import find_source
 from models import ARCHITECTURES, Architecture
-from models.torchvision_models import TORCHVISION_MODELS, TORCHVISION_PREFIX
+from models.torchvision_models import TORCHVISION_PREFIX, torchvision_models
 from pipeline.config.folders import data_folders
 from pipeline.config.resolve import load_config
 from pipeline.config.values import OWN_MODEL, one_of
@@ -35,7 +35,7 @@ def models() -> Iterator[str]:
     yield from wrap(
         f"Parameters are those for 3 channels and 10 classes. {OWN_MODEL} works as well, and so does "
         f"{TORCHVISION_PREFIX}<name>, such as {TORCHVISION_PREFIX}resnet50, for each of torchvision's "
-        f"{len(TORCHVISION_MODELS)} networks.",
+        f"{len(torchvision_models())} networks.",
         width(),
     )
 

@@ -12,7 +12,7 @@ from data import DATASETS
 from data.datasets import plain
 from models import ARCHITECTURES
 from models.custom import is_path
-from models.torchvision_models import TORCHVISION_MODELS, TORCHVISION_PREFIX
+from models.torchvision_models import TORCHVISION_PREFIX, torchvision_models
 
 LONGEST = 6000  # characters of a param in MLflow
 OWN_MODEL = "path/to/file.py:factory"
@@ -85,13 +85,10 @@ def _model_name(name: str) -> str:
 def _torchvision_name(name: str) -> str:
     """Return torchvision's spelling; `_` counts where names differ by it alone, as regnet_x_16gf and _1_6gf do."""
     spelled = name.casefold().replace("-", "_")
-    alike = (
-        [spelled]
-        if spelled in TORCHVISION_MODELS
-        else [known for known in TORCHVISION_MODELS if plain(known) == plain(name)]
-    )
+    known = torchvision_models()
+    alike = [spelled] if spelled in known else [each for each in known if plain(each) == plain(name)]
     if len(alike) != 1:
-        hint = f" (did you mean {alike[0]}?)" if alike else nearest(name, spellings(TORCHVISION_MODELS))
+        hint = f" (did you mean {alike[0]}?)" if alike else nearest(name, spellings(known))
         raise ValueError(f"must name a classification model of torchvision, as {TORCHVISION_PREFIX}resnet50{hint}")
     return alike[0]
 

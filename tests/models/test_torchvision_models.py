@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models import ARCHITECTURES, find
-from models.torchvision_models import TORCHVISION_MODELS
+from models.torchvision_models import torchvision_models
 
 DO_NOT_FIT = {
     "alexnet": "Output size is too small",
@@ -14,8 +14,8 @@ DO_NOT_FIT = {
     "vit_h_14": "Input shape indivisible by patch size",
 }
 # RegNets of all sizes have one structure and cannot be built on the meta device; only the smallest are tried
-REGNETS = [name for name in TORCHVISION_MODELS if name.startswith("regnet")]
-TRIED = [name for name in TORCHVISION_MODELS if name not in REGNETS or name.endswith("_400mf")]
+REGNETS = [name for name in torchvision_models() if name.startswith("regnet")]
+TRIED = [name for name in torchvision_models() if name not in REGNETS or name.endswith("_400mf")]
 
 
 def build(name: str, channels: int) -> nn.Module:

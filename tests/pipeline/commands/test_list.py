@@ -13,7 +13,7 @@ from data.datasets import DataSet, Fetch
 from data.prepared import prepare
 from models import ARCHITECTURES
 from models.architectures import Architecture
-from models.torchvision_models import TORCHVISION_MODELS
+from models.torchvision_models import torchvision_models
 from pipeline.console.terminal import WIDTH
 from pipeline.measure import FORMULAS, layer_weights
 
@@ -45,7 +45,7 @@ def test_every_model_with_its_numbers(call: Call) -> None:
         assert all(group in groups for group in architecture.groups)
     assert "path/to/file.py:factory" in out
     assert "torchvision:resnet50" in out
-    assert "resnet50" in TORCHVISION_MODELS
+    assert "resnet50" in torchvision_models()
 
 
 class LooksAtValues(nn.Module):

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from models import ARCHITECTURES
-from models.torchvision_models import TORCHVISION_MODELS
+from models.torchvision_models import torchvision_models
 from pipeline.config.params import TABLE
 from pipeline.config.resolve import load_config, read_settings, resolve
 from pipeline.config.schema import Settings
@@ -345,9 +345,9 @@ def test_values_of_params_yaml_are_read_as_text(params: Path) -> None:
 def test_every_name_of_torchvision_is_its_own(spell: Callable[[str], str]) -> None:
     given = {"dataset": "Digits"}
     names = [
-        load_config(given | {"model_name": f"torchvision:{spell(name)}"}).model_name for name in TORCHVISION_MODELS
+        load_config(given | {"model_name": f"torchvision:{spell(name)}"}).model_name for name in torchvision_models()
     ]
-    assert names == [f"torchvision:{name}" for name in TORCHVISION_MODELS]
+    assert names == [f"torchvision:{name}" for name in torchvision_models()]
 
 
 def test_a_name_of_torchvision_without_underscores_will_do_where_it_is_clear() -> None:
