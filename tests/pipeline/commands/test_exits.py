@@ -174,7 +174,7 @@ def test_a_loss_that_is_not_finite_fails_the_seed(call: Call, options: dict[str,
 
 
 def test_reaching_the_target_stops_the_seed(call: Call, options: dict[str, str]) -> None:
-    given = [f"--{name}={value}" for name, value in (options | {"epochs": "3", "target_val_acc": "1"}).items()]
+    given = [f"--{name}={value}" for name, value in (options | {"epochs": "3", "target_val_acc": "2"}).items()]
     assert call("train", *given, "--seed=3")[0] == 0
     (run,) = runs()
     assert len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "test_acc")) == 1
