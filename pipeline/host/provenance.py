@@ -15,26 +15,35 @@ import torch
 from pipeline.host.hardware import has_bf16
 
 ROOT = Path(__file__).parents[2]
+CODE = f"HEAD:./{Path(__file__).relative_to(ROOT)}"  # what a commit of this project holds, and no other
 COMMIT = "LAYERWISE_COMMIT"  # of code that was sent here without its history
+UNKNOWN = "unknown"
+# a hook of another repository sets them
+OTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 PACKAGES = ("torch", "torchvision", "mlflow", "numpy")
 
 
 @cache
 def commit() -> str:
-    """Return the commit of the project's folder, with -dirty and a hash of what differs from it, or unknown."""
+    """Return the commit that holds the project's code, with -dirty and a hash of what differs from it, or UNKNOWN.
+
+    git looks for a repository in all folders above, which may be that of something else.
+    """
     if sent := os.environ.get(COMMIT):
         return sent
     try:
-        known, changed = _git("rev-parse", "--short=12", "HEAD").decode(), _git("status", "--porcelain")
-        content = _git("diff", "HEAD") if changed else b""
+        _git("cat-file", "-e", CODE)
+        known, changed = _git("rev-parse", "--short=12", "HEAD").decode(), _git("status", "--porcelain", "--", ".")
+        content = _git("diff", "HEAD", "--", ".") if changed else b""
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return UNKNOWN
     dirty = f"-dirty-{hashlib.sha256(changed + content).hexdigest()[:8]}" if changed else ""
     return known.strip() + dirty
 
 
 def _git(*command: str) -> bytes:
-    return subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, check=True).stdout
+    here = {name: value for name, value in os.environ.items() if name not in OTHER_REPOSITORY}
+    return subprocess.run(["git", "-C", str(ROOT), *command], capture_output=True, check=True, env=here).stdout
 
 
 def history(former: str, now: str, first: int) -> str:
