@@ -20,8 +20,7 @@ PARTS = {"train": (style.PALETTE[0], "-"), "val": (style.PALETTE[2], "-."), "tes
 
 def write_figures(histories: Histories, folder: Path, *, title: str, asked: int) -> None:
     """Write every figure of a study; `asked` is the number of seeds that the study was asked for."""
-    for name, figure in study_figures(histories, f"{title}, {style.seeds_text(histories.seeds, asked)}"):
-        style.write(figure, folder, name)
+    style.write_all(study_figures(histories, f"{title}, {style.seeds_text(histories.seeds, asked)}"), folder)
 
 
 def study_figures(histories: Histories, heading: str) -> Iterator[tuple[str, Figure]]:
