@@ -12,6 +12,13 @@ from pipeline.host.provenance import UNKNOWN, commit
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 DATASET_CONTEXT = "mlflow.data.context"  # the tag by which MLflow's UI shows what a data set was used for
 REPOSITORY = "mlflow.source.git."  # begins the tags of the repository in the script's folder, or in one above
+ARTIFACT_PLACES = (  # tables and columns of a database that hold where artifacts are, as absolute paths
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+    ("model_versions", "source"),
+)
 SHARED_VIEW = "mlflow.sharedViewState."  # begins the tags of an experiment that hold views of its charts
 
 

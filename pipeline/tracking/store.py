@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.host.disk import unwritable
 from pipeline.tracking.database import absolute, create_database, database_file
+from pipeline.tracking.moved import refuse_moved
 from pipeline.tracking.retry import RESTORE_EXPERIMENT, StoreError, first_line, remedy, repeat
 
 PAGE = 1000
@@ -53,10 +54,11 @@ def reaching_store() -> Iterator[None]:
 
 
 def open_store() -> mlflow.MlflowClient:
-    """Return a client of the tracking store; a missing SQLite database is created."""
+    """Return a client of the tracking store; a missing SQLite database is created, a moved one refused."""
     os.environ[LATER] = "false"
     with reaching_store():
         create_database(address())
+        refuse_moved(address())
         return mlflow.MlflowClient()
 
 
@@ -69,6 +71,7 @@ def check_store() -> str:
         return f"{store} is empty: the first run creates its tables"
     try:
         _find_experiment()
+        refuse_moved(address())
     except StoreError:
         raise
     except Exception as error:  # each kind of store raises its own
