@@ -26,6 +26,7 @@ NAMED_STOPS = 3
 DOTS_PER_INCH = 150
 MOST_VECTOR_POINTS = 40_000
 FEW_LINES = 100
+LONGEST_LABEL = 60  # characters
 Numbers = NDArray[np.float64]
 Colour = tuple[float, float, float]
 
@@ -114,6 +115,11 @@ def plain_numbers(axis: Axis) -> None:
 def marker(histories: Histories) -> str | None:
     """Return a marker if the epochs are few enough to tell apart."""
     return "o" if histories.last_epoch <= 20 else None
+
+
+def label(layer: str) -> str:
+    """Return a layer's name, or of a long one its beginning and end: it needs room beside the axes."""
+    return layer if len(layer) <= LONGEST_LABEL else f"{layer[: LONGEST_LABEL // 2]}…{layer[-LONGEST_LABEL // 2 :]}"
 
 
 def seeds_text(seeds: Sequence[int], asked: int) -> str:
