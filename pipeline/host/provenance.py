@@ -51,9 +51,7 @@ def history(former: str, now: str, first: int) -> str:
 
     Like `a; from epoch 4: b`: a run that other code resumes keeps the record of both.
     """
-    text, *later = re.split(r"; from epoch (\d+): ", former)
-    spans = [(1, text), *((int(epoch), text) for epoch, text in zip(later[::2], later[1::2], strict=True))]
-    kept = [(epoch, text) for epoch, text in spans if epoch < first]
+    kept = [(epoch, text) for epoch, text in _spans(former) if epoch < first]
     if not kept or kept[-1][1] != now:
         kept.append((first, now))
     return kept[0][1] + "".join(f"; from epoch {epoch}: {text}" for epoch, text in kept[1:])
@@ -61,9 +59,20 @@ def history(former: str, now: str, first: int) -> str:
 
 def made_after(record: str, epoch: int) -> set[str]:
     """Return what made the epochs of a `history` after an epoch."""
-    first, *later = re.split(r"; from epoch (\d+): ", record)
-    texts, ends = [first, *later[1::2]], [*(int(begin) - 1 for begin in later[::2]), math.inf]
+    begins, texts = zip(*_spans(record), strict=True)
+    ends = [*(begin - 1 for begin in begins[1:]), math.inf]
     return {text for text, end in zip(texts, ends, strict=True) if end > epoch}
+
+
+def made_up_to(record: str, epoch: int) -> set[str]:
+    """Return what made the epochs of a `history` up to an epoch."""
+    return {text for begin, text in _spans(record) if begin <= epoch}
+
+
+def _spans(record: str) -> list[tuple[int, str]]:
+    """Return the first epoch of each text of a `history`, and the text."""
+    text, *later = re.split(r"; from epoch (\d+): ", record)
+    return [(1, text), *((int(epoch), text) for epoch, text in zip(later[::2], later[1::2], strict=True))]
 
 
 def versions() -> str:

@@ -26,6 +26,7 @@ COMPARED = "layerwise.compared"
 STOPPED = "layerwise.stopped"
 OPENED = "layerwise.opened"  # names one attempt to create a run, whose answer may be lost
 PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
+MEASURED = "layerwise.measured"  # how the epochs of a seed were measured beyond what every seed is: a history
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"
 CHECKED_SECONDS = 1.0  # the answer to `check_ours` holds for so long, unless the process was stopped meanwhile
@@ -39,6 +40,11 @@ def setting_tag(name: str) -> str:
     `layerwise.seeds` counts the finished seeds of a study, so the tag of the setting is `layerwise.seed_list`.
     """
     return "layerwise.seed_list" if name == "seeds" else f"layerwise.{name}"
+
+
+def as_measured(settings: Mapping[str, str]) -> str:
+    """Return the text of MEASURED for settings that ask for measurements."""
+    return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
 class RunTaken(Failure):
