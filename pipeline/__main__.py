@@ -14,6 +14,7 @@ try:
     from pipeline.commands.doctor import doctor
     from pipeline.commands.list import listing
     from pipeline.commands.prepare import prepare
+    from pipeline.commands.relocate import relocate
     from pipeline.commands.study import study
     from pipeline.commands.sweep import sweep
     from pipeline.commands.train import train
@@ -64,7 +65,7 @@ def commands() -> None:
 _quiet = quiet_option(expose_value=False, help="print warnings and errors only")
 for _command in (study, sweep, prepare, train, aggregate, compare):
     commands.add_command(_quiet(_command))
-for _command in (listing, doctor):
+for _command in (listing, doctor, relocate):
     commands.add_command(_command)
 
 

@@ -12,7 +12,8 @@ from pipeline.config.options import takes_settings
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
-from pipeline.tracking.queries import RunNotFound, find_study, runs_of_settings
+from pipeline.tracking.queries import RunNotFound, find_study, one_a_seed, runs_of_settings
+from pipeline.tracking.resume import Start, warn_of_lacking
 from pipeline.tracking.retry import patiently
 from pipeline.tracking.run import Run
 from pipeline.tracking.store import address, current_experiment
@@ -61,4 +62,6 @@ def _trained(config: Config, prepared: Prepared, given: Collection[str]) -> Conf
             "-P study=<run id>"
         )
     epochs = config.epochs if "epochs" in given else max(run.epochs for run in asked)
+    wanted = {name: value for name, value in config.measuring().items() if name in given}
+    warn_of_lacking([Start(run.number, epochs, run, done=True) for run in one_a_seed(asked, seeds, epochs)], wanted)
     return replace(config, seeds=seeds, epochs=epochs, fresh=False)

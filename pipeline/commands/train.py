@@ -13,7 +13,7 @@ from pipeline.console.errors import BadInput, Failure
 from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
 from pipeline.tracking.queries import StoredSeed, runs_of_settings
-from pipeline.tracking.resume import Start, choose
+from pipeline.tracking.resume import Start, choose, warn_of_lacking
 from pipeline.tracking.retry import StoreError, patiently
 from pipeline.tracking.run import STUDY
 from pipeline.tracking.runs import open_run
@@ -51,6 +51,7 @@ def train(given: dict[str, str], seed: str | None) -> None:
         queue = Queue(config, study_hash, run)
         start = _lock(queue, number)
         log.info(start)
+        warn_of_lacking([start], config.measuring())
         start, state = load_checkpoint(config, start)
         run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)

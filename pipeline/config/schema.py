@@ -35,12 +35,13 @@ from pipeline.config.values import (
 from pipeline.console.errors import BadInput
 
 
-def _setting(meaning: str, *, changes_numbers: bool = True) -> Any:
-    """Return a field without a default: params.yaml has it."""
-    return field(metadata={"meaning": meaning, "changes_numbers": changes_numbers})
+def _setting(meaning: str, *, changes_numbers: bool = True, measures: bool = False) -> Any:
+    """Return a field without a default: params.yaml has it. `measures` is of one that asks for more in training."""
+    return field(metadata={"meaning": meaning, "changes_numbers": changes_numbers, "measures": measures})
 
 
 _same_numbers = partial(_setting, changes_numbers=False)
+_measures = partial(_same_numbers, measures=True)
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -78,17 +79,17 @@ class Settings:
     threads: Whole | Auto = _same_numbers(
         "CPU threads per process; `auto`: an equal share of the machine's for each (jobs x devices)"
     )
-    rwc_every: Whole | Nothing = _same_numbers(
+    rwc_every: Whole | Nothing = _measures(
         "steps between measurements of RWC within epochs, into `rwc_steps.csv`; `none`: off"
     )
-    step_angle_every: Whole | Nothing = _same_numbers(
+    step_angle_every: Whole | Nothing = _measures(
         "steps between measurements of a single step (its angle and size); `none`: off"
     )
     checkpoint_every: Whole | ByTime = _same_numbers(
         "epochs between uploaded checkpoints; `auto`: at most one every 10 minutes, and one at the end"
     )
     fresh: Switch = _same_numbers("train every seed again, even if the store has it")
-    snapshots: Switch = _same_numbers("keep the weights of epochs 1, 2, 3, 5, 8, 13, ...")
+    snapshots: Switch = _measures("keep the weights of epochs 1, 2, 3, 5, 8, 13, ...")
     register: Switch = _same_numbers("register the study's best model in MLflow, as `<model>-<dataset>`")
     server_wait: NotNegative = _same_numbers(
         "seconds to wait for an unreachable tracking server when a seed begins, resumes or ends"
@@ -122,6 +123,7 @@ class Settings:
 
 TAKES = {name: takes(kind) for name, kind in get_type_hints(Settings, include_extras=True).items()}
 CHANGE_NUMBERS = [setting.name for setting in fields(Settings) if setting.metadata["changes_numbers"]]
+MEASURE = [setting.name for setting in fields(Settings) if setting.metadata["measures"]]
 
 
 def _refusal(error: ValidationError, given: Mapping[str, object]) -> BadInput:

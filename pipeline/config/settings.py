@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from data import DATASETS, DataSet
 from data.npz import npz_dataset
-from pipeline.config.schema import CHANGE_NUMBERS, TAKES, Settings
+from pipeline.config.schema import CHANGE_NUMBERS, MEASURE, TAKES, Settings
 from pipeline.config.values import Folder, Gpus, NotNegative, Positive, Switch, Whole
 
 CONFIG, NETWORK = "config.yaml", "network.py"
@@ -54,6 +54,10 @@ class Config(Settings):
     def deciding(self) -> dict[str, str]:
         """Return the settings that change the numbers, and `epochs`, as text."""
         return {name: text for name, text in self.as_text().items() if name in (*CHANGE_NUMBERS, "epochs")}
+
+    def measuring(self) -> dict[str, str]:
+        """Return the settings that ask for more measurements in training, as text."""
+        return {name: text for name, text in self.as_text().items() if name in MEASURE}
 
     def files(self) -> dict[str, str]:
         """Return the files of a run: every setting as YAML, and the code of a custom network."""

@@ -105,11 +105,28 @@ def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
+def _share(value: float) -> float:
+    if not 0 <= value < 1:
+        meant = f" (did you mean {value / 100:g}?)" if 1 < value < 100 else ""
+        raise ValueError(f"must be {_SHARE.text}{meant}")
+    return value
+
+
+def _percentage(value: float) -> float:
+    """Refuse up to 1 %, which no study aims at: it is a share of 1."""
+    if not 1 < value <= 100:
+        meant = f" (did you mean {100 * value:g}?)" if 0.01 < value <= 1 else ""
+        raise ValueError(f"must be {_PERCENTAGE.text}, or none{meant}")
+    return value
+
+
+_SHARE = Takes("a number from 0 to less than 1")
+_PERCENTAGE = Takes("a percentage, more than 1 to 100")
 Whole = Annotated[int, Field(ge=1), Takes("a whole number of 1 or more")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Takes("a number greater than 0")]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), Takes("a number of 0 or more")]
-Share = Annotated[float, Field(ge=0, lt=1), Takes("a number from 0 to less than 1")]
-Percent = Annotated[float, Field(gt=0, le=100), Takes("a percentage, more than 0 to 100")]
+Share = Annotated[float, AfterValidator(_share), _SHARE]
+Percent = Annotated[float, AfterValidator(_percentage), _PERCENTAGE]
 Gpus = Annotated[
     Annotated[float, Field(ge=0.001, le=1)] | Annotated[float, Field(ge=0, multiple_of=1, allow_inf_nan=False)],
     Takes("0, a share of 1 from 0.001, or a whole number"),

@@ -14,7 +14,7 @@ from pipeline.tracking.heartbeat import beats, is_fenced, is_gone
 from pipeline.tracking.locks import SeedLocks
 from pipeline.tracking.outbox import send_left
 from pipeline.tracking.queries import StoredSeed, runs_of_settings, started
-from pipeline.tracking.resume import Start, choose, reuse
+from pipeline.tracking.resume import Start, choose, reuse, warn_of_lacking
 from pipeline.tracking.retry import Unreachable, patiently
 from pipeline.tracking.run import Run
 
@@ -91,8 +91,10 @@ class Queue:
 
     def _report_all(self) -> dict[int, str]:
         runs = self._runs()
-        reported = {seed: str(self._choose(seed, runs)) for seed in self.config.seeds}
+        starts = [self._choose(seed, runs) for seed in self.config.seeds]
+        reported = {start.seed: str(start) for start in starts}
         log.info("\n".join(reported.values()))
+        warn_of_lacking(starts, self.config.measuring())
         return reported
 
     def remove_outboxes(self, seed: int) -> None:

@@ -5,6 +5,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from types import FrameType
 
 import psutil
@@ -42,11 +44,7 @@ def ignore_signals() -> None:
 
 def end_with_parent() -> None:
     """Send SIGTERM to this process once the one that started it, or a shell between them, is gone."""
-    ancestors = []
-    for ancestor in psutil.Process().parents():
-        ancestors.append(ancestor)
-        if ancestor.name() not in SHELLS:
-            break
+    ancestors = list(_ancestors())
 
     def watch() -> None:
         while all(map(_is_alive, ancestors)):
@@ -56,11 +54,25 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
+def _ancestors() -> Iterator[psutil.Process]:
+    """Yield the shells above this process and the first other program, as far as /proc shows those of other users."""
+    process = psutil.Process()
+    with suppress(psutil.AccessDenied, psutil.NoSuchProcess):
+        while ancestor := process.parent():
+            name = ancestor.name()
+            yield ancestor
+            if name not in SHELLS:
+                return
+            process = ancestor
+
+
 def _is_alive(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:  # it runs as another user now
+        return True
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -1,19 +1,30 @@
 """The metric keys of layers and groups: the same for every run, so that MLflow draws runs in one chart."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 
 THIRDS = ("first", "middle", "last")
+LONGEST = 250  # characters of a metric's name in MLflow
 
 
 def layer_keys(layers: Iterable[str], metric: str = "rwc") -> dict[str, str]:
     """Return {layer: key}; positions start at 1 and have as many digits as the last needs, at least two."""
     names = list(layers)
     digits = max(2, len(str(len(names))))
-    return {layer: f"{metric}/{position:0{digits}}_{layer}" for position, layer in enumerate(names, start=1)}
+    return {layer: _within(f"{metric}/{position:0{digits}}_{layer}") for position, layer in enumerate(names, start=1)}
 
 
 def group_key(group: str) -> str:
-    return f"rwc_group/{group}"
+    return _within(f"rwc_group/{group}")
+
+
+def _within(key: str) -> str:
+    """Return a key, or a too long one with a digest in place of its middle."""
+    if len(key) <= LONGEST:
+        return key
+    digest = sha256(key.encode()).hexdigest()[:8]
+    half = (LONGEST - len(digest) - 2) // 2
+    return f"{key[:half]}-{digest}-{key[-half:]}"
 
 
 def third_key(third: str) -> str:

@@ -8,36 +8,53 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import mlflow
 
 from pipeline.measure.keys import THIRDS, group_key, layer_keys, third_key
+from pipeline.tracking.limits import EXPERIMENT_TAG
 from pipeline.tracking.mlflow_internals import SHARED_VIEW
 from pipeline.tracking.run import KIND
 
+LAYERS, GROUPS = LEFT_OUT = ("RWC of layers", "RWC of groups")  # of too long a view, in this order
 COLUMNS, HEIGHT = 2, 360  # charts beside each other, and their pixels
 Charts = Sequence[tuple[str, Sequence[str]]]
 
 
 def share_view(experiment: str, layers: Iterable[str], groups: Iterable[str]) -> str:
-    """Keep the view of all studies with these layers and groups in an experiment; return its address in the browser."""
-    state = json.dumps(_view(list(layers), [group for group in groups if group]), sort_keys=True)
-    key = hashlib.sha256(state.encode()).hexdigest()[:16]
-    packed = base64.b64encode(zlib.compress(state.encode())).decode()
-    mlflow.MlflowClient().set_experiment_tag(experiment, f"{SHARED_VIEW}{key}", f"deflate;{packed}")
+    """Keep the view of all studies with these layers and groups in an experiment; return its address in the browser.
+
+    A view that would be longer than MLflow keeps, that of some 900 layers, has no charts of layers.
+    """
+    charts = _sections(list(layers), [group for group in groups if group])
+    while len(packed := _packed(charts)) > EXPERIMENT_TAG:
+        del charts[next(section for section in LEFT_OUT if section in charts)]
+    key = hashlib.sha256(_state(charts).encode()).hexdigest()[:16]
+    mlflow.MlflowClient().set_experiment_tag(experiment, f"{SHARED_VIEW}{key}", packed)
     return f"#/experiments/{experiment}/runs?compareRunsMode=CHART&viewStateShareKey={key}"
 
 
-def _view(layers: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
+def _packed(sections: Mapping[str, Charts]) -> str:
+    return f"deflate;{base64.b64encode(zlib.compress(_state(sections).encode())).decode()}"
+
+
+def _state(sections: Mapping[str, Charts]) -> str:
+    return json.dumps(_view(sections), sort_keys=True)
+
+
+def _sections(layers: Sequence[str], groups: Sequence[str]) -> dict[str, Charts]:
     sections: dict[str, Charts] = {
-        "RWC of groups": [(group, [group_key(group)]) for group in groups],
+        GROUPS: [(group, [group_key(group)]) for group in groups],
         "RWC of the thirds of the depth": [(f"{third} third", [third_key(third)]) for third in THIRDS],
         "Accuracy and loss": [("accuracy, %", ["test_acc", "train_acc"]), ("loss", ["test_loss", "train_loss"])],
-        "RWC of layers": [(layer, [key]) for layer, key in layer_keys(layers).items()],
+        LAYERS: [(layer, [key]) for layer, key in layer_keys(layers).items()],
     }
-    shown = {name: charts for name, charts in sections.items() if charts}
+    return {name: charts for name, charts in sections.items() if charts}
+
+
+def _view(shown: Mapping[str, Charts]) -> dict[str, Any]:
     return {
         "searchFilter": f"tags.`{KIND}` = 'study'",
         "orderByKey": "attributes.start_time",

@@ -12,10 +12,10 @@ from pipeline.config.params import paper_rates
 from pipeline.host.disk import disk_space
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
+from pipeline.tracking.limits import NAMED
 from pipeline.tracking.queries import StoredStudy, seeds_of_study
 from pipeline.tracking.run import Run
 
-NAMED = 20  # studies in the description of a comparison: MLflow cuts long ones
 log = logging.getLogger(__name__)
 
 

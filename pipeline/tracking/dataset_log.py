@@ -10,7 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from data.manifest import MANIFEST, Manifest
 from data.prepared import Prepared
 from pipeline.analysis.figures import style
-from pipeline.analysis.figures.dataset_figures import balance_figure, samples_figure
+from pipeline.analysis.figures.dataset_figures import dataset_figures
 from pipeline.tracking.mlflow_internals import DATASET_CONTEXT
 from pipeline.tracking.run import Run
 
@@ -22,9 +22,8 @@ def log_prepared(run: Run, prepared: Prepared) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder)
         (path / MANIFEST).write_text(manifest.to_json())
-        style.write(samples_figure(images, labels, manifest.classes, manifest.name), path, "samples")
-        balance = balance_figure(manifest.train_counts, manifest.test_counts, manifest.classes, manifest.name)
-        style.write(balance, path, "class_balance")
+        counts = manifest.train_counts, manifest.test_counts
+        style.write_all(dataset_figures(images, labels, *counts, classes=manifest.classes, name=manifest.name), path)
         run.log_files(path, "data")
     log_dataset(run, manifest)
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from pipeline.tracking.limits import TAG, shortened
 from pipeline.tracking.run import Run
 
 NOTE = "mlflow.note.content"
@@ -28,7 +29,7 @@ class Page:
 
 def describe(run: Run, paragraphs: Sequence[str]) -> None:
     """Set a run's description, in Markdown, unless a person has written one: MLflow shows some four lines unopened."""
-    text = "\n\n".join(paragraphs)
+    text = shortened("\n\n".join(paragraphs), TAG)
     tags = run.tags()
     written = tags.get(NOTE, "")
     if written and tags.get(OURS) != _digest(written):

@@ -22,7 +22,7 @@ HIDDEN = "hidden"
 RELEASED = {PID: ""}  # tags of a run that its process has closed
 FENCED = {PID: "fenced"}  # tags of a run whose process may be alive, but must not write any more
 BEAT_SECONDS = 30.0
-SILENT_SECONDS = 600.0  # a process on another host or in another container counts as gone after this silence
+SILENT_SECONDS = 600.0  # a process that cannot be seen from here counts as gone after this silence
 
 
 def identity() -> dict[str, str]:
@@ -59,10 +59,10 @@ def is_fenced(tags: Mapping[str, str]) -> bool:
 
 
 def is_alive(tags: Mapping[str, str]) -> bool:
-    """Return whether the process that the tags name may still work: it exists here, or its heartbeat is recent."""
+    """Return whether the process that the tags name may still work: it is seen here, or its heartbeat is recent."""
     if is_gone(tags) or not tags[PID].isdecimal():
         return False
-    if _is_here(tags):
+    if _is_here(tags) and process_start(int(tags[PID])) != HIDDEN:  # a hidden one may have the number of another
         return True
     try:
         return time.time() - float(tags[HEARTBEAT]) < SILENT_SECONDS
@@ -100,6 +100,8 @@ def _process_start_elsewhere(pid: int) -> str:
         return "" if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
     except psutil.NoSuchProcess:
         return ""
+    except psutil.AccessDenied:
+        return HIDDEN
 
 
 def _exists(pid: int) -> bool:

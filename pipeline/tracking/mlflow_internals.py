@@ -7,14 +7,27 @@ from typing import Any
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.tracking.context.registry import resolve_tags
 
+from pipeline.host.provenance import UNKNOWN, commit
+
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 DATASET_CONTEXT = "mlflow.data.context"  # the tag by which MLflow's UI shows what a data set was used for
+REPOSITORY = "mlflow.source.git."  # begins the tags of the repository in the script's folder, or in one above
+ARTIFACT_PLACES = (  # tables and columns of a database that hold where artifacts are, as absolute paths
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+    ("model_versions", "source"),
+)
 SHARED_VIEW = "mlflow.sharedViewState."  # begins the tags of an experiment that hold views of its charts
 
 
 def with_source(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags of a new run, with those that MLflow's UI shows of user, script and commit."""
-    return {str(name): str(value) for name, value in resolve_tags(tags).items()}
+    """Return the tags of a new run, with those that MLflow's UI shows of user, script and, if it is known, commit."""
+    found = {str(name): str(value) for name, value in resolve_tags(tags).items()}
+    if commit() != UNKNOWN:
+        return found
+    return {name: value for name, value in found.items() if not name.startswith(REPOSITORY)}
 
 
 def start_system_metrics(run_id: str, *, resumed: bool) -> Any:

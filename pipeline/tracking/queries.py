@@ -9,13 +9,14 @@ from typing import NamedTuple
 import mlflow
 from mlflow.entities import Run as StoredRun
 
+from pipeline.config.schema import MEASURE
 from pipeline.config.settings import Config
 from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput
 from pipeline.tracking.checkpoints import Checkpoint, uploaded_checkpoints
 from pipeline.tracking.heartbeat import is_alive
 from pipeline.tracking.retry import StoreError
-from pipeline.tracking.run import KIND, PARENT, SECONDS, SEED, STOPPED, STUDY, setting_tag
+from pipeline.tracking.run import KIND, MEASURED, PARENT, SECONDS, SEED, STOPPED, STUDY, as_measured, setting_tag
 from pipeline.tracking.store import reaching_store, search
 
 SETTINGS = tuple(setting.name for setting in fields(Config))
@@ -52,7 +53,10 @@ class StoredStudy(NamedTuple):
 
 
 class StoredSeed(NamedTuple):
-    """A seed's run: `epochs` were asked of it, `seconds` are those of its last epoch so far, if any."""
+    """A seed's run: `epochs` were asked of it, `seconds` are those of its last epoch so far, if any.
+
+    `measured` is the history of the settings by which its epochs were measured, empty where it is unknown.
+    """
 
     id: str
     number: int
@@ -60,10 +64,11 @@ class StoredSeed(NamedTuple):
     status: str
     parent: str | None
     artifacts: str
-    tags: Mapping[str, str]
+    tags: dict[str, str]
     started: datetime
     ended: datetime | None
     seconds: float | None
+    measured: str = ""
 
     @property
     def finished(self) -> bool:
@@ -186,7 +191,13 @@ def _stored_seed(run: StoredRun) -> StoredSeed:
         started=_started(run),
         ended=_ended(run),
         seconds=run.data.metrics.get(SECONDS),
+        measured=run.data.tags.get(MEASURED) or _measured(run.data.params),
     )
+
+
+def _measured(params: Mapping[str, str]) -> str:
+    """Return what a run without the tag was measured by: the settings that it began with."""
+    return as_measured({name: params[name] for name in MEASURE if name in params})
 
 
 def started(run_id: str) -> datetime:

@@ -7,6 +7,7 @@ from io import StringIO
 import mlflow
 from mlflow.exceptions import MlflowException
 
+from pipeline.tracking.limits import NAME, shortened
 from pipeline.tracking.logged_models import BestModel
 from pipeline.tracking.retry import StoreError, first_line, is_refusal
 from pipeline.tracking.run import Run
@@ -67,5 +68,5 @@ def _is_better(client: mlflow.MlflowClient, model_id: str, than: BestModel) -> b
 
 
 def safe(name: str) -> str:
-    """Return a name as the registry takes it: without `/` and `:`."""
-    return re.sub(r"[/:]", "-", name)
+    """Return a name as the registry takes it: without `/` and `:`, and not too long."""
+    return shortened(re.sub(r"[/:]", "-", name), NAME)

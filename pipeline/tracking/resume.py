@@ -8,12 +8,13 @@ from typing import NamedTuple
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from pipeline.host.provenance import made_after
+from pipeline.host.provenance import made_after, made_up_to
 from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, Damaged, State, local_checkpoints
 from pipeline.tracking.heartbeat import HOST, PID, is_gone
+from pipeline.tracking.limits import listed
 from pipeline.tracking.outbox import is_current
 from pipeline.tracking.queries import StoredSeed
-from pipeline.tracking.run import PARENT, SECONDS, Run
+from pipeline.tracking.run import PARENT, SECONDS, Run, as_measured
 from pipeline.tracking.snapshots import read_snapshots
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,17 @@ class Start(NamedTuple):
         same = cpu and all(made_after(self.source.tags.get(tag, ""), saved) == {value} for tag, value in now.items())
         return self if same or logged <= saved else self._replace(own_run=None)
 
+    def lacks(self, asked: Mapping[str, str]) -> list[str]:
+        """Return the settings by which its epochs so far were not measured, of those that ask for measurements."""
+        last = self.epochs if self.done or self.busy else self.epoch
+        record = self.source.measured if self.source else ""
+        former = [dict(each.split("=") for each in text.split()) for text in made_up_to(record, last) if record]
+        return [
+            as_measured({name: value})
+            for name, value in asked.items()
+            if value not in ("none", "false") and not all(_covers(had.get(name, ""), name, value) for had in former)
+        ]
+
     def snapshots(self, last: int) -> dict[str, State]:
         """Return the snapshots of the source, by file, up to epoch `last`."""
         if self.source is None:
@@ -135,6 +147,26 @@ def _candidates(run: StoredSeed, epochs: int, outboxes: Path | None) -> Iterator
     for checkpoint in (*local, *run.checkpoints):
         if checkpoint.epoch <= epochs:
             yield Candidate(run, checkpoint)
+
+
+def _covers(had: str, name: str, asked: str) -> bool:
+    """Return whether a setting measured what is asked; more samples of the same quantity do."""
+    return had == asked or (name == "step_angle_every" and had.isdecimal() and int(had) <= int(asked))
+
+
+def warn_of_lacking(starts: Sequence[Start], asked: Mapping[str, str]) -> None:
+    """Report settings that ask for measurements which the epochs of seeds that are reused or resumed do not have."""
+    lacking: dict[str, list[str]] = {}
+    for start in starts:
+        if lacks := start.lacks(asked):
+            resumed = not (start.done or start.busy)
+            seed = f"{start.seed} (epochs 1 to {start.epoch})" if resumed else str(start.seed)
+            lacking.setdefault(", ".join(lacks), []).append(seed)
+    for settings, seeds in lacking.items():
+        log.warning(
+            "seed%s %s: trained without %s, which only training can measure: fresh=true trains every seed again",
+            *("s" * (len(seeds) > 1), listed(seeds), settings),
+        )
 
 
 def reuse(study: Run, seeds: Sequence[StoredSeed]) -> list[tuple[int, str]]:

@@ -52,7 +52,19 @@ REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status
     "PERMISSION_DENIED": _PERMISSION,
     403: f"{_PERMISSION}; for a bucket, check its credentials",
     413: "raise the largest body that the proxy before the server accepts (nginx: client_max_body_size 0)",
-    "other": "the log of the server or store says why; the same command resumes once it accepts",
+}
+_OTHER = "the log of the server or store says why; the same command resumes once it accepts"
+RESTORE_EXPERIMENT = "`mlflow experiments restore -x {}` restores it, or name another with MLFLOW_EXPERIMENT_NAME"
+ANSWERS = {  # what MLflow says of things that are deleted, and what to do then
+    re.compile(r"The experiment (\w+) must be in the 'active' state"): RESTORE_EXPERIMENT,
+    re.compile(r"The run (\w+) must be in the 'active' state"): (
+        "`mlflow runs restore --run-id {}` restores it, and the same command resumes"
+    ),
+    re.compile(r"Run with id=(\w+) not found"): "it was deleted for good; the same command begins another one",
+    re.compile(r"(No Experiment with id=|Invalid experiment ID)"): (
+        "`mlflow experiments search` lists those that there are: name one with MLFLOW_EXPERIMENT_ID, or a new one with "
+        "MLFLOW_EXPERIMENT_NAME"
+    ),
 }
 
 
@@ -79,10 +91,16 @@ def is_refusal(error: BaseException) -> bool:
 
 def refused(error: BaseException, what: str) -> StoreError:
     """Return a refusal as an error of one line that names the remedy; `what` names the thing that was refused."""
+    return StoreError(f"{what} is refused ({first_line(error)}): {remedy(error, _OTHER)}")
+
+
+def remedy(error: BaseException, otherwise: str) -> str:
+    """Return what a person can do about the answer of a store; `otherwise` where nothing is known of it."""
+    for answer, text in ANSWERS.items():
+        if said := answer.search(str(error)):
+            return text.format(said[1])
     status = next((status for each in _chain(error) if (status := http_status(each))), None)
-    code = getattr(error, "error_code", "")
-    remedy = REMEDIES.get(code) or REMEDIES.get(status or 0) or REMEDIES["other"]
-    return StoreError(f"{what} is refused ({first_line(error)}): {remedy}")
+    return REMEDIES.get(getattr(error, "error_code", "")) or REMEDIES.get(status or 0) or otherwise
 
 
 def patiently(call: Callable[[], Result], patience: float, what: str = "the request") -> Result:

@@ -15,6 +15,7 @@ from mlflow.entities import DatasetInput, Param, RunTag
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
 from pipeline.tracking.heartbeat import is_ours
+from pipeline.tracking.limits import PARAM, TAG, shortened
 from pipeline.tracking.retry import patiently
 
 KIND = "layerwise.kind"
@@ -25,6 +26,7 @@ COMPARED = "layerwise.compared"
 STOPPED = "layerwise.stopped"
 OPENED = "layerwise.opened"  # names one attempt to create a run, whose answer may be lost
 PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}
+MEASURED = "layerwise.measured"  # how the epochs of a seed were measured beyond what every seed is: a history
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"
 CHECKED_SECONDS = 1.0  # the answer to `check_ours` holds for so long, unless the process was stopped meanwhile
@@ -38,6 +40,11 @@ def setting_tag(name: str) -> str:
     `layerwise.seeds` counts the finished seeds of a study, so the tag of the setting is `layerwise.seed_list`.
     """
     return "layerwise.seed_list" if name == "seeds" else f"layerwise.{name}"
+
+
+def as_measured(settings: Mapping[str, str]) -> str:
+    """Return the text of MEASURED for settings that ask for measurements."""
+    return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
 class RunTaken(Failure):
@@ -62,7 +69,7 @@ class Run:
     def log_params(self, params: Mapping[str, str]) -> None:
         """Log the params that are missing: `mlflow run` has logged the -P values, and a param cannot be changed."""
         known = self._call("reading the run", self.client.get_run).data.params
-        new = [Param(name, value) for name, value in params.items() if name not in known]
+        new = [Param(name, shortened(value, PARAM)) for name, value in params.items() if name not in known]
         self._call("logging params", self.client.log_batch, params=new)
 
     def log_files(self, path: Path, artifact_path: str | None = None) -> None:
@@ -76,7 +83,8 @@ class Run:
             self._call(f"uploading {artifact_path}", self.client.log_text, text, artifact_path)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        self._call("setting tags", self.client.log_batch, tags=[RunTag(key, value) for key, value in tags.items()])
+        tags_within = [RunTag(key, shortened(value, TAG)) for key, value in tags.items()]
+        self._call("setting tags", self.client.log_batch, tags=tags_within)
 
     def log_inputs(self, datasets: Sequence[DatasetInput]) -> None:
         self._call("logging the data set", self.client.log_inputs, datasets=datasets)

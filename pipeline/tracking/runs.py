@@ -15,6 +15,7 @@ from mlflow.entities import RunTag
 from pipeline.host.signals import Interrupted
 from pipeline.tracking.fencing import close_dead_runs
 from pipeline.tracking.heartbeat import RELEASED, heartbeat, is_ours, signs_of_life
+from pipeline.tracking.limits import NAME, TAG, shortened
 from pipeline.tracking.mlflow_internals import start_system_metrics, with_source
 from pipeline.tracking.retry import first_line, patiently
 from pipeline.tracking.run import KIND, OPENED, PARENT, Run, RunTaken
@@ -38,8 +39,9 @@ def open_run(
 
     A run below another is never that of `mlflow run`, whose id a worker of a Ray cluster may have inherited.
     """
-    opened = uuid4().hex
-    all_tags = {KIND: kind, OPENED: opened, **signs_of_life(), **(tags or {}), **({PARENT: parent} if parent else {})}
+    opened, name = uuid4().hex, shortened(name, NAME)
+    given = {tag: shortened(value, TAG) for tag, value in (tags or {}).items()}
+    all_tags = {KIND: kind, OPENED: opened, **signs_of_life(), **given, **({PARENT: parent} if parent else {})}
     client = open_store()
     if parent is None:
         close_dead_runs()

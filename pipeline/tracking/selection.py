@@ -9,7 +9,7 @@ from mlflow.entities import Run as StoredRun
 from pipeline.tracking.queries import RunNotFound, StoredStudy, find_study, seeds_of_study, stored_study
 from pipeline.tracking.retry import StoreError, first_line
 from pipeline.tracking.run import KIND, PARENT
-from pipeline.tracking.store import current_experiment, open_store, search
+from pipeline.tracking.store import current_experiment, open_store, reaching_store, search
 
 ALL = "all"
 WAYS = "give all, ids of studies' runs separated by commas, or a filter such as \"tags.layerwise.lr = '0.1'\""
@@ -70,6 +70,8 @@ def _in_order(studies: list[StoredStudy]) -> list[StoredStudy]:
 
 
 def _found(condition: str) -> list[StoredRun]:
+    with reaching_store():
+        current_experiment()  # an answer to a wrong id would look like one to a wrong filter
     try:
         return search(f"tags.`{KIND}` = 'study'" + (f" and {condition}" if condition else ""))
     except StoreError as error:

@@ -7,6 +7,7 @@ from pipeline.analysis.statistics import Histories, final_values
 from pipeline.config.settings import Config
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import Page, describe, links
+from pipeline.tracking.limits import listed
 from pipeline.tracking.logged_models import BestModel, best_models
 from pipeline.tracking.queries import StoredSeed, StoredStudy
 from pipeline.tracking.registered_models import ALIAS, register, registered_as, safe
@@ -61,7 +62,7 @@ def _beyond(seeds: Sequence[int], epochs: int) -> str:
     """Return what to say of seeds that ran longer, and kept the weights of a later epoch alone."""
     if not seeds:
         return ""
-    return f" Left out, as their best models are from after epoch {epochs}: seed {', '.join(map(str, seeds))}."
+    return f" Left out, as their best models are from after epoch {epochs}: seed {listed(seeds)}."
 
 
 def _paragraphs(study: Run, stored: StoredStudy, histories: Histories) -> list[str]:
@@ -86,7 +87,7 @@ def _seeds(stored: StoredStudy, histories: Histories) -> str:
     last = sorted(set(histories.last_epochs.values()))
     epochs = f"{last[0]} to {last[-1]} epochs" if len(last) > 1 else f"{last[0]} epoch{'s' * (last[0] > 1)}"
     missing = [str(seed) for seed in stored.seeds if seed not in histories.last_epochs]
-    broken = f" **Missing: seed {', '.join(missing)}**; the same command trains it." if missing else ""
+    broken = f" **Missing: seed {listed(missing)}**; the same command trains it." if missing else ""
     if len(histories.seeds) == 1:
         return f"Only one seed: no estimate of the spread; {epochs}.{broken}"
     return (

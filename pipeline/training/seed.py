@@ -19,7 +19,7 @@ from pipeline.tracking.dataset_log import log_dataset
 from pipeline.tracking.outbox import Outbox, add_owner
 from pipeline.tracking.resume import Start
 from pipeline.tracking.retry import first_line, patiently
-from pipeline.tracking.run import PROVENANCE, SEED, STOPPED, STUDY, Run, setting_tag
+from pipeline.tracking.run import MEASURED, PROVENANCE, SEED, STOPPED, STUDY, Run, as_measured, setting_tag
 from pipeline.tracking.runs import open_run
 from pipeline.tracking.seed_log import SeedLog
 from pipeline.tracking.snapshots import describe_snapshots, remaining_by_epoch, snapshot_of
@@ -105,8 +105,10 @@ def _remaining(run: Run, trainer: Trainer, config: Config, prepared: Prepared) -
 
 def _describe(run: Run, config: Config, start: Start, state: State | None, prepared: Prepared) -> None:
     first = state["epoch"] + 1 if state else 1
-    former: Mapping[str, str] = start.source.tags if start.source and state else {}
-    run.set_tags({tag: history(former.get(tag, ""), now, first) for tag, now in conditions(config).items()})
+    source = start.source if state else None
+    former: Mapping[str, str] = source.tags | {MEASURED: source.measured} if source else {}
+    made_by = conditions(config) | {MEASURED: as_measured(config.measuring())}
+    run.set_tags({tag: history(former.get(tag, ""), now, first) for tag, now in made_by.items()})
     run.log_params(config.as_text() | {"seed": str(start.seed)})
     run.log_texts(config.files())
     log_dataset(run, prepared.manifest)

@@ -57,7 +57,8 @@ def draw_layers(
         group = histories.group_of[names[layer]]
         axes.plot(
             epochs, means[layer] / unit, style.line(group), color=shade, linewidth=width,
-            label=f"{group}  {names[layer]}" if named else None, marker=style.marker(histories), markersize=3,
+            label=f"{group}  {style.label(names[layer])}" if named else None,
+            marker=style.marker(histories), markersize=3,
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The figures of a data set: samples of every class, and the number of images per class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +12,20 @@ from pipeline.analysis.figures import style
 SAMPLES = 10
 CLASSES_PER_PANEL = 25
 Pixels = NDArray[np.uint8]
+
+
+def dataset_figures(
+    images: Pixels,
+    labels: Pixels,
+    train_counts: Sequence[int],
+    test_counts: Sequence[int],
+    *,
+    classes: Sequence[str],
+    name: str,
+) -> Iterator[tuple[str, Figure]]:
+    """Yield name and figure of a data set; images and labels are those of training."""
+    yield "samples", samples_figure(images, labels, classes, name)
+    yield "class_balance", balance_figure(train_counts, test_counts, classes, name)
 
 
 def samples_figure(images: Pixels, labels: Pixels, classes: Sequence[str], name: str) -> Figure:

@@ -1,6 +1,7 @@
 """The figures of a study."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,21 +15,21 @@ from pipeline.analysis.figures.size_bias import change_by_size, size_bias_figure
 from pipeline.analysis.statistics import Histories, over_seeds
 from pipeline.analysis.study_tables import HALF, REMAINING
 
+LONGEST_NAME = 200  # bytes: a file system takes 255, with what is added
 RWC_LABEL = "relative weight change per epoch"
 PARTS = {"train": (style.PALETTE[0], "-"), "val": (style.PALETTE[2], "-."), "test": (style.PALETTE[1], "--")}
 
 
 def write_figures(histories: Histories, folder: Path, *, title: str, asked: int) -> None:
     """Write every figure of a study; `asked` is the number of seeds that the study was asked for."""
-    for name, figure in study_figures(histories, f"{title}, {style.seeds_text(histories.seeds, asked)}"):
-        style.write(figure, folder, name)
+    style.write_all(study_figures(histories, f"{title}, {style.seeds_text(histories.seeds, asked)}"), folder)
 
 
 def study_figures(histories: Histories, heading: str) -> Iterator[tuple[str, Figure]]:
     """Yield name and figure; measurements that the study lacks have no figure."""
     yield "rwc_layers", curves.layers_figure(histories, "rwc", RWC_LABEL, f"How much each layer changes: {heading}")
     for groups in _panels(histories):
-        yield f"rwc_{'_'.join(groups)}", groups_figure(histories, groups, heading)
+        yield _file_name(groups), groups_figure(histories, groups, heading)
     yield "rwc_heatmap", heat_map(histories, heading)
     if not (sizes := change_by_size(histories)).empty:
         yield "size_bias", size_bias_figure(histories, sizes, heading)
@@ -73,7 +74,7 @@ def heat_map(histories: Histories, heading: str) -> Figure:
     )  # fmt: skip
     axes.invert_yaxis()
     colours = style.group_colours(histories.groups)
-    axes.set_yticks(np.arange(len(layers)), layers, fontsize=8)
+    axes.set_yticks(np.arange(len(layers)), list(map(style.label, layers)), fontsize=8)
     for label, group in zip(axes.get_yticklabels(), histories.group_of.values(), strict=True):
         label.set_color(colours[group])
     style.epoch_axis(axes, histories, colour="white")
@@ -103,6 +104,11 @@ def accuracy_and_loss(histories: Histories, heading: str) -> Figure:
     spread = " and one standard deviation" if len(histories.seeds) > 1 else ""
     figure.suptitle(f"{heading}: mean{spread}; train: of each batch while it is trained on", fontsize=10)
     return figure
+
+
+def _file_name(groups: Sequence[str]) -> str:
+    name = f"rwc_{'_'.join(groups)}".encode()
+    return name.decode() if len(name) <= LONGEST_NAME else f"rwc_{sha256(name).hexdigest()[:16]}"
 
 
 def _panels(histories: Histories) -> Iterator[list[str]]:

@@ -1,10 +1,11 @@
 """The style of all figures: colours that colour-blind readers can tell apart, axes, marks, and output files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import RendererAgg
@@ -25,6 +26,7 @@ NAMED_STOPS = 3
 DOTS_PER_INCH = 150
 MOST_VECTOR_POINTS = 40_000
 FEW_LINES = 100
+LONGEST_LABEL = 60  # characters
 Numbers = NDArray[np.float64]
 Colour = tuple[float, float, float]
 
@@ -115,9 +117,29 @@ def marker(histories: Histories) -> str | None:
     return "o" if histories.last_epoch <= 20 else None
 
 
+def label(layer: str) -> str:
+    """Return a layer's name, or of a long one its beginning and end: it needs room beside the axes."""
+    return layer if len(layer) <= LONGEST_LABEL else f"{layer[: LONGEST_LABEL // 2]}…{layer[-LONGEST_LABEL // 2 :]}"
+
+
 def seeds_text(seeds: Sequence[int], asked: int) -> str:
     """Return how many seeds a figure shows, and of how many if some are missing."""
     return f"{len(seeds)} of {asked} seeds" if len(seeds) < asked else f"{asked} seed{'s' * (asked != 1)}"
+
+
+@contextmanager
+def matplotlib_defaults() -> Iterator[None]:
+    """Draw with matplotlib's own defaults, whatever a matplotlibrc or the importing program sets; restore it after."""
+    with rc_context():
+        rcdefaults()
+        yield
+
+
+@matplotlib_defaults()
+def write_all(figures: Iterable[tuple[str, Figure]], folder: Path) -> None:
+    """Write figures by name, each as it is drawn: `figures` must draw while it is iterated."""
+    for name, figure in figures:
+        write(figure, folder, name)
 
 
 def write(figure: Figure, folder: Path, name: str) -> None:

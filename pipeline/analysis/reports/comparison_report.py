@@ -25,8 +25,7 @@ def write_comparison(studies: Sequence[Compared], folder: Path) -> None:
     (folder / "tables").mkdir(parents=True)
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
-    for name, figure in comparison_figures(studies, tables["accuracies"]):
-        style.write(figure, folder / "figures", name)
+    style.write_all(comparison_figures(studies, tables["accuracies"]), folder / "figures")
     text = render(
         "comparison_report.html.jinja",
         studies=studies,

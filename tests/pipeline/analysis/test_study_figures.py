@@ -137,3 +137,14 @@ def test_straightness_and_remaining_distance_are_drawn_at_the_epochs_that_have_t
         (axes,) = figures[name].axes
         assert len([line for line in axes.lines if list(line.get_xdata()) == epochs]) == len(GROUPS)
         assert [reference, reference] in [list(line.get_ydata()) for line in axes.lines]
+
+
+def test_long_names_of_layers_and_groups_leave_room_for_the_figure(histories: Callable, tmp_path: Path) -> None:
+    deep = ".".join(["block"] * 60)
+    groups = {f"{deep}.{n}": f"{deep} {n}" for n in range(4)}
+    study = histories({0: 3}, groups)
+    axes, _bar = heat_map(study, "title").axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert (len(set(names)), max(map(len, names))) == (4, 61)
+    assert len({name for name, _figure in study_figures(study, "title")}) == 7
+    style.write(heat_map(study, "title"), tmp_path, "heat_map")

@@ -44,3 +44,17 @@ def test_metrics_of_a_tracker_where_a_layer_has_no_value() -> None:
     assert list(metrics) == ["rwc/01_0", "rwc/02_2"]
     assert metrics["rwc/01_0"] == 0
     assert math.isnan(metrics["rwc/02_2"])
+
+
+def test_keys_of_long_names_are_as_long_as_mlflow_takes_and_differ() -> None:
+    deep = ".".join(["block"] * 60)
+    layers = [f"{deep}.{end}" for end in ("a", "b")] + [f"{begin}.{deep}" for begin in ("a", "b")] + ["short"]
+    keys = layer_keys(layers)
+    assert [len(key) for key in keys.values()] == [250, 250, 250, 250, len("rwc/05_short")]
+    assert len(set(keys.values())) == 5
+    assert keys[layers[0]].startswith("rwc/01_block.block.")
+    assert keys[layers[0]].endswith(".block.a")
+    groups = [f"{deep} {letter} {deep}" for letter in "ab"]
+    assert len(set(map(group_key, groups))) == 2
+    assert all(len(group_key(group)) == 250 for group in groups)
+    assert group_key("early") == "rwc_group/early"

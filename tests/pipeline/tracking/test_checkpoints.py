@@ -1,6 +1,7 @@
 """Checkpoints on the local disk and in the slots of a run; snapshots at the numbers of Fibonacci."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def test_a_link_keeps_the_content_of_a_file_that_is_deleted(tmp_path: Path) -> N
     (tmp_path / "a").write_text("content")
     link_or_copy(tmp_path / "a", tmp_path / "b")
     (tmp_path / "a").unlink()
+    assert (tmp_path / "b").read_text() == "content"
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EMLINK])
+def test_a_file_is_copied_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a").write_text("content")
+    link_or_copy(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "content"
 
 

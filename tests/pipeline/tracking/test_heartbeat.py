@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.tracking import heartbeat
@@ -102,7 +104,39 @@ def test_a_process_of_another_user_that_may_not_be_seen_counts_as_alive(monkeypa
 
     monkeypatch.setattr(os, "kill", hidden)
     assert process_start(2**22 + 1) == "hidden"
-    assert is_alive(OURS | {PID: str(2**22 + 1)})
+    tags = signs_of_life() | {PID: str(2**22 + 1)}
+    assert (is_alive(tags), is_gone(tags)) == (True, False)
+    silent = tags | SILENT
+    assert (is_alive(silent), is_gone(silent)) == (False, False), "its number may be that of another process by now"
+
+
+@pytest.mark.parametrize("error", [PermissionError, FileNotFoundError], ids=["hidepid=1", "hidepid=2"])
+def test_a_proc_that_hides_processes_does_not_make_them_dead(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    """The kernel still says that the number is taken."""
+    tags, read_text = signs_of_life() | {PID: str(child.pid), STARTED: process_start(child.pid)}, Path.read_text
+
+    def hide(path: Path, *arguments: object) -> str:
+        if path == Path(f"/proc/{child.pid}/stat"):
+            raise error
+        return read_text(path, *arguments)
+
+    monkeypatch.setattr(Path, "read_text", hide)
+    assert (is_alive(tags), is_gone(tags)) == (True, False)
+    child.kill()
+    child.wait()
+    assert (is_alive(tags), is_gone(tags)) == (False, True)
+
+
+def test_a_process_that_psutil_may_not_look_at_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, which has no /proc."""
+
+    def refuse(pid: int) -> None:
+        raise psutil.AccessDenied(pid)
+
+    monkeypatch.setattr(psutil, "Process", refuse)
+    assert heartbeat._process_start_elsewhere(1) == "hidden"
 
 
 def test_a_silent_process_whose_heart_beats_again_is_seen_to_live(monkeypatch: pytest.MonkeyPatch) -> None:

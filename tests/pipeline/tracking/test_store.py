@@ -2,15 +2,22 @@
 
 import errno
 import os
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.retry import StoreError
+from pipeline.tracking.run import Run
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.store import current_experiment, is_here, open_store, search
+from pipeline.tracking.store import check_store, current_experiment, is_here, open_store, search
+
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -94,3 +101,67 @@ def test_an_experiment_that_two_processes_create_at_once_is_the_same_for_both(mo
 def test_a_missing_experiment_is_created_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "new")
     assert current_experiment() == current_experiment() != "0"
+
+
+@pytest.mark.parametrize("variable", [{}, {"MLFLOW_EXPERIMENT_NAME": "Default"}], ids=["by its id", "by its name"])
+def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(
+    call: Call, monkeypatch: pytest.MonkeyPatch, variable: dict[str, str], options: dict[str, str]
+) -> None:
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    mlflow.MlflowClient().delete_experiment("0")
+    said = r"experiment 0 \(Default\) on sqlite:\S+ was deleted: `mlflow experiments restore -x 0` restores it, or name"
+    for command in (
+        ["study", f"--dataset={options['dataset']}"],
+        ["compare"],
+        ["sweep", f"--dataset={options['dataset']}"],
+    ):
+        code, _out, err = call(*command)
+        assert (code, err.count("\n")) == (2, 1)
+        assert re.search(said, err)
+    with pytest.raises(StoreError, match=said):
+        check_store()
+    mlflow.MlflowClient().restore_experiment("0")
+    assert current_experiment() == "0"
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("number", ["77", "abc"])
+def test_an_experiment_that_does_not_exist_is_named_with_what_lists_them(
+    call: Call, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", number)
+    code, _out, err = call("compare")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "`mlflow experiments search` lists those that there are: name one with MLFLOW_EXPERIMENT_ID" in err
+    assert number in err
+    with pytest.raises(StoreError, match="`mlflow experiments search` lists"):
+        check_store()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_run_that_is_deleted_while_it_is_written_to_is_named_with_the_command_that_restores_it() -> None:
+    with pytest.raises(StoreError) as error, open_run("seed", "seed-0") as run:  # noqa: PT012  # it is closed, too
+        mlflow.MlflowClient().delete_run(run.id)
+        outbox = Outbox(run, Path("outbox"))
+        outbox.add_metrics({"loss": 1.0}, 1)
+        outbox.send()
+    assert f"`mlflow runs restore --run-id {run.id}` restores it, and the same command resumes" in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(StoreError, match="it was deleted for good; the same command begins another one"):
+        Run("0" * 32).set_tags({"a": "b"})
+
+
+@pytest.mark.parametrize("variable", ["true", "1"])
+def test_what_is_logged_is_written_when_the_call_returns_whatever_mlflow_s_variable_says(
+    store: str, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", variable)
+    monkeypatch.setattr(SqlAlchemyStore, "log_batch_async", lambda *_arguments, **_options: pytest.fail("later"))
+    with open_run("seed", "seed-0") as run:
+        run.set_tags({"a": "b"})
+        outbox = Outbox(run, Path("outbox"))
+        outbox.add_metrics({"loss": 1.0}, 1)
+        outbox.close(0)
+        found = mlflow.MlflowClient(store).get_run(run.id).data
+        assert (found.tags["a"], found.metrics) == ("b", {"loss": 1.0})
