@@ -129,8 +129,10 @@ def _report(
     if unmeasured:
         more = f" and {len(unmeasured) - 1} more" if len(unmeasured) > 1 else ""
         log.info("%s: not a layer, so not measured: %s%s (`layers` names others)", name, unmeasured[0], more)
+    with _attempt(architecture, "load its best weights"):
+        classifier = best_classifier(trainer, config, few)
     try:
-        export_network(best_classifier(trainer, config, few), examples(few))
+        export_network(classifier, examples(few))
     except Exception as error:  # torch.export raises errors of many kinds
         log.warning("%s will be trained, but not logged as a model: torch.export fails (%s)", name, first_line(error))
 

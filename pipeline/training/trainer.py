@@ -22,11 +22,12 @@ def load_network(model: nn.Module, state: Mapping[str, Tensor]) -> None:
 
     A network may set a buffer in its first forward pass.
     """
-    own = model.state_dict()
-    for name in state:
-        if name not in own or (own[name].shape != state[name].shape and name in dict(model.named_buffers())):
+    own, buffers = model.state_dict(), dict(model.named_buffers())
+    for name, tensor in state.items():
+        resized = name in buffers and buffers[name].shape != tensor.shape
+        if resized or (name not in own and isinstance(tensor, Tensor)):
             path, _dot, buffer = name.rpartition(".")
-            model.get_submodule(path).register_buffer(buffer, torch.empty_like(state[name]))
+            model.get_submodule(path).register_buffer(buffer, torch.empty_like(tensor))
     model.load_state_dict(state)
 
 
@@ -41,7 +42,9 @@ class Best:
     def update(self, result: EpochResult, model: nn.Module) -> None:
         if result.deciding_accuracy > self.accuracy:
             self.epoch, self.accuracy = result.epoch, result.deciding_accuracy
-            self.weights = {name: tensor.to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+            self.weights = model.state_dict()  # with the versions of its modules, which some of them ask for
+            for name, kept in self.weights.items():
+                self.weights[name] = kept.to("cpu", copy=True) if isinstance(kept, Tensor) else deepcopy(kept)
 
 
 class Trainer:

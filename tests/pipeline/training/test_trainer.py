@@ -85,6 +85,32 @@ def test_buffers_that_training_has_made_or_sized_are_loaded_into_a_new_network()
         load_network(Buffered(1, 3), trained.state_dict())
 
 
+class Versioned(nn.Linear):
+    """It asks for the version of what it loads, as torchvision's MNASNet does, and keeps a state that is no tensor."""
+
+    _version = 2
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"steps": 3}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        self.loaded = state
+
+    def _load_from_state_dict(self, state: dict, prefix: str, metadata: dict, *rest: object) -> None:
+        assert metadata["version"] == 2
+        super()._load_from_state_dict(state, prefix, metadata, *rest)
+
+
+def test_the_best_weights_keep_versions_and_states_of_modules(tmp_path: Path) -> None:
+    best, model = Best(), nn.Sequential(Versioned(2, 2))
+    best.update(result_of(1, test=10.0), model)
+    torch.save({"model": best.weights}, tmp_path / "state.pt")
+    new = nn.Sequential(Versioned(2, 2))
+    load_network(new, torch.load(tmp_path / "state.pt", weights_only=True)["model"])
+    assert torch.equal(new[0].weight, model[0].weight)
+    assert new[0].loaded == {"steps": 3}
+
+
 def result_of(epoch: int, **accuracies: float) -> EpochResult:
     return EpochResult(epoch=epoch, losses={}, accuracies=accuracies, layers={}, seconds=0)
 
