@@ -63,9 +63,9 @@ def commands() -> None:
 
 
 _quiet = quiet_option(expose_value=False, help="print warnings and errors only")
-for _command in (study, sweep, prepare, train, aggregate, compare):
+for _command in (study, sweep, prepare, train, aggregate, compare, relocate):
     commands.add_command(_quiet(_command))
-for _command in (listing, doctor, relocate):
+for _command in (listing, doctor):
     commands.add_command(_command)
 
 
