@@ -55,12 +55,15 @@ REMEDIES: dict[str | int, str] = {  # by MLflow's error code, or the HTTP status
 }
 _OTHER = "the log of the server or store says why; the same command resumes once it accepts"
 RESTORE_EXPERIMENT = "`mlflow experiments restore -x {}` restores it, or name another with MLFLOW_EXPERIMENT_NAME"
-ANSWERS = {  # what MLflow says of things that are deleted, and what to do then
+ANSWERS = {  # what stores say of things that are deleted or locked, and what to do then
     re.compile(r"The experiment (\w+) must be in the 'active' state"): RESTORE_EXPERIMENT,
     re.compile(r"The run (\w+) must be in the 'active' state"): (
         "`mlflow runs restore --run-id {}` restores it, and the same command resumes"
     ),
     re.compile(r"Run with id=(\w+) not found"): "it was deleted for good; the same command begins another one",
+    re.compile(f"({LOCKED})"): (
+        "another process keeps it locked: end it, or use a server (docs/server.md); the same command resumes"
+    ),
     re.compile(r"(No Experiment with id=|Invalid experiment ID)"): (
         "`mlflow experiments search` lists those that there are: name one with MLFLOW_EXPERIMENT_ID, or a new one with "
         "MLFLOW_EXPERIMENT_NAME"
@@ -111,9 +114,8 @@ def patiently(call: Callable[[], Result], patience: float, what: str = "the requ
         if is_refusal(error) and not isinstance(error, StoreError):
             raise refused(error, what) from error
         if is_outage(error):
-            raise Unreachable(
-                f"the tracking server is unreachable ({first_line(error)}): start it, and the same command resumes"
-            ) from error
+            advice = remedy(error, "start it, and the same command resumes")
+            raise Unreachable(f"the tracking server is unreachable ({first_line(error)}): {advice}") from error
         raise
 
 

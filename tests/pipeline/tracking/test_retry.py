@@ -158,6 +158,8 @@ def test_an_outage_that_lasts_ends_with_a_line(slept: list[float]) -> None:
     with pytest.raises(Unreachable, match=r"unreachable \(gone\): start it, and the same command resumes"):
         patiently(failing(*[ConnectionError("gone\nmore")] * 10_000), 60)
     assert 55 < sum(slept) < 70
+    with pytest.raises(Unreachable, match="another process keeps it locked: end it, or use a server"):
+        patiently(failing(*[MlflowException("(sqlite3.OperationalError) database is locked")] * 10_000), 0)
 
 
 @pytest.mark.usefixtures("slept")
