@@ -32,7 +32,7 @@ def test_steps_of_two_epochs_by_hand(every: int, whole: int, sampled: list[int])
     draws = torch.Generator().manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 3, bias=False), nn.Linear(3, 2)).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
-    sampler = StepSampler(model, optimizer, every=every, steps=STEPS, whole=whole)
+    sampler = StepSampler(model, optimizer, every=every, last=whole or STEPS)
     for _epoch in range(2):
         angles, sizes, ratios = [], [], []
         first = model[0].weight.detach().clone()
@@ -59,7 +59,7 @@ def test_steps_of_two_epochs_by_hand(every: int, whole: int, sampled: list[int])
 def test_a_layer_that_does_not_move_turns_by_nothing_and_has_no_straightness() -> None:
     model = nn.Linear(2, 2, bias=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    sampler = StepSampler(nn.Sequential(model), optimizer, every=1, steps=1)
+    sampler = StepSampler(nn.Sequential(model), optimizer, every=1)
     (0 * model.weight).sum().backward()
     optimizer.step()
     measured = sampler.epoch_end({"0": 0.0})
