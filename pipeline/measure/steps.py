@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from .equilibrium import straight
+from .layer_selection import Notices, Selection
 from .layers import measurable, measure_layers
 from .memory import buffer_for
 from .optimizers import Rule, rule_of
-from .selection import Notices, Selection
 from .tracker import LayerTracker
 from .weights import Choice, Weights
 

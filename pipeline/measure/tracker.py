@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from .layer_selection import Notices, Selection
 from .layers import measurable, measure_layers
 from .measurements import names_of, take_initial
-from .selection import Notices, Selection
 from .shards import local_part, local_part_like
 from .weights import Choice, Weights
 
