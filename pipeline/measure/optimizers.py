@@ -33,6 +33,8 @@ class Rule(NamedTuple):
 
     def walk(self, steps: int) -> float:
         """Return the mean squared distance of so many steps under independent gradients, in squared steps."""
+        if self.fading >= 1:
+            return math.nan
         if self.signed:
             return _sum_of(self, steps)
         share, fading = self._share, self.fading
@@ -49,6 +51,8 @@ class Rule(NamedTuple):
 
 
 def sgd(*, momentum: float = 0.0, nesterov: bool = False, dampening: float = 0.0) -> Rule:
+    if momentum >= 1:  # no step is ever forgotten
+        return Rule(1.0, momentum, momentum)
     fresh = 1 - dampening
     if not nesterov:
         return Rule(1.0, momentum, momentum, (1 - momentum) / fresh, (1 + momentum) / fresh)
@@ -85,13 +89,10 @@ def rule_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> Rule:
     names = [each.__name__ for each in type(optimizer).__mro__]
     name = "AdamW" if group.get("decoupled_weight_decay") and "Adam" in names else None
     make = RULES.get(name or next((each for each in names if each in RULES), ""))
-    try:
-        if make:
-            return make(**{key: group[key] for key in signature(make).parameters if key in group})
-        momentum = float(group.get("momentum") or (group.get("betas") or [0.0])[0] or 0.0)
-        of_sgd = sgd(momentum=momentum, nesterov="NAdam" in names or bool(group.get("nesterov")))
-    except ZeroDivisionError:  # a momentum of 1
-        return Rule(rest=math.nan)
+    if make:
+        return make(**{key: group[key] for key in signature(make).parameters if key in group})
+    momentum = float(group.get("momentum") or (group.get("betas") or [0.0])[0] or 0.0)
+    of_sgd = sgd(momentum=momentum, nesterov="NAdam" in names or bool(group.get("nesterov")))
     return of_sgd._replace(decay_divisor=math.nan, angle_divisor=math.nan)
 
 
