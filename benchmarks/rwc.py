@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks.report import Figure
 from benchmarks.rounds import Ratio, ratio, time_in_turns
 from benchmarks.setup import BATCH, Bench, optimizer
+from pipeline.measure.measurements import MEASUREMENTS
 from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.tracker import LayerTracker
 from pipeline.measure.weights import copy_of, layer_weights
@@ -31,11 +32,11 @@ def figures(bench: Bench) -> Iterator[Figure]:
 def _figures(bench: Bench, name: str) -> Iterator[Figure]:
     model = bench.network(name)
     weights = layer_weights(model)
-    sampler = StepSampler(model, optimizer(model), every=1, steps=1)
+    sampler = StepSampler(model, optimizer(model), every=1)
     variants = {
         "copy": partial(_copy, weights, copy_of(weights)),
         "rwc": LayerTracker(model, RWC).epoch_end,
-        "all": LayerTracker(model).epoch_end,
+        "all": LayerTracker(model, MEASUREMENTS).epoch_end,
         "steps": StepTracker(model, every=1).step_end,
         "sample": partial(_sample, sampler),
     }

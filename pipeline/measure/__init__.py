@@ -16,13 +16,15 @@ other relatively, and torch alone.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from .equilibrium import scale_invariant_layers, step_angle_level, steps_to_equilibrium, straightness, white_noise_rwc
+from .equilibrium import step_angle_level, steps_to_equilibrium, straightness, white_noise_rwc
+from .forward import forward_order
+from .invariance import scale_invariant_filters, scale_invariant_layers
 from .keys import as_metrics
 from .measurements import MEASUREMENTS
 from .remaining import FORMULA, remaining_distance
 from .steps import STEP_FORMULAS, StepSampler, StepTracker
 from .tracker import LayerTracker
-from .weights import copy_of, forward_order, layer_weights, other_parameters
+from .weights import copy_of, layer_weights, other_parameters
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "layer_weights",
     "other_parameters",
     "remaining_distance",
+    "scale_invariant_filters",
     "scale_invariant_layers",
     "step_angle_level",
     "steps_to_equilibrium",

@@ -1,7 +1,7 @@
 """Blocks: parts of a layer's weights that fit into the processor's cache while they are measured."""
 
 from collections.abc import Iterator
-from functools import cache, cached_property, reduce
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,15 +17,19 @@ EXACT_ELEMENTS = 1 << 12
 class Block:
     """The same elements of a layer before an epoch, after it, and initially, 1-D. Shared terms are computed once.
 
-    Small blocks are converted to float64, others to `dtype` where it is given.
+    Small blocks are converted to float64, others to float32 unless they are wider. `initial` may be left out for sums
+    that do not take it.
     """
 
-    def __init__(self, before: Tensor, after: Tensor, initial: Tensor, dtype: torch.dtype | None = None) -> None:
-        if len(after) <= EXACT_ELEMENTS:
-            before, after, initial = before.double(), after.double(), initial.double()
-        elif dtype:
-            before, after, initial = before.to(dtype), after.to(dtype), initial.to(dtype)
-        self.before, self.after, self.initial = before, after, initial
+    def __init__(self, before: Tensor, after: Tensor, initial: Tensor | None = None) -> None:
+        given = (before, after) if initial is None else (before, after, initial)
+        exact = len(after) <= EXACT_ELEMENTS
+        self.before, self.after, *rest = (each.double() for each in given) if exact else precise(*given)
+        self._initial = rest
+
+    @property
+    def initial(self) -> Tensor:
+        return self._initial[0]
 
     @cached_property
     def size(self) -> Tensor:
@@ -59,8 +63,7 @@ def blocks(*weights: Tensor) -> Iterator[tuple[Tensor, ...]]:
         yield weights
 
 
-@cache
-def precise_dtype(*dtypes: torch.dtype) -> torch.dtype | None:
-    """Return the dtype to sum values of these dtypes in: float32 or wider; None if all have it already."""
-    precise = reduce(torch.promote_types, dtypes, torch.float32)
-    return None if {precise} == {*dtypes} else precise
+def precise(*weights: Tensor) -> list[Tensor]:
+    """Return weights in a dtype to subtract and add them in: float32, or float64 if one is; unchanged if all are."""
+    dtype = torch.float64 if any(each.dtype == torch.float64 for each in weights) else torch.float32
+    return [each.to(dtype) for each in weights]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, dot
 
 from .block import Block
-from .measurements import measurement, summed
+from .measurements import measurement, summed, summed_since_start
 
 
 @summed
@@ -34,17 +34,17 @@ def after_squared(block: Block) -> Tensor:
     return dot(block.after, block.after)
 
 
-@summed
+@summed_since_start
 def initial_squared(block: Block) -> Tensor:
     return dot(block.initial, block.initial)
 
 
-@summed
+@summed_since_start
 def drift_squared(block: Block) -> Tensor:
     return dot(block.drift, block.drift)
 
 
-@summed
+@summed_since_start
 def drift_along(block: Block) -> Tensor:
     return dot(block.drift, block.initial)
 

@@ -27,14 +27,17 @@ def to_write(kept: Tensor, order: Order) -> Tensor:
     return kept.permute(*order).view(-1)
 
 
-def buffer_for(weight: Tensor, kept: Tensor, order: Order | None = None) -> Tensor:
-    """Return memory to copy a weight to: `kept` if order, dtype and device match, else new, uninitialised memory.
+def buffer_for(
+    weight: Tensor, kept: Tensor | None, order: Order | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Return memory on `device` (the weight's) to copy a weight to: `kept` if it matches, else new, uninitialised.
 
-    New memory is dense even if the weight is not (sliced, expanded), so that no two elements share a place.
+    It matches in order, shape, dtype and device. New memory is dense even if the weight is not (sliced, expanded), so
+    that no two elements share a place.
     """
-    order = order or memory_order(weight)
-    alike = kept.dtype == weight.dtype and kept.device == weight.device
-    if alike and kept.permute(*order).is_contiguous():
+    order, device = order or memory_order(weight), device or weight.device
+    alike = kept is not None and (kept.shape, kept.dtype, kept.device) == (weight.shape, weight.dtype, device)
+    if kept is not None and alike and kept.permute(*order).is_contiguous():
         return kept
-    empty = torch.empty([weight.shape[dim] for dim in order], dtype=weight.dtype, device=weight.device)
+    empty = torch.empty([weight.shape[dim] for dim in order], dtype=weight.dtype, device=device)
     return empty.permute(*(order.index(dim) for dim in range(weight.ndim)))

@@ -10,33 +10,37 @@ import math
 import torch
 from torch import Tensor
 
-from .block import precise_dtype
-from .measurements import measurement, whole
+from .measurements import Layer, measurement, whole
+from .shards import Split, gram_matrix, largest
 
 
-def largest_singular_value(weight: Tensor) -> Tensor:
-    """Return the spectral norm, 0-d float64, of a weight, out x in or out x in x kernel; 0 if it has no elements.
+def largest_singular_value(weight: Tensor, shape: torch.Size, split: Split) -> Tensor:
+    """Return the spectral norm, 0-d float64, of a weight of this shape, out x in or out x in x kernel.
 
-    Weights of half precision are converted to float32.
+    `weight` is this process's part of it, float32 or float64. 0 if it has no elements, NaN if some are not finite.
     """
-    if not weight.numel():
+    if not shape.numel():
         return weight.new_zeros((), dtype=torch.float64)
-    matrix = weight.flatten(1).to(precise_dtype(weight.dtype) or weight.dtype)
-    scale = matrix.abs().max()
+    matrix = weight.flatten(1)
+    scale = largest(matrix.abs().max() if matrix.numel() else matrix.new_zeros(()), split)
     scaled = (matrix / scale.clamp(min=torch.finfo(matrix.dtype).tiny)).double()
-    gram = scaled @ scaled.T if len(scaled) <= scaled.shape[1] else scaled.T @ scaled
-    squared: Tensor = torch.linalg.eigvalsh(gram.to(matrix.dtype))[-1]
-    return squared.clamp(min=0).double().sqrt() * scale
+    of_outputs = shape[0] <= shape[1:].numel()
+    if len(split.by_outputs if of_outputs else split.by_rest) > 1:  # rows in parts of parts: the other matrix has none
+        of_outputs = not of_outputs
+    gram = gram_matrix(scaled, split, of_outputs=of_outputs).to(matrix.dtype)
+    finite = gram.isfinite().all()
+    squared: Tensor = torch.linalg.eigvalsh(torch.where(finite, gram, 0))[-1]
+    return torch.where(finite, squared.clamp(min=0).double().sqrt() * scale, math.nan)
 
 
 @whole
-def spectral_after(_before: Tensor, after: Tensor) -> Tensor:
-    return largest_singular_value(after)
+def spectral_after(layer: Layer) -> Tensor:
+    return largest_singular_value(layer.after, layer.shape, layer.split)
 
 
 @whole
-def spectral_difference(before: Tensor, after: Tensor) -> Tensor:
-    return largest_singular_value(after - before)
+def spectral_difference(layer: Layer) -> Tensor:
+    return largest_singular_value(layer.after - layer.before, layer.shape, layer.split)
 
 
 @measurement("spectral_norm", "largest singular value of after")

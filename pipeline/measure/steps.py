@@ -1,16 +1,20 @@
 """Measurements within epochs: RWC over a number of steps, and the length and angle of single steps."""
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from statistics import fmean
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .equilibrium import straightness
-from .layers import measure_layers
+from .equilibrium import straight
+from .layer_selection import Notices, Selection
+from .layers import measurable, measure_layers
 from .memory import buffer_for
+from .optimizers import Rule, rule_of
 from .tracker import LayerTracker
-from .weights import copy_of, layer_weights
+from .weights import Choice, Weights
 
 STEP_FORMULAS = {  # of `StepSampler.epoch_end`, in its order
     "step_angle": "root mean square angle of single steps, radians",
@@ -22,16 +26,16 @@ STEP_FORMULAS = {  # of `StepSampler.epoch_end`, in its order
 class StepTracker(LayerTracker):
     """Measures RWC over every `every` steps; the values stay on the device until they are collected."""
 
-    def __init__(self, model: nn.Module, *, every: int, layers: Iterable[str] | None = None) -> None:
-        super().__init__(model, ["rwc"], initial={}, layers=layers)
+    def __init__(self, model: nn.Module, *, every: int, layers: Choice = None) -> None:
+        super().__init__(model, ["rwc"], layers=layers)
         self.every = every
         self.step = 0
-        self._waiting: dict[int, Tensor] = {}
+        self._waiting: dict[int, tuple[Tensor, tuple[str, ...]]] = {}
 
     def step_end(self) -> None:
         self.step += 1
         if self.step % self.every == 0:
-            self._waiting[self.step] = self._advance()[0]
+            self._waiting[self.step] = self._advance()
 
     def state(self) -> dict[str, Any]:
         """Return the step and the weights at the last measurement, not copied, for `restore`."""
@@ -45,16 +49,34 @@ class StepTracker(LayerTracker):
 
     def collect(self) -> dict[int, dict[str, float]]:
         """Return {step: {layer: RWC}} of the measurements since the last call; steps count from 1."""
-        collected = {step: self._by_layer(row.tolist()) for step, row in self._waiting.items()}
+        collected = {}
+        for step, (values, layers) in self._waiting.items():
+            rows = values.tolist()
+            collected[step] = dict(zip(layers, rows[0], strict=True))
         self._waiting.clear()
         return collected
 
 
-class StepSampler:
-    """Measures every `every`-th step of an optimizer, counted back from the last whole batch of each epoch.
+class _Sample(NamedTuple):
+    """A step: its values, measured x layers, each layer's rule and squared level, whether GradScaler skipped it."""
 
-    So each epoch has at least one sample, and epochs are independent. The step of an incomplete last batch is skipped:
-    fewer images give a noisier gradient and a longer step. The values stay on the device until the epoch ends.
+    layers: tuple[str, ...]
+    values: Tensor
+    rules: dict[str, tuple[Rule, float]]
+    skipped: Tensor | bool
+
+
+class StepSampler:
+    """Measures single steps of an optimizer: the first of each epoch and every `every`-th after it.
+
+    With `last`, steps are counted back from that one instead, and later ones are not sampled: an incomplete last batch
+    has fewer images, so a noisier gradient and a longer step. An epoch is what lies between two calls of `epoch_end`.
+    Its steps are counted as the optimizer takes them, without those that torch's GradScaler skips. The values stay on
+    the device until the epoch ends.
+
+    `levels` holds the level of `step_angle` of each layer in the epoch that ended last, by the rate, weight decay and
+    momentum of its parameter group at the sampled steps; NaN for an optimizer that is not in `RULES`. Only
+    scale-invariant layers reach it (`scale_invariant_layers`).
     """
 
     MEASURED = ("angular_update", "l2_change", "displacement")
@@ -65,51 +87,87 @@ class StepSampler:
         optimizer: torch.optim.Optimizer,
         *,
         every: int,
-        steps: int,
-        whole: int | None = None,
-        layers: Iterable[str] | None = None,
+        last: int | None = None,
+        layers: Choice = None,
     ) -> None:
-        """Hook into an SGD optimizer that takes `steps` steps an epoch, the first `whole` (or all) on whole batches.
-
-        `layers` and the memory layouts are as for `LayerTracker`. KeyError for an optimizer without `momentum`.
-        """
-        self.every, self.steps = every, steps
-        self._left_out = steps - (whole or steps)  # without a whole batch, all steps count
-        self.momentum: float = optimizer.param_groups[0]["momentum"]
-        self._model = model
-        self._before = copy_of(layer_weights(model, layers))
-        self._left = steps
-        self._samples: list[Tensor] = []
+        """Hook into any optimizer; `layers` and the memory layouts are as for `LayerTracker`."""
+        self.every, self.last = every, last
+        self.levels: dict[str, float] = {}
+        self._notices = Notices()
+        self._selection = Selection(model, layers, self._notices)
+        self._optimizer = optimizer
+        self._before: Weights = {}
+        self._begin()
         optimizer.register_step_pre_hook(lambda *_: self._step_begins())
         optimizer.register_step_post_hook(lambda *_: self._step_ends())
 
-    def epoch_end(self, displacement: Mapping[str, float]) -> dict[str, dict[str, float]]:
-        """Return {measurement: {layer: value}} of the epoch for the names in `STEP_FORMULAS`.
+    def epoch_end(self, displacement: Mapping[str, float] | None = None) -> dict[str, dict[str, float]]:
+        """Return {measurement: {layer: value}} of the epoch for the names in `STEP_FORMULAS`; empty without a sample.
 
-        `displacement` is each layer's distance between the epoch's two ends (2-norm), as `LayerTracker` measures it.
+        `displacement` is each layer's distance between the epoch's two ends (2-norm), as `LayerTracker` measures it;
+        layers without one have no straightness.
         """
-        angles, ratios, sizes = torch.stack(self._samples).unbind(1)
-        self._samples, self._left = [], self.steps
-        rms_angles, rms_sizes = (values.square().mean(0).sqrt() for values in (angles, sizes))
-        straight = [
-            straightness(far, size, steps=self.steps, momentum=self.momentum)
-            for far, size in zip(displacement.values(), rms_sizes.tolist(), strict=True)
-        ]
-        measured = zip(STEP_FORMULAS, (rms_angles.tolist(), ratios[-1].tolist(), straight), strict=True)
-        return {name: dict(zip(self._before, values, strict=True)) for name, values in measured}
+        samples = [each for each in self._samples if not each.skipped]
+        samples = [each for each in samples if each.layers == samples[-1].layers]  # of the model as it is now
+        steps = self._step - int(self._skipped)
+        self._begin()
+        self.levels = {}
+        if not samples:
+            return {name: {} for name in STEP_FORMULAS}
+        layers, rules = samples[-1].layers, samples[-1].rules
+        angles, ratios, sizes = torch.stack([each.values for each in samples]).unbind(1)
+        rms_angles, rms_sizes = (values.square().mean(0).sqrt().tolist() for values in (angles, sizes))
+        for layer in layers:
+            self.levels[layer] = math.sqrt(fmean(each.rules[layer][1] for each in samples))
+        straightness = {
+            layer: straight(displacement[layer], size, steps, rules[layer][0])
+            for layer, size in zip(layers, rms_sizes, strict=True)
+            if displacement and layer in displacement
+        }
+        by_layer = (dict(zip(layers, row, strict=True)) for row in (rms_angles, ratios[-1].tolist()))
+        return dict(zip(STEP_FORMULAS, (*by_layer, straightness), strict=True))
 
+    def _begin(self) -> None:
+        self._step = 0
+        self._skipped: Tensor | int = 0
+        self._samples: list[_Sample] = []
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
     def _step_begins(self) -> None:
-        self._left -= 1
+        self._step += 1
         if self._is_sampled():
-            weights = layer_weights(self._model, self._before)  # a model that was moved has new tensors
-            self._before = {layer: buffer_for(weight, self._before[layer]) for layer, weight in weights.items()}
-            for layer, weight in weights.items():
-                self._before[layer].copy_(weight)
+            parts = {layer: measurable(weight) for layer, weight in self._selection.now().items()}
+            self._before = {layer: buffer_for(part, self._before.get(layer)) for layer, part in parts.items()}
+            for layer, part in parts.items():
+                self._before[layer].copy_(part)
 
     def _step_ends(self) -> None:
+        found_inf = getattr(self._optimizer, "found_inf", None)  # set for optimizers that skip the step themselves
+        skipped: Tensor | bool = False if found_inf is None else found_inf.detach() > 0
+        self._skipped = self._skipped + skipped
         if self._is_sampled():
-            self._samples.append(measure_layers(self._before, layer_weights(self._model, self._before), self.MEASURED))
+            weights = {layer: weight for layer, weight in self._selection.now().items() if layer in self._before}
+            values = measure_layers(self._before, weights, self.MEASURED, failed=self._notices.say_failed)
+            self._samples.append(_Sample(tuple(weights), values, self._rules(weights), skipped))
 
     def _is_sampled(self) -> bool:
-        after = self._left - self._left_out
-        return after >= 0 and after % self.every == 0
+        if self.last is None:
+            return (self._step - 1) % self.every == 0
+        return self._step <= self.last and (self.last - self._step) % self.every == 0
+
+    def _rules(self, layers: Iterable[str]) -> dict[str, tuple[Rule, float]]:
+        """Return the rule of each layer's parameter group and the square of its level, as they are now."""
+        groups = {id(tensor): group for group in self._optimizer.param_groups for tensor in group["params"]}
+        parameters = self._selection.parameters
+        its = {
+            layer: next((groups[id(tensor)] for tensor in parameters[layer].stored if id(tensor) in groups), {})
+            for layer in layers
+        }
+        return {layer: _rule_and_level(self._optimizer, group) for layer, group in its.items()}
+
+
+def _rule_and_level(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> tuple[Rule, float]:
+    rule = rule_of(optimizer, group)
+    decay = float(group.get("lr", math.nan)) * float(group.get("weight_decay", math.nan))
+    return rule, 2 * decay / rule.angle_divisor

@@ -1,56 +1,131 @@
 """Track the layers of any model in any training loop: call `epoch_end()` after every epoch."""
 
+import math
 from collections.abc import Iterable
-from difflib import get_close_matches
 
+import torch
 from torch import Tensor, nn
 
-from .layers import measure_layers
-from .measurements import MEASUREMENTS
-from .weights import Weights, copy_of, layer_weights
+from .layer_selection import Notices, Selection
+from .layers import measurable, measure_layers
+from .measurements import names_of, take_initial
+from .shards import local_part, local_part_like
+from .weights import Choice, Weights
+
+Kind = tuple[object, ...]
 
 
 class LayerTracker:
-    """Measures the change of a model's weights since the last call; keeps a copy of these and of the initial ones.
+    """Measures the change of a model's weights since the last call; keeps a copy of these, and of the initial ones.
 
-    Weights may have any memory layout (channels-last, transposed, expanded). The model may move to another device or
-    dtype at any time; creating the tracker after `model.to(device)` saves a copy. For a wrapped model (torch.compile,
-    DistributedDataParallel) pass the inner model, whose layers keep their names. When training resumes from a
-    checkpoint, create the tracker after loading it, and pass the weights before the first epoch as `initial`.
-    `layers` names the layers as `layer_weights` takes them. ValueError for an unknown measurement or layer.
+    Initial weights are copied only for measurements that take them. Copies lie beside the weights, or on the device
+    `keep_on` (`"cpu"`). By default all measurements are taken but those that need eigenvalues (`spectral_norm`,
+    `spectral_change`, `stable_rank`): name these, or pass `MEASUREMENTS`. `layers` is as for `layer_weights`.
+
+    Weights may have any memory layout (channels-last, transposed, expanded), any dtype of floating-point numbers, and
+    be split over processes (FSDP2, tensor parallelism), all of which then call `epoch_end()`. The model may be wrapped,
+    moved, changed: a layer that appears, or returns with another shape, is NaN at first and measured from the next call
+    on; one that goes is no longer reported. What cannot be measured is left out or NaN, with one warning.
+
+    When training resumes from a checkpoint, create the tracker after loading it, and pass the weights before the first
+    epoch as `initial`. ValueError for an unknown measurement or layer, or `initial` weights that do not fit.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        measurements: Iterable[str] = MEASUREMENTS,
+        measurements: Iterable[str] | None = None,
         *,
         initial: Weights | None = None,
-        layers: Iterable[str] | None = None,
+        layers: Choice = None,
+        keep_on: torch.device | str | None = None,
     ) -> None:
         self.model = model
-        self.measurements = tuple(measurements)
-        for name in self.measurements:
-            _check_known(name)
-        self.weights = layer_weights(model, layers)
-        self.before = copy_of(self.weights)
-        self.initial = copy_of(self.weights) if initial is None else initial
+        self.measurements = names_of(measurements)
+        self._notices = Notices()
+        self._selection = Selection(model, layers, self._notices)
+        self._keep_on = None if keep_on is None else torch.empty(0, device=keep_on).device
+        self._starts = take_initial(self.measurements)
+        self._kinds: dict[str, Kind] = {}
+        self.weights = self._selection.now()
+        self.before: Weights = {}
+        self.initial: Weights = {}
+        self._begin(self.weights)
+        if initial is not None and self._starts:
+            self.initial = {layer: _fitting(initial, layer, weight) for layer, weight in self.weights.items()}
 
     def epoch_end(self) -> dict[str, dict[str, float]]:
-        """Return {measurement: {layer: value}} of the change since the last call."""
-        rows: list[list[float]] = self._advance().tolist()
-        return {name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)}
+        """Return {measurement: {layer: value}} of the change since the last call; NaN where there is none."""
+        values, layers = self._advance()
+        rows: list[list[float]] = values.tolist()
+        self._say_not_finite(layers, rows)
+        return {name: dict(zip(layers, row, strict=True)) for name, row in zip(self.measurements, rows, strict=True)}
 
-    def _advance(self) -> Tensor:
-        self.weights = layer_weights(self.model, self.weights)  # a model that was moved has new tensors
-        return measure_layers(self.before, self.weights, self.measurements, initial=self.initial, keep=True)
+    def _advance(self) -> tuple[Tensor, tuple[str, ...]]:
+        """Return the values, measurements x layers, and the names of the layers."""
+        self.weights = self._selection.now()  # a model that was moved has new tensors
+        new = self._compare()
+        self._begin(new)
+        values = measure_layers(
+            self.before,
+            self.weights,
+            self.measurements,
+            initial=self.initial if self._starts else None,
+            keep=True,
+            keep_on=self._keep_on,
+            failed=self._notices.say_failed,
+        )
+        layers = tuple(self.weights)
+        if new:
+            values[:, [layers.index(layer) for layer in new]] = math.nan
+        return values, layers
 
-    def _by_layer(self, row: list[float]) -> dict[str, float]:
-        return dict(zip(self.weights, row, strict=True))
+    def _compare(self) -> Weights:
+        """Forget the layers that are gone, return those that are new or of another shape, and say so."""
+        gone = [layer for layer in self._kinds if layer not in self.weights]
+        for kept in (self._kinds, self.before, self.initial):
+            for layer in gone:
+                kept.pop(layer, None)
+        new = {
+            layer: weight
+            for layer, weight in self.weights.items()
+            if layer not in self.before or self._kinds[layer] != _kind(weight)
+        }
+        if gone:
+            self._notices.say(f"no longer measured: {', '.join(gone)}")
+        if new:
+            self._notices.say(f"new, or of another shape, so measured from the next call on: {', '.join(new)}")
+        return new
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _begin(self, weights: Weights) -> None:
+        for layer, weight in weights.items():
+            self._kinds[layer] = _kind(weight)
+            self.before[layer] = _copy(weight, self._keep_on)
+            if self._starts:
+                self.initial[layer] = _copy(weight, self._keep_on)
+
+    def _say_not_finite(self, layers: Iterable[str], rows: list[list[float]]) -> None:
+        without = [layer for layer, *values in zip(layers, *rows, strict=True) if any(map(math.isnan, values))]
+        lost = [layer for layer in without if not local_part(self.weights[layer]).isfinite().all()]
+        if lost:
+            self._notices.say(f"weights are NaN or infinite: {', '.join(lost)}", "not finite")
 
 
-def _check_known(name: str) -> None:
-    if name not in MEASUREMENTS:
-        close = get_close_matches(name, MEASUREMENTS, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        raise ValueError(f"unknown measurement {name!r}{hint}; choose from {', '.join(MEASUREMENTS)}")
+def _kind(weight: Tensor) -> Kind:
+    """Return what must be equal for a change to be one: the shape, and how it is split, equal on all processes."""
+    return (weight.shape, *(str(placement) for placement in getattr(weight, "placements", ())))
+
+
+def _copy(weight: Tensor, device: torch.device | None) -> Tensor:
+    part = measurable(weight)
+    return part.to(device or part.device, copy=True)
+
+
+def _fitting(initial: Weights, layer: str, weight: Tensor) -> Tensor:
+    if layer not in initial:
+        raise ValueError(f"`initial` has no weights of {layer}: pass those of all layers before the first epoch")
+    if initial[layer].shape != weight.shape:
+        raise ValueError(f"`initial` has weights of another shape for {layer}: pass those of the same network")
+    return local_part_like(initial[layer], weight)

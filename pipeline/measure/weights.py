@@ -1,16 +1,18 @@
 """The layers of a network: the weights that multiply their input, told by the type of the module."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedParameter
+from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
-from torch.overrides import TorchFunctionMode
+
+from .wrappers import is_a, named_modules
 
 Weights = dict[str, Tensor]
+Choice = str | Iterable[str] | None
 
 LAYERS = (
     nn.Linear, nn.Bilinear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d,
@@ -18,68 +20,116 @@ LAYERS = (
 )  # fmt: skip
 NORMS = (nn.LayerNorm, nn.RMSNorm)  # the scales of the others have one dimension
 LENGTHS = "weight_g"  # of the deprecated weight_norm, beside the directions in weight_v
+TRAINABLE = "trainable"
 
 
-def layer_weights(model: nn.Module, layers: Iterable[str] | None = None) -> Weights:
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of two or more dimensions: what a module computes with, and what the module stores of it.
+
+    `tensor` is None before a lazy module has seen a batch. `others` are the names of the modules that share it.
+    """
+
+    layer: str
+    module: nn.Module
+    tensor: Tensor | None
+    stored: tuple[Tensor, ...]
+    multiplies: bool
+    others: list[str] = field(default_factory=list)
+
+    @property
+    def trains(self) -> bool:
+        return any(tensor.requires_grad for tensor in self.stored)
+
+
+def layer_weights(model: nn.Module, layers: Choice = None) -> Weights:
     """Return {layer: weights}, not copied, named without `.weight`, in the order of `model.named_parameters()`.
 
     Layers are convolutions, linear and recurrent layers, projections of attention and embeddings; of modules of other
     types, parameters called `weight`, `weight_<name>` or `<name>_weight`. Not layers are scales of normalisation and
     of residual branches, tokens, positions, and parameters of one dimension. A parametrised weight (weight_norm) is the
-    one that the layer computes with. With `layers`, names or patterns (`*`) of parameters of two or more dimensions,
-    those are returned, in the order of `layers`; ValueError for one that matches none.
+    one that the layer computes with; one that several modules share has the first one's name. Names are those of the
+    network inside DistributedDataParallel, torch.compile and other wrappers.
+
+    `layers="trainable"` leaves out those that are frozen. With names or patterns (`*`) of parameters of two or more
+    dimensions, those are returned, in the order of `layers`; ValueError for one that matches none.
     """
-    found = {each.layer: each for each in _parameters(model)}
-    if layers is None:
-        return {layer: each.tensor for layer, each in found.items() if each.multiplies}
-    chosen = [layer for pattern in layers for layer in _matching(pattern, found)]
-    return {layer: found[layer].tensor for layer in chosen}
+    found = parameters_of(model)
+    layers = choice_of(layers)
+    if names := unmatched(found, layers):
+        known = ", ".join(each.layer for each in found)
+        raise ValueError(f"layers: {names[0]!r} matches no parameter of two or more dimensions: {known}")
+    return {each.layer: each.tensor for each in chosen(found, layers) if each.tensor is not None}
 
 
 def other_parameters(model: nn.Module) -> list[str]:
     """Return the names of the parameters of two or more dimensions that are not layers unless `layers` names them."""
-    return [each.layer for each in _parameters(model) if not each.multiplies]
+    return [each.layer for each in parameters_of(model) if not each.multiplies]
 
 
-@torch.no_grad()
-def forward_order(model: nn.Module, images: Tensor, layers: Iterable[str] | None = None) -> list[str]:
-    """Return the names of the layers in the order in which `model(images)` first uses them; unused ones come last."""
-    uses = _Uses()
-    with uses:
-        model(images)
-    first = {each.layer: min(map(uses.first, each.stored), default=uses.never) for each in _parameters(model)}
-    return sorted(layer_weights(model, layers), key=first.__getitem__)
-
-
+@torch.inference_mode(False)
 def copy_of(weights: Weights) -> Weights:
     """Return a copy of the weights."""
     return {layer: weight.clone() for layer, weight in weights.items()}
 
 
-class _Parameter(NamedTuple):
-    """A parameter of two or more dimensions: what a module computes with, and what the module stores of it."""
-
-    layer: str
-    tensor: Tensor
-    stored: tuple[Tensor, ...]
-    multiplies: bool
+def choice_of(layers: Choice) -> str | tuple[str, ...] | None:
+    """Return `layers` so that it can be read again; one name or pattern need not be in a list."""
+    if layers is None or layers == TRAINABLE:
+        return layers
+    return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
-def _parameters(model: nn.Module) -> Iterator[_Parameter]:
-    seen: set[Tensor] = set()
-    for path, module in model.named_modules():
-        if isinstance(module, ParametrizationList):
-            continue
-        parts: dict[str, tuple[Tensor, ...]] = {name: (own,) for name, own in module.named_parameters(recurse=False)}
-        if is_parametrized(module):
-            parts |= {name: tuple(each.parameters()) for name, each in module.parametrizations.items()}
-        for name, stored in parts.items():
-            if seen.isdisjoint(stored) and not isinstance(stored[0], UninitializedParameter):
-                tensor = _read(module, name)
-                if tensor.ndim >= 2:
-                    layer = f"{path}.{name}".removeprefix(".").removesuffix(".weight")
-                    yield _Parameter(layer, tensor, stored, _multiplies(module, name, tensor))
-            seen.update(stored)
+def unmatched(found: Iterable[Parameter], layers: Choice) -> list[str]:
+    """Return the names and patterns that match no parameter."""
+    if layers is None or isinstance(layers, str):
+        return []
+    return [pattern for pattern in layers if not _matching(pattern, found)]
+
+
+def chosen(found: Iterable[Parameter], layers: Choice) -> list[Parameter]:
+    """Return the parameters that `layers` means, in its order; names that match none are ignored."""
+    if layers is None or isinstance(layers, str):
+        return [each for each in found if each.multiplies and (each.trains or layers is None)]
+    return list({each.layer: each for pattern in layers for each in _matching(pattern, found)}.values())
+
+
+@torch.no_grad()
+def parameters_of(model: nn.Module) -> list[Parameter]:
+    """Return the parameters of two or more dimensions, each once; FSDP2 gets the memory of whole layers back."""
+    owners: dict[Tensor, Parameter | None] = {}
+    for path, module in named_modules(model):
+        if is_a(module, "FSDPModule"):  # after an evaluation the outermost one holds its layers as a whole
+            module.reshard()  # type: ignore[operator]
+        for name, stored in _stored(module):
+            layer = f"{path}.{name}".removeprefix(".").removesuffix(".weight")
+            shared = [owners[tensor] for tensor in stored if tensor in owners]
+            if not shared:
+                found = _parameter(layer, module, name, stored)
+                owners |= dict.fromkeys(stored, found)
+            elif shared[0] and layer not in (shared[0].layer, *shared[0].others):
+                shared[0].others.append(layer)
+    return list({id(each): each for each in owners.values() if each}.values())
+
+
+def _stored(module: nn.Module) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+    """Yield the name of each parameter of a module itself, and the tensors in which it is stored."""
+    if isinstance(module, ParametrizationList):
+        return
+    for name, own in module.named_parameters(recurse=False, remove_duplicate=False):
+        yield name, (own,)
+    if is_parametrized(module):
+        for name, each in module.parametrizations.items():  # type: ignore[operator, union-attr]
+            if stored := tuple(each.parameters()):
+                yield name, stored
+
+
+def _parameter(layer: str, module: nn.Module, name: str, stored: tuple[Tensor, ...]) -> Parameter | None:
+    if any(is_lazy(tensor) for tensor in stored):
+        is_layer = isinstance(module, LAYERS) and not name.startswith("bias")
+        return Parameter(layer, module, None, stored, multiplies=True) if is_layer else None
+    tensor = _read(module, name)
+    return Parameter(layer, module, tensor, stored, _multiplies(module, name, tensor)) if tensor.ndim >= 2 else None
 
 
 def _read(module: nn.Module, name: str) -> Tensor:
@@ -101,39 +151,7 @@ def _multiplies(module: nn.Module, name: str, tensor: Tensor) -> bool:
     return "weight" in name.split("_") and not is_scale and not isinstance(module, NORMS)
 
 
-def _matching(pattern: str, found: Iterable[str]) -> list[str]:
-    names = list(found)
-    matches = [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
-    if not matches:
-        raise ValueError(f"layers: {pattern!r} matches no parameter of two or more dimensions: {', '.join(names)}")
-    return matches
-
-
-class _Uses(TorchFunctionMode):
-    """Notes when each tensor is first given to a function that returns tensors: `weight.shape` is no use of it."""
-
-    never = float("inf")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._first: dict[int, int] = {}
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if any(True for _ in _tensors_in(result)):
-            for tensor in _tensors_in([args, kwargs or {}]):
-                self._first.setdefault(id(tensor), len(self._first))
-        return result
-
-    def first(self, tensor: Tensor) -> float:
-        return self._first.get(id(tensor), self.never)
-
-
-def _tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _tensors_in(each)
-    elif isinstance(value, dict):
-        yield from _tensors_in(list(value.values()))
+def _matching(pattern: str, found: Iterable[Parameter]) -> list[Parameter]:
+    named = [(each, [each.layer, *each.others]) for each in found]
+    exact = [each for each, names in named if pattern in names]
+    return exact or [each for each, names in named if any(fnmatchcase(name, pattern) for name in names)]

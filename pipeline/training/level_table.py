@@ -4,18 +4,17 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from io import StringIO
+from typing import Any
 
 import pandas as pd
-from torch import nn
+import torch
+from torch import Generator, nn
 
 from pipeline.config.settings import Config
-from pipeline.measure.equilibrium import (
-    scale_invariant_layers,
-    step_angle_level,
-    steps_to_equilibrium,
-    white_noise_rwc,
-)
+from pipeline.measure import scale_invariant_layers, step_angle_level, steps_to_equilibrium, white_noise_rwc
 from pipeline.tracking.tables import LEVELS
+
+IMAGES = 8
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ def level_table(
 
     Layers that are not scale-invariant have no levels; without weight decay none has.
     """
-    sgd = {"lr": config.lr, "momentum": config.momentum, "weight_decay": config.weight_decay}
+    sgd: dict[str, Any] = {"lr": config.lr, "momentum": config.momentum, "weight_decay": config.weight_decay}
     angle, rwc = step_angle_level(**sgd), white_noise_rwc(steps=steps, **sgd)
     epoch = steps_to_equilibrium(**sgd) / steps
     levels = (angle, rwc, math.ceil(epoch)) if config.weight_decay else (None, None, None)
@@ -49,7 +48,8 @@ def level_table(
 
 def _scale_invariant(model: nn.Module, layers: Sequence[str], channels: int) -> set[str]:
     try:
-        return set(scale_invariant_layers(model, (channels, 32, 32), layers=layers))
+        images = torch.randn(IMAGES, channels, 32, 32, generator=Generator().manual_seed(0))
+        return set(scale_invariant_layers(model, images, layers=layers))
     except Exception as error:  # a network of one's own need not run in float64, nor be copied
         log.warning("no levels of equilibrium: scale-invariant layers cannot be found (%s)", error)
         return set()

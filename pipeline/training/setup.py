@@ -47,8 +47,8 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
         steps = StepTracker(model, every=config.rwc_every, layers=layers)
         optimizer.register_step_post_hook(lambda *_: steps.step_end())
     if measures and config.step_angle_every:
-        length, whole = len(loaders["train"]), loaders["train"].whole_batches
-        samples = StepSampler(model, optimizer, every=config.step_angle_every, steps=length, whole=whole, layers=layers)
+        last = loaders["train"].whole_batches or len(loaders["train"])
+        samples = StepSampler(model, optimizer, every=config.step_angle_every, last=last, layers=layers)
     return Trainer(
         model,
         loaders,

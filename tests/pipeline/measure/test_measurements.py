@@ -29,7 +29,7 @@ def test_a_name_registers_once() -> None:
 def test_every_value_that_a_seed_logs_has_a_formula() -> None:
     network = nn.Linear(2, 2)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
-    sampler = StepSampler(network, optimizer, every=1, steps=1)
+    sampler = StepSampler(network, optimizer, every=1)
     network(torch.ones(1, 2)).sum().backward()
     optimizer.step()
     assert list(FORMULAS) == [*MEASUREMENTS, *sampler.epoch_end({"": 1.0}), "remaining_distance"]

@@ -7,7 +7,8 @@ from torch.nn.utils import parametrizations
 
 from models import find
 from pipeline.measure import LayerTracker
-from pipeline.measure.weights import forward_order, layer_weights, other_parameters
+from pipeline.measure.forward import forward_order
+from pipeline.measure.weights import layer_weights, other_parameters
 from tests.support.networks import Buffered, Recurrent, TinyViT
 
 

@@ -24,7 +24,7 @@ def make_trainer(prepared: Prepared, seed: int, **given: float) -> Trainer:
     loaders = load(prepared, batch_size=10, val_split=0, generator=Generator().manual_seed(seed))
     steps = StepTracker(model, every=3)
     optimizer.register_step_post_hook(lambda *_: steps.step_end())
-    samples = StepSampler(model, optimizer, every=2, steps=BATCHES)
+    samples = StepSampler(model, optimizer, every=2, last=BATCHES)
     return Trainer(model, loaders, optimizer, epochs=4, steps=steps, samples=samples, **given)
 
 
