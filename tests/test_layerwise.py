@@ -36,7 +36,7 @@ def measured(package: str) -> dict[str, object]:
     images, labels = torch.randn(32, 1, 8, 8), torch.arange(32) % 10
     start = measure.copy_of(measure.layer_weights(model))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-3)
-    tracker, sampler = measure.LayerTracker(model), measure.StepSampler(model, optimizer, every=2, steps=4)
+    tracker, sampler = measure.LayerTracker(model), measure.StepSampler(model, optimizer, every=2, last=4)
     epochs, midway = [], {}
     for _epoch in range(2):
         midway = measure.copy_of(measure.layer_weights(model))
@@ -50,7 +50,7 @@ def measured(package: str) -> dict[str, object]:
     return {
         "epochs": epochs,
         "metrics": measure.as_metrics(epochs[-1], ("rwc", "step_angle")),
-        "invariant": measure.scale_invariant_layers(model, (1, 8, 8)),
+        "invariant": measure.scale_invariant_layers(model, images),
         "remaining": measure.remaining_distance(midway, start, measure.layer_weights(model)),
         "level": measure.step_angle_level(lr=0.01, momentum=0.9, weight_decay=1e-3),
     }
