@@ -36,7 +36,8 @@ def measured(package: str) -> dict[str, object]:
     images, labels = torch.randn(32, 1, 8, 8), torch.arange(32) % 10
     start = measure.copy_of(measure.layer_weights(model))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-3)
-    tracker, sampler = measure.LayerTracker(model), measure.StepSampler(model, optimizer, every=2, last=4)
+    tracker = measure.LayerTracker(model, measure.MEASUREMENTS)
+    sampler = measure.StepSampler(model, optimizer, every=2, last=4)
     epochs, midway = [], {}
     for _epoch in range(2):
         midway = measure.copy_of(measure.layer_weights(model))
