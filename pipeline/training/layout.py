@@ -1,18 +1,21 @@
 """How a network is trained: which layers are measured, in the order of its forward pass, and its layout in memory."""
 
+import os
 from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from data.loader import channels_second
-from models import Architecture
+from models import ARCHITECTURES, Architecture
 from pipeline.measure import forward_order
 
 IMAGES = 2  # BatchNorm needs two
 FORMATS = (torch.channels_last, torch.contiguous_format)  # the faster one first
+TOLERANCE = 0.05  # of gradients in float32, relative to those in float64: far above rounding, far below an error
 
 
 class Layout(NamedTuple):
@@ -52,10 +55,58 @@ def lay_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Module
 def _layers(
     architecture: Architecture, channels: int, classes: int, memory_format: torch.memory_format
 ) -> tuple[str, ...]:
-    """Return the layers in the order of the forward pass, if images pass forward and back."""
+    """Return the layers in the order of the forward pass, if images pass forward and back with right gradients."""
     with torch.random.fork_rng(devices=[]):
         network = lay_out(architecture.build(input_channels=channels, num_classes=classes), memory_format)
-        images = channels_second(torch.randn(IMAGES, 32, 32, channels), memory_format)
-        layers = forward_order(network.eval(), images, architecture.layers)
-        network.train()(images).square().mean().backward()
+        if memory_format == torch.channels_last:
+            _refuse_unsafe(network)
+        images = torch.randn(IMAGES, 32, 32, channels)
+        layers = forward_order(network.eval(), channels_second(images, memory_format), architecture.layers)
+        network.train()(channels_second(images, memory_format)).square().mean().backward()
+        if architecture not in ARCHITECTURES.values():
+            _refuse_other_gradients(network.eval(), images, memory_format)
     return tuple(layers)
+
+
+def _refuse_unsafe(network: nn.Module) -> None:
+    """Raise where oneDNN writes past the end of its memory, which may end the process (uxlfoundation/oneDNN#6035).
+
+    So do 1 x 1 convolutions with a stride over fewer than 8 channels, on processors without AVX512.
+    """
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "AVX512")  # which leaves torch's own kernels as they are
+    if "AVX512" in torch.backends.cpu.get_cpu_capability() and any(
+        each in limit for each in ("AVX512", "AVX10", "ALL")
+    ):
+        return
+    for name, module in network.named_modules():
+        pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.in_channels < 8
+        if pointwise and max(module.stride) > 1:
+            raise ArithmeticError(f"oneDNN's gradient of {name or 'the convolution'} is wrong on this processor")
+
+
+def _refuse_other_gradients(network: nn.Module, images: Tensor, memory_format: torch.memory_format) -> None:
+    """Raise where a gradient is not that of a contiguous copy in float64, unless the network runs in float32 alone."""
+    try:
+        expected = _gradients(network, channels_second(images.double(), torch.contiguous_format))
+    except Exception:  # there is nothing to compare with
+        return
+    for name, found in _gradients(network, channels_second(images, memory_format)).items():
+        size = expected[name].norm().item()
+        if 0 < size < float("inf"):
+            error = (found - expected[name]).norm().item() / size
+            if error > TOLERANCE:
+                raise ArithmeticError(f"the gradient of {name} differs by {error:.0%} from that in float64")
+
+
+def _gradients(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """Return the gradients of a copy of the weights in the dtype and memory format of the images."""
+    state = {
+        name: tensor.detach().to(images.dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in chain(network.named_parameters(), network.named_buffers())
+    }
+    if images.dtype == torch.float64:
+        state = {name: tensor.contiguous() for name, tensor in state.items()}
+    trained = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+    weights = [state[name].requires_grad_() for name in trained]
+    loss = functional_call(network, state, (images,)).square().mean()
+    return dict(zip(trained, torch.autograd.grad(loss, weights, materialize_grads=True), strict=True))

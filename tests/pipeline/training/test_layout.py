@@ -1,5 +1,10 @@
 """The layout of a network: its layers in the order of the forward pass, and channels-last memory where that works."""
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -46,6 +51,49 @@ def test_a_network_that_works_in_no_memory_raises_what_it_raises() -> None:
 class Refusing(nn.Module):
     def __init__(self, **_sizes: int) -> None:
         raise ValueError("not today")
+
+
+class Halved(torch.autograd.Function):
+    """Half of the gradient in channels-last memory, as a wrong kernel may give."""
+
+    @staticmethod
+    def forward(context, x: Tensor) -> Tensor:
+        context.wrong = not x.is_contiguous()
+        return x.clone()
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> Tensor:
+        return gradient * (0.5 if context.wrong else 1.0)
+
+
+class WrongInChannelsLast(Depthwise):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(Halved.apply(self[0](x)).repeat(1, 1, 2, 2)[:, :3])
+
+
+def test_memory_in_which_gradients_are_wrong_is_refused() -> None:
+    found = layout(WrongInChannelsLast)
+    assert found.memory_format == torch.contiguous_format
+    assert re.fullmatch(r"the gradient of 0.weight differs by \d+% from that in float64", found.refusal)
+
+
+SHORTCUT = """
+import torch
+from torch import nn
+from models import Architecture
+from pipeline.training.layout import layout_of
+
+def factory(input_channels, num_classes):
+    return nn.Sequential(nn.Conv2d(input_channels, 16, 1, stride=2), nn.Flatten(), nn.Linear(4096, num_classes))
+
+print(layout_of(Architecture(name="Net", factory=factory, groups={}), 3, 10).refusal)
+"""
+
+
+def test_a_convolution_that_breaks_processors_without_avx512_is_trained_in_contiguous_memory() -> None:
+    limited = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([sys.executable, "-c", SHORTCUT], env=limited, capture_output=True, text=True, timeout=300)
+    assert done.stdout == "oneDNN's gradient of 0 is wrong on this processor\n", done.stderr
 
 
 def test_the_layout_uses_no_random_numbers() -> None:
