@@ -51,7 +51,7 @@ def test_batchnorm_and_dropout_learn_as_well(configure: Callable[..., Config], t
 def test_all_stop_at_the_target_and_at_a_loss_that_is_not_finite(
     configure: Callable[..., Config], train: Callable
 ) -> None:
-    results, _states = train(configure(devices=2, target_val_acc=1, epochs=9))
+    results, _states = train(configure(devices=2, target_val_acc=2, epochs=9))
     assert len(results) < 9
     with pytest.raises(Diverged, match=r"in epoch 1, step \d: try a lower lr"):
         train(configure(devices=2, lr=1e30))
