@@ -42,7 +42,7 @@ def test_a_database_is_made_aside_and_what_a_kill_left_of_it_goes(database: Path
 def test_a_database_is_made_once_by_many_and_without_hard_links(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """FAT, and some network disks, have none."""
+    """FAT, Drive on Colab and some network disks have none."""
 
     def refuse(*_arguments: object) -> None:
         raise OSError(errno.EPERM, "operation not permitted")
