@@ -31,8 +31,8 @@ def plain_labels(path: Path, name: str, labels: NDArray[Any], count: int) -> NDA
     labels = labels.reshape(-1)
     if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.rint(labels))).all():
         raise DataError(
-            f"{path}: {name} has NaN or fractions: remove such images, or number the classes: "
-            f"np.unique({name}, return_inverse=True)[1]"
+            f"{path}: {name} has NaN or fractions: remove such images, or number the classes, in both parts alike: "
+            f"np.searchsorted(np.unique(y_train), {name})"
         )
     lowest, highest = float(labels.min()), float(labels.max())
     if lowest < 0:

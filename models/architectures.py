@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from textwrap import shorten
 
 import torch
 from torch import nn
@@ -15,10 +16,13 @@ class ModelError(Exception):
     """A network is missing or cannot be used; the message is one line and names the remedy."""
 
 
-def first_line(error: BaseException) -> str:
-    """Return the type of an error and the first line of its message, shortened."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:200]}"
+LONGEST = 300  # characters of what code of other people says
+
+
+def one_line(error: BaseException) -> str:
+    """Return the type of an error and its message, in one line, shortened."""
+    text = shorten(str(error), LONGEST, placeholder=" ...")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
-from models.architectures import Architecture, Factory, ModelError, first_line
+from models.architectures import Architecture, Factory, ModelError, one_line
 
 _NAME = re.compile(r"(.+\.py)(?::(\w*))?")
 _SOURCES: dict[Path, str] = {}  # a study uses the code of its beginning, even if the file is edited meanwhile
@@ -81,7 +81,7 @@ def _module(path: Path, source: str) -> ModuleType:
         exec(compile(source, path, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:  # the code may raise anything
         del sys.modules[name]
-        raise ModelError(f"{path} cannot be run ({first_line(error)}): fix it") from error
+        raise ModelError(f"{path} cannot be run ({one_line(error)}): fix it") from error
     return module
 
 

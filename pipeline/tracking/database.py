@@ -31,6 +31,10 @@ def database_file(uri: str) -> Path | None:
         create_engine(url)  # which reads the query, and connects to nothing
     except ValueError as error:
         raise StoreError(f"the tracking store {uri} has a wrong value after its ? ({error}): correct it") from error
+    except ImportError as error:
+        raise StoreError(f"the tracking store {uri} needs a driver ({error}): set it to sqlite:///{path}") from error
+    if Path(path).is_dir():
+        raise StoreError(f"the tracking store {uri} is a folder: set MLFLOW_TRACKING_URI to {uri}/mlflow.db")
     return Path(path)
 
 

@@ -207,7 +207,12 @@ def _number(value: object) -> int | None:
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def without_password(text: str) -> str:
+    """Return a text without the user and password of an address in it."""
+    return re.sub(r"(?<=//)[^/\s]*@", "...@", text)
+
+
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error, shortened."""
-    lines = str(error).strip().splitlines()
+    """Return the first line of an error, shortened, without a password."""
+    lines = without_password(str(error)).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__

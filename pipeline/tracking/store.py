@@ -1,7 +1,6 @@
 """The tracking store of this process: checked, connected, created if it is a missing database, searched."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.host.disk import unwritable
 from pipeline.tracking.database import absolute, create_database, database_file
 from pipeline.tracking.moved import refuse_moved
-from pipeline.tracking.retry import RESTORE_EXPERIMENT, StoreError, first_line, remedy, repeat
+from pipeline.tracking.retry import RESTORE_EXPERIMENT, StoreError, first_line, remedy, repeat, without_password
 
 PAGE = 1000
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -49,7 +48,7 @@ def reaching_store() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, MlflowException | OSError) and not type(error).__module__.startswith("sqlalchemy"):
             raise
-        what = f"the tracking store {mlflow.get_tracking_uri()} cannot be used ({first_line(error)})"
+        what = f"the tracking store {without_password(address())} cannot be used ({first_line(error)})"
         raise StoreError(f"{what}: {remedy(error, 'start it, or set MLFLOW_TRACKING_URI')}") from error
 
 
@@ -64,7 +63,7 @@ def open_store() -> mlflow.MlflowClient:
 
 def check_store() -> str:
     """Return which tracking store answers this user; raise StoreError. A missing SQLite database is not created."""
-    store, path = re.sub("(?<=//)[^/]*@", "...@", address()), database_file(address())  # without a password
+    store, path = without_password(address()), database_file(address())
     if path and (reason := unwritable(path)):
         raise StoreError(f"{reason}: give write access, or set MLFLOW_TRACKING_URI to another store")
     if path and _is_empty(path):

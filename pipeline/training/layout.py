@@ -12,6 +12,8 @@ from torch.func import functional_call
 from data.loader import channels_second
 from models import ARCHITECTURES, Architecture
 from pipeline.measure import forward_order
+from pipeline.training.attempt import checked
+from pipeline.training.loop import autocast
 
 IMAGES = 2  # BatchNorm needs two
 FORMATS = (torch.channels_last, torch.contiguous_format)  # the faster one first
@@ -27,8 +29,8 @@ class Layout(NamedTuple):
 
 
 @cache
-def layout_of(architecture: Architecture, channels: int, classes: int) -> Layout:
-    """Return the layout of an architecture, from random images on the CPU; raise what the network raises.
+def layout_of(architecture: Architecture, channels: int, classes: int, device: str, precision: str) -> Layout:
+    """Return the layout of an architecture, from random images; raise what the network raises.
 
     A network that views the output of a convolution as vectors, for example, needs contiguous memory. The random
     generators are left unchanged.
@@ -36,7 +38,7 @@ def layout_of(architecture: Architecture, channels: int, classes: int) -> Layout
     refusals: list[Exception] = []
     for memory_format in FORMATS:
         try:
-            layers = _layers(architecture, channels, classes, memory_format)
+            layers = _layers(architecture, channels, classes, memory_format, device, precision)
         except Exception as error:  # a network may raise anything
             refusals.append(error)
         else:
@@ -45,7 +47,7 @@ def layout_of(architecture: Architecture, channels: int, classes: int) -> Layout
 
 
 def lay_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Module:
-    """Lay out the weights of convolutions over images, in place; `Module.to` refuses those over volumes beside them."""
+    """Lay out all tensors of four dimensions, in place; `Module.to` refuses networks that have some of five."""
     for tensor in chain(network.parameters(), network.buffers()):
         if tensor.ndim == 4:
             tensor.data = tensor.data.to(memory_format=memory_format)
@@ -53,16 +55,31 @@ def lay_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Module
 
 
 def _layers(
-    architecture: Architecture, channels: int, classes: int, memory_format: torch.memory_format
+    architecture: Architecture,
+    channels: int,
+    classes: int,
+    memory_format: torch.memory_format,
+    device: str,
+    precision: str,
 ) -> tuple[str, ...]:
     """Return the layers in the order of the forward pass, if images pass forward and back with right gradients."""
-    with torch.random.fork_rng(devices=[]):
-        network = lay_out(architecture.build(input_channels=channels, num_classes=classes), memory_format)
+    with torch.random.fork_rng():
+        built = architecture.build(input_channels=channels, num_classes=classes).to(device)
+        network, parameters = lay_out(built, memory_format), {name for name, _each in built.named_parameters()}
         if memory_format == torch.channels_last:
             _refuse_unsafe(network)
-        images = torch.randn(IMAGES, 32, 32, channels)
-        layers = forward_order(network.eval(), channels_second(images, memory_format), architecture.layers)
-        network.train()(channels_second(images, memory_format)).square().mean().backward()
+        images = torch.randn(IMAGES, 32, 32, channels, device=device)
+        turned = channels_second(images, memory_format)
+        with autocast(images, precision):
+            logits = checked(network.train()(turned), IMAGES, classes, training=True)
+            if new := {name for name, _each in network.named_parameters()} - parameters:
+                raise RuntimeError(
+                    f"{min(new)} is created in forward, too late for the optimizer: create it in __init__"
+                )
+            if not logits.requires_grad:
+                raise RuntimeError("no parameter has a gradient: leave requires_grad of some true, and detach nothing")
+            logits.float().square().mean().backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+            layers = forward_order(network.eval(), turned, architecture.layers)
         if architecture not in ARCHITECTURES.values():
             _refuse_other_gradients(network.eval(), images, memory_format)
     return tuple(layers)

@@ -28,7 +28,9 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
     torch.manual_seed(seed)
     device = torch.device(config.device)
     generator = torch.Generator(device).manual_seed(stream_seed("batches", seed))
-    layers, memory_format, _refusal = layout_of(config.architecture, *prepared.manifest.channels_and_classes)
+    layers, memory_format, _refusal = layout_of(
+        config.architecture, *prepared.manifest.channels_and_classes, config.device, config.precision
+    )
     loaders = load(
         prepared,
         batch_size=config.batch_size,

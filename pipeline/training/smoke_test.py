@@ -1,23 +1,20 @@
 """Smoke test of a network that is not registered: a few images through all that a seed does, before one is trained."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
-from linecache import getline
-from traceback import walk_tb
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from data.loader import held_out_images
+from data.loader import EVALUATION_BATCH, held_out_images
 from data.prepared import Prepared
 from models import Architecture, ModelError
-from models.architectures import first_line
+from models.architectures import one_line
 from pipeline.config.settings import Config
 from pipeline.measure import MEASUREMENTS, other_parameters
 from pipeline.tracking.logged_models import export_network
+from pipeline.training.attempt import CHANGE, attempt, checked
 from pipeline.training.export import best_classifier, examples
 from pipeline.training.layer_check import check_layers
 from pipeline.training.layout import Layout, layout_of
@@ -25,7 +22,6 @@ from pipeline.training.loop import autocast
 from pipeline.training.setup import make_trainer, new_network
 from pipeline.training.trainer import Trainer
 
-CHANGE = "change it, or name another one"
 ONE_IMAGE = "an epoch's last batch has one image, so try another batch_size, or another network"
 QUICK = ("rwc", "displacement")
 RATE = 1e-6  # no step of which a loss diverges
@@ -49,12 +45,19 @@ def run_smoke_test(config: Config, prepared: Prepared) -> None:
 
 
 def _few_images(config: Config, prepared: Prepared) -> Prepared:
-    """Return two training images, and one more if the last batch of an epoch has one; and as many test images."""
-    trained_on = len(prepared.x_train) - held_out_images(config.val_split, len(prepared.x_train))
-    whole = min(2, config.batch_size, trained_on)
-    count = whole + (trained_on % config.batch_size == 1 and whole > 1)
-    parts = {part: getattr(prepared, part)[:count] for part in ("x_train", "y_train", "x_test", "y_test")}
+    """Return two training and two test images, and one more of a part of which the study has a batch of one image."""
+    held_out = held_out_images(config.val_split, len(prepared.x_train))
+    trained_on, size = len(prepared.x_train) - held_out, min(2, config.batch_size)
+    train = min(size, trained_on) + _leaves_one(trained_on, config.batch_size)
+    evaluated = min(config.batch_size, EVALUATION_BATCH)
+    test = size + any(_leaves_one(count, evaluated) for count in (held_out, len(prepared.x_test)))
+    parts = {part: getattr(prepared, part)[:train] for part in ("x_train", "y_train")}
+    parts |= {part: getattr(prepared, part)[:test] for part in ("x_test", "y_test")}
     return replace(prepared, **parts)
+
+
+def _leaves_one(count: int, batch_size: int) -> bool:
+    return count % batch_size == 1 and count > 1 < batch_size
 
 
 def _passes(config: Config, few: Prepared) -> bool:
@@ -68,39 +71,34 @@ def _passes(config: Config, few: Prepared) -> bool:
 def _try(config: Config, few: Prepared) -> None:
     architecture = config.architecture
     channels, classes = few.manifest.channels_and_classes
-    with _attempt(architecture, "be built"):
+    with attempt(architecture, "be built"):
         network = new_network(config, few)
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"it is {type(network).__name__}, not a torch.nn.Module: does the factory return it?")
     check_layers(architecture, network)
-    with _attempt(architecture, f"take batches of 2 x {channels} x 32 x 32"):
-        layout = layout_of(architecture, channels, classes)
+    with attempt(architecture, f"take batches of 2 x {channels} x 32 x 32, forward and back"):
+        layout = layout_of(architecture, channels, classes, config.device, config.precision)
     small = replace(
         config, batch_size=min(2, config.batch_size), lr=RATE, target_val_acc=None, val_split=0.0,
         compile=False, devices=1, rwc_every=1, step_angle_every=1,
     )  # fmt: skip
-    trainer = make_trainer(small, 0, few)
     remedy = ONE_IMAGE if len(few.x_train) % 2 else CHANGE
-    _check_logits(architecture, trainer, classes, remedy)
-    with _attempt(architecture, f"be trained in {config.precision}", remedy):
+    with attempt(architecture, f"be trained in {config.precision}", remedy):
+        trainer = make_trainer(small, 0, few)
+        _check_logits(trainer, classes)
         _train(trainer)
-    with _attempt(architecture, "be resumed from a checkpoint"):
+    with attempt(architecture, "be resumed from a checkpoint"):
         _resume(trainer, make_trainer(small, 1, few))
     _report(architecture, network, layout, trainer, small, few)
 
 
-def _check_logits(architecture: Architecture, trainer: Trainer, classes: int, remedy: str) -> None:
-    images, _labels = next(iter(trainer.loaders["train"]))
-    for training in (True, False):  # as in an epoch
-        mode = "training" if training else "evaluation"
-        with _attempt(architecture, f"take batches of {' x '.join(map(str, images.shape))} in {mode}", remedy):
-            trainer.model.train(training)
+def _check_logits(trainer: Trainer, classes: int) -> None:
+    """Check what the network returns for every size of its batches, in training and in evaluation."""
+    for part, training in (("train", True), ("test", False)):
+        trainer.model.train(training)
+        for images, _labels in trainer.loaders[part]:
             with torch.inference_mode(not training), autocast(images, trainer.precision):
-                logits = trainer.model(images)
-        if not isinstance(logits, Tensor) or logits.shape != (len(images), classes):
-            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ModelError(
-                f"{architecture.name} must return logits, images x classes, here {(len(images), classes)}; "
-                f"in {mode} it returned {got}"
-            )
+                checked(trainer.model(images), len(images), classes, training=training)
 
 
 def _train(trainer: Trainer) -> None:
@@ -129,32 +127,9 @@ def _report(
     if unmeasured:
         more = f" and {len(unmeasured) - 1} more" if len(unmeasured) > 1 else ""
         log.info("%s: not a layer, so not measured: %s%s (`layers` names others)", name, unmeasured[0], more)
-    with _attempt(architecture, "load its best weights"):
+    with attempt(architecture, "load its best weights"):
         classifier = best_classifier(trainer, config, few)
     try:
         export_network(classifier, examples(few))
     except Exception as error:  # torch.export raises errors of many kinds
-        log.warning("%s will be trained, but not logged as a model: torch.export fails (%s)", name, first_line(error))
-
-
-@contextmanager
-def _attempt(architecture: Architecture, what: str, remedy: str = CHANGE) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # a network may raise anything
-        raise ModelError(f"{architecture.name} cannot {what} ({first_line(error)}{_place(error)}): {remedy}") from error
-
-
-def _place(error: Exception) -> str:
-    """Return the module of a network that raised an error, with the line of its code unless the module is torch's."""
-    passed = [(frame, line) for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_name == "forward"]
-    found = [
-        (module, frame, line) for frame, line in passed if isinstance(module := frame.f_locals.get("self"), nn.Module)
-    ]
-    if not found:
-        return ""
-    (network, *_), (module, frame, line) = found[0], found[-1]
-    kind = type(module)
-    name = next((name for name, each in network.named_modules() if each is module and name), "")
-    code = "" if kind.__module__.startswith("torch.") else getline(frame.f_code.co_filename, line).strip()
-    return f", in {name} ({kind.__name__})" * bool(name) + f", line {line}: {code}" * bool(code)
+        log.warning("%s will be trained, but not logged as a model: torch.export fails (%s)", name, one_line(error))

@@ -42,7 +42,7 @@ WRONG = {
     "negative": (np.array([0, -1, 1, 0]), "a negative label -1: remove these images (x[y >= 0], y[y >= 0]), or, if"),
     "NaN": (np.array([0, np.nan, 1, 0]), "has NaN or fractions: remove such images"),
     "infinite": (np.array([0, np.inf, 1, 0]), "has NaN or fractions"),
-    "fractions": (np.array([0, 0.5, 1, 0]), "np.unique(y, return_inverse=True)[1]"),
+    "fractions": (np.array([0, 0.5, 1, 0]), "in both parts alike: np.searchsorted(np.unique(y_train), y)"),
     "huge": (np.array([0, 1e300, 1, 0]), "has a label 1e+300: number the classes from 0"),
     "huge and negative": (np.array([0, -1e300, 1, 0]), "a negative label -1e+300"),
     "the most negative": (np.array([0, -(2**63), 1, 0]), "a negative label -9.22337e+18"),

@@ -16,12 +16,12 @@ from tests.support.networks import Buffered, Depthwise, LeNet, Volumes
 
 
 def layout(factory: type[nn.Module], channels: int = 3):
-    return layout_of(Architecture(name="Net", factory=factory, groups={}), channels, 5)
+    return layout_of(Architecture(name="Net", factory=factory, groups={}), channels, 5, "cpu", "fp32")
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_registered_networks_are_declared_in_the_order_of_their_forward_pass(name: str) -> None:
-    found = layout_of(ARCHITECTURES[name], 1, 10)
+    found = layout_of(ARCHITECTURES[name], 1, 10, "cpu", "fp32")
     assert found.memory_format == torch.channels_last
     assert list(found.layers) == list(layer_weights(ARCHITECTURES[name].blueprint()))
 
@@ -86,7 +86,7 @@ from pipeline.training.layout import layout_of
 def factory(input_channels, num_classes):
     return nn.Sequential(nn.Conv2d(input_channels, 16, 1, stride=2), nn.Flatten(), nn.Linear(4096, num_classes))
 
-print(layout_of(Architecture(name="Net", factory=factory, groups={}), 3, 10).refusal)
+print(layout_of(Architecture(name="Net", factory=factory, groups={}), 3, 10, "cpu", "fp32").refusal)
 """
 
 

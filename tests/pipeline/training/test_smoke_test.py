@@ -1,5 +1,6 @@
 """The smoke test lets through what can be trained, refuses the rest with its reason, and uses up no random numbers."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_types_that_autocast_mixes_are_refused_with_the_line_and_the_precision_t
     attempt: Try, forward: Callable[[nn.Module, Tensor], Tensor]
 ) -> None:
     attempt(network(forward, nn.Linear(1024, 5)))
-    with pytest.raises(ModelError, match=r"in training \(RuntimeError.*; with precision=fp32 it works"):
+    with pytest.raises(ModelError, match=r"cannot take .*, line \d+: .*; with precision=fp32 it works"):
         attempt(network(forward, nn.Linear(1024, 5)), precision="bf16")
 
 
@@ -161,6 +162,18 @@ def test_what_cannot_be_exported_is_reported_and_trained(attempt: Try, caplog: p
     assert "Net will be trained, but not logged as a model: torch.export fails" in caplog.text
 
 
+class Made(nn.Module):
+    def __init__(self, **_sizes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(1024, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not hasattr(self, "w"):
+            self.w = nn.Parameter(torch.ones(5))
+        logits: Tensor = self.fc(images.flatten(1)) * self.w
+        return logits
+
+
 def late(net: nn.Module, images: Tensor) -> object:
     return flat(net, images) if net.training else (flat(net, images), None)
 
@@ -170,10 +183,15 @@ def late(net: nn.Module, images: Tensor) -> object:
     [
         (network(lambda net, images: net.parts[0](images), LINEAR), "cannot take batches of 2 x 1 x 32 x 32"),
         (network(lambda net, images: net.parts[0](images), LINEAR), "in parts.0 (Linear)"),
-        (network(flat, nn.Linear(1024, 4)), "here (2, 5); in training it returned (2, 4)"),
-        (network(late, LINEAR), "in evaluation it returned tuple"),
+        (network(flat, nn.Linear(1024, 4)), "for 2 images in training it returned (2, 4), not (2, 5)"),
+        (network(late, LINEAR), "for 2 images in evaluation it returned tuple"),
         (network(lambda _net, images: images.flatten(1)[:, :5]), "no layer to measure"),
-        (network(lambda net, images: flat(net, images).detach(), LINEAR), "cannot take batches"),
+        (network(lambda net, images: flat(net, images).detach(), LINEAR), "no parameter has a gradient"),
+        (network(lambda net, images: (flat(net, images),), LINEAR), "for 2 images in training it returned tuple"),
+        (network(lambda net, images: flat(net, images).exp().add_(1).sqrt_(), LINEAR), "by an inplace operation"),
+        (network(lambda *_given: sys.exit(0), LINEAR), "SystemExit"),
+        (lambda **_sizes: None, "it is NoneType, not a torch.nn.Module"),
+        (Made, "w is created in forward, too late for the optimizer: create it in __init__"),
         (network(lambda net, images: flat(net, images) / 0 * 0, LINEAR), "the loss is nan in epoch 1, step 1"),
     ],
 )
@@ -253,6 +271,14 @@ def test_batchnorm_over_a_last_batch_of_one_image_is_refused_with_batch_size_as_
     for batch_size in ("31", "1"):
         with pytest.raises(ModelError, match="last batch has one image, so try another batch_size"):
             attempt(norm, images=32, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("val_split", ["0", "0.2"])
+def test_a_last_batch_of_one_image_in_evaluation_is_tried(attempt: Try, val_split: str) -> None:
+    squeezed = network(lambda net, images: flat(net, images).squeeze(), nn.Linear(1024, 5))
+    attempt(squeezed, images=32, batch_size="6")
+    with pytest.raises(ModelError, match=r"for 1 image in evaluation it returned \(5,\), not \(1, 5\)"):
+        attempt(squeezed, images=35, batch_size="5", val_split=val_split)  # 6 test images, 28 and 7 or 35 and 0 others
 
 
 def test_a_file_may_name_its_layers(tmp_path: Path) -> None:
