@@ -13,6 +13,7 @@ PARTS = {
     "ab-AlexNet": ("epoch", "AlexNet"),
     "ab-ResNet18": ("epoch", "ResNet18"),
     "c": ("rwc",),
+    "c-costs": ("costs",),
     "d": ("logs",),
     "e": ("jobs",),
     "f-paper": ("aggregation", "paper"),

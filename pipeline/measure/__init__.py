@@ -20,6 +20,7 @@ from .equilibrium import step_angle_level, steps_to_equilibrium, straightness, w
 from .forward import forward_order
 from .invariance import scale_invariant_filters, scale_invariant_layers
 from .keys import as_metrics
+from .layer_selection import why_unmeasurable
 from .measurements import MEASUREMENTS
 from .remaining import FORMULA, remaining_distance
 from .steps import STEP_FORMULAS, StepSampler, StepTracker
@@ -46,6 +47,7 @@ __all__ = [
     "steps_to_equilibrium",
     "straightness",
     "white_noise_rwc",
+    "why_unmeasurable",
 ]
 
 for _module in iter_modules(__path__):  # each registers its measurements

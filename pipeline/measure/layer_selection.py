@@ -49,7 +49,7 @@ class Selection:
         found = chosen(parameters_of(self.model), self._layers)
         self.parameters = {each.layer: each for each in found}
         weights = {each.layer: each.tensor for each in found if each.tensor is not None}
-        left_out = {layer: why for layer, weight in weights.items() if (why := _unmeasurable(weight))}
+        left_out = {layer: why for layer, weight in weights.items() if (why := why_unmeasurable(weight))}
         if left_out:
             self.notices.say(f"not measured: {', '.join(f'{layer} ({why})' for layer, why in left_out.items())}")
         if shared := "; ".join(f"{each.layer}, also {', '.join(each.others)}" for each in found if each.others):
@@ -59,7 +59,7 @@ class Selection:
         return {layer: weight for layer, weight in weights.items() if layer not in left_out}
 
 
-def _unmeasurable(weight: Tensor) -> str:
+def why_unmeasurable(weight: Tensor) -> str:
     """Return why a weight cannot be measured, or an empty string."""
     if not weight.numel():
         return "no elements"

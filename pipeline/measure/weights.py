@@ -1,14 +1,14 @@
 """The layers of a network: the weights that multiply their input, told by the type of the module."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
+from .effective import Effective, effective_weights
 from .wrappers import is_a, named_modules
 
 Weights = dict[str, Tensor]
@@ -19,7 +19,6 @@ LAYERS = (
     nn.ConvTranspose3d, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase,
 )  # fmt: skip
 NORMS = (nn.LayerNorm, nn.RMSNorm)  # the scales of the others have one dimension
-LENGTHS = "weight_g"  # of the deprecated weight_norm, beside the directions in weight_v
 TRAINABLE = "trainable"
 
 
@@ -47,9 +46,9 @@ def layer_weights(model: nn.Module, layers: Choice = None) -> Weights:
 
     Layers are convolutions, linear and recurrent layers, projections of attention and embeddings; of modules of other
     types, parameters called `weight`, `weight_<name>` or `<name>_weight`. Not layers are scales of normalisation and
-    of residual branches, tokens, positions, and parameters of one dimension. A parametrised weight (weight_norm) is the
-    one that the layer computes with; one that several modules share has the first one's name. Names are those of the
-    network inside DistributedDataParallel, torch.compile and other wrappers.
+    of residual branches, tokens, positions, and parameters of one dimension. A weight that is parametrised
+    (weight_norm) or pruned is the one that the layer computes with; one that several modules share has the first one's
+    name. Names are those of the network inside DistributedDataParallel, torch.compile and other wrappers.
 
     `layers="trainable"` leaves out those that are frozen. With names or patterns (`*`) of parameters of two or more
     dimensions, those are returned, in the order of `layers`; ValueError for one that matches none.
@@ -101,52 +100,28 @@ def parameters_of(model: nn.Module) -> list[Parameter]:
     for path, module in named_modules(model):
         if is_a(module, "FSDPModule"):  # after an evaluation the outermost one holds its layers as a whole
             module.reshard()  # type: ignore[operator]
-        for name, stored in _stored(module):
-            layer = f"{path}.{name}".removeprefix(".").removesuffix(".weight")
-            shared = [owners[tensor] for tensor in stored if tensor in owners]
+        for each in effective_weights(module):
+            layer = f"{path}.{each.name}".removeprefix(".").removesuffix(".weight")
+            shared = [owners[tensor] for tensor in each.stored if tensor in owners]
             if not shared:
-                found = _parameter(layer, module, name, stored)
-                owners |= dict.fromkeys(stored, found)
+                owners |= dict.fromkeys(each.stored, _parameter(layer, module, each))
             elif shared[0] and layer not in (shared[0].layer, *shared[0].others):
                 shared[0].others.append(layer)
     return list({id(each): each for each in owners.values() if each}.values())
 
 
-def _stored(module: nn.Module) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
-    """Yield the name of each parameter of a module itself, and the tensors in which it is stored."""
-    if isinstance(module, ParametrizationList):
-        return
-    for name, own in module.named_parameters(recurse=False, remove_duplicate=False):
-        yield name, (own,)
-    if is_parametrized(module):
-        for name, each in module.parametrizations.items():  # type: ignore[operator, union-attr]
-            if stored := tuple(each.parameters()):
-                yield name, stored
-
-
-def _parameter(layer: str, module: nn.Module, name: str, stored: tuple[Tensor, ...]) -> Parameter | None:
-    if any(is_lazy(tensor) for tensor in stored):
-        is_layer = isinstance(module, LAYERS) and not name.startswith("bias")
-        return Parameter(layer, module, None, stored, multiplies=True) if is_layer else None
-    tensor = _read(module, name)
-    return Parameter(layer, module, tensor, stored, _multiplies(module, name, tensor)) if tensor.ndim >= 2 else None
-
-
-def _read(module: nn.Module, name: str) -> Tensor:
-    """Return a tensor of a module; reading spectral_norm's in training mode would be a step of its power iteration."""
-    if not is_parametrized(module, name):
-        return getattr(module, name).detach()  # type: ignore[no-any-return]
-    parametrization: nn.Module = module.parametrizations[name]  # type: ignore[index, assignment]
-    training = parametrization.training
-    parametrization.eval()
-    tensor: Tensor = getattr(module, name).detach()
-    parametrization.train(training)
-    return tensor
+def _parameter(layer: str, module: nn.Module, weight: Effective) -> Parameter | None:
+    if any(is_lazy(tensor) for tensor in weight.stored):
+        is_layer = isinstance(module, LAYERS) and not weight.name.startswith("bias")
+        return Parameter(layer, module, None, weight.stored, multiplies=True) if is_layer else None
+    tensor = weight.read().detach()
+    multiplies = _multiplies(module, weight.name, tensor)
+    return Parameter(layer, module, tensor, weight.stored, multiplies) if tensor.ndim >= 2 else None
 
 
 def _multiplies(module: nn.Module, name: str, tensor: Tensor) -> bool:
     if isinstance(module, LAYERS):
-        return name != LENGTHS and not name.startswith("bias")
+        return not name.startswith("bias")
     is_scale = tensor.ndim > 2 and sum(size > 1 for size in tensor.shape) == 1  # like C x 1 x 1
     return "weight" in name.split("_") and not is_scale and not isinstance(module, NORMS)
 

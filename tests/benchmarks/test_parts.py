@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import aggregation, epoch, logs, rwc
+from benchmarks import aggregation, costs, epoch, logs, rwc
 from benchmarks.setup import Bench
 from data.prepared import prepare
 from pipeline.config.resolve import load_config
+from pipeline.measure import MEASUREMENTS
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +34,13 @@ def test_measuring_is_compared_with_a_copy_and_with_training(bench: Bench, monke
     monkeypatch.setattr(rwc, "ROUNDS", 2)
     monkeypatch.setattr(rwc, "STEP_ROUNDS", 2)
     assert len(list(rwc.figures(bench))) == 4
+
+
+def test_each_measurement_of_a_layer_is_compared_with_a_copy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "LAYERS", {"an embedding": (50, 10)})
+    found = list(costs.figures(bench))
+    assert len(found) == len(MEASUREMENTS) + 2
+    assert found[0].what.startswith("an embedding of 50 x 10: ")
 
 
 @pytest.mark.usefixtures("bench")

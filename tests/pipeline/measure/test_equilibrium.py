@@ -49,7 +49,7 @@ def digits() -> tuple[Tensor, Tensor]:
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "SGD": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3}),
-    "Nesterov": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3, "nesterov": True}),
+    "Nesterov": (torch.optim.SGD, {"lr": 0.25, "momentum": 0.5, "weight_decay": 1e-2, "nesterov": True}),
     "AdamW": (torch.optim.AdamW, {"lr": 0.01, "betas": (0.9, 0.99), "weight_decay": 0.5}),
 }
 

@@ -1,9 +1,12 @@
 """Which parameters are layers, by the type of their module, and in which order the forward pass uses them."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 
 from models import find
 from pipeline.measure import LayerTracker
@@ -88,10 +91,21 @@ def test_a_parametrised_weight_is_the_one_that_the_layer_computes_with(norm) -> 
     assert torch.equal(layer_weights(model.eval())["0"], linear.weight)
 
 
-def test_of_the_deprecated_weight_norm_the_directions_are_measured() -> None:
-    with pytest.warns(FutureWarning):
-        model = nn.Sequential(nn.utils.weight_norm(nn.Linear(4, 3)))
-    assert (list(layer_weights(model)), other_parameters(model)) == (["0.weight_v"], ["0.weight_g"])
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated:FutureWarning")
+@pytest.mark.parametrize(
+    "norm", [nn.utils.weight_norm, nn.utils.spectral_norm, partial(prune.l1_unstructured, name="weight", amount=0.5)]
+)
+def test_a_weight_that_a_hook_makes_is_the_one_that_the_layer_computes_with(norm: Callable) -> None:
+    torch.manual_seed(0)
+    linear = norm(nn.Linear(4, 3))
+    model = nn.Sequential(linear)
+    assert (list(layer_weights(model)), other_parameters(model)) == (["0"], [])
+    with torch.no_grad():
+        for parameter in linear.parameters():
+            parameter.add_(torch.randn(parameter.shape))
+    measured = layer_weights(model)["0"]
+    linear.eval()(torch.ones(1, 4))  # the hook makes the weight
+    torch.testing.assert_close(measured, linear.weight.detach())
 
 
 class Turned(nn.Module):

@@ -222,6 +222,13 @@ class Lazy(nn.Module):
         self.fc = nn.LazyLinear(5)
 
 
+class Codes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(5, 5)
+        self.fc.weight = nn.Parameter(torch.ones(5, 5, dtype=torch.uint8), requires_grad=False)
+
+
 class Scales(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -244,6 +251,7 @@ class Scales(nn.Module):
         (Two, {}, ("conv*",), "layers: 'conv*' matches no parameter of two or more dimensions: scale, parts.fc"),
         (Lazy, {}, None, "fc.weight has no size before the first batch"),
         (Scales, {}, None, "name some of scale in `layers`"),
+        (Codes, {}, None, "fc cannot be measured (torch.uint8): name the others in `layers`"),
     ],
 )
 def test_layers_and_groups_that_cannot_be_measured_are_refused(
