@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from torch import Tensor, nn
 
+from .history import History, Measured, history_of
 from .layers import measure_layers
 from .measurements import MEASUREMENTS
 from .weights import Weights, copy_of, layer_weights
@@ -35,11 +36,18 @@ class LayerTracker:
         self.weights = layer_weights(model, layers)
         self.before = copy_of(self.weights)
         self.initial = copy_of(self.weights) if initial is None else initial
+        self._measured: list[Measured] = []
+
+    @property
+    def history(self) -> History:
+        """All that `epoch_end` returned: a DataFrame with the columns of `Row` where pandas is installed, else rows."""
+        return history_of(self._measured)
 
     def epoch_end(self) -> dict[str, dict[str, float]]:
         """Return {measurement: {layer: value}} of the change since the last call."""
         rows: list[list[float]] = self._advance().tolist()
-        return {name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)}
+        self._measured.append({name: self._by_layer(row) for name, row in zip(self.measurements, rows, strict=True)})
+        return {name: values.copy() for name, values in self._measured[-1].items()}
 
     def _advance(self) -> Tensor:
         self.weights = layer_weights(self.model, self.weights)  # a model that was moved has new tensors
