@@ -102,11 +102,13 @@ def test_measurements_and_layers_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_mlflow_and_tensorboard_have_the_pipeline_s_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)  # where MLflow keeps artifacts
+    server = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    mlflow.set_tracking_uri(server)  # it stays set in this process, by Lightning's logger too
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "board"))
     _trainer, tracker = train(tmp_path, args={"report_to": ["mlflow", "tensorboard"]})
     expected = [row.value for row in rows_of(tracker.history) if row.layer == "hidden"]
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = mlflow.MlflowClient(server)
     (run,) = client.search_runs(["0"])
     history = client.get_metric_history(run.info.run_id, KEYS[0])
     assert [(point.step, point.value) for point in history] == list(
