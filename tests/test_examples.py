@@ -22,7 +22,7 @@ def layerwise(tmp_path: Path) -> Path:
     return folder
 
 
-def output_of(example: str, layerwise: Path, folder: Path) -> list[str]:
+def output_of(example: str | Path, layerwise: Path, folder: Path) -> list[str]:
     """Return the lines that an example prints, run in a folder."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     process = subprocess.run(
@@ -73,6 +73,14 @@ def metrics_of(run_name: str, folder: Path, experiment: str) -> dict[str, list[t
         key: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, key)]
         for key in run.data.metrics
     }
+
+
+def test_the_page_of_the_package_shows_what_its_first_lines_print(layerwise: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "own_loop.md").read_text()
+    (code,) = re.findall(r'^```python title="own_loop.py"\n(.*?)^```', page, flags=re.M | re.S)
+    (shown,) = re.findall(r"^```text\n(.*?)^```", page, flags=re.M | re.S)
+    (tmp_path / "own_loop.py").write_text(code)
+    assert output_of(tmp_path / "own_loop.py", layerwise, tmp_path) == shown.splitlines()
 
 
 @pytest.mark.slow

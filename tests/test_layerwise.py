@@ -3,10 +3,14 @@
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
+import zipfile
+from email import message_from_string
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -113,8 +117,9 @@ def clone(tmp_path: Path) -> Path:
     folder = tmp_path / "clone"
     for name in ("models", "data", "pipeline"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", ".gitignore"):
-        shutil.copy(ROOT / name, folder)
+    (folder / "docs").mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore", "docs/own_loop.md"):
+        shutil.copy(ROOT / name, folder / name)
     return folder
 
 
@@ -138,23 +143,59 @@ import json
 from importlib.metadata import version
 from importlib.util import find_spec
 import layerwise
-absent = [name for name in ("mlflow", "numpy", "models", "data", "pipeline") if find_spec(name) is None]
+absent = [name for name in ABSENT if find_spec(name) is None]
 print(json.dumps([absent, layerwise.__version__, version("layerwise"), measured("layerwise")]))
 """
 
 
+ABSENT = ("mlflow", "numpy", "pandas", "matplotlib", "lightning", "transformers", "models", "data", "pipeline")
+
+
+def built(clone: Path, folder: Path, suffix: str) -> Path:
+    """Return the sdist or wheel of a clone, as one publishes it."""
+    backend = tomllib.loads((clone / "pyproject.toml").read_text())["build-system"]["requires"]
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder / "backend", *backend, folder=folder)
+    code = f"import sys; sys.path.insert(0, {str(folder / 'backend')!r}); from hatchling.__main__ import main; main()"
+    copy = shutil.copytree(clone, folder / "copy")
+    run(sys.executable, "-c", code, "build", "--directory", folder / "dist", folder=copy)
+    (found,) = (folder / "dist").glob(f"*{suffix}")
+    return found
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("form", ["clone", ".tar.gz", ".whl"])
 def test_pip_brings_one_package_that_measures_the_same_where_there_is_only_torch(
-    clone: Path, site: Path, tmp_path: Path
+    clone: Path, site: Path, tmp_path: Path, form: str
 ) -> None:
     python, sources, before = tmp_path / "venv" / "bin" / "python", names(clone), names(site, "*")
-    run(sys.executable, "-m", "pip", "--python", python, "install", clone, folder=tmp_path)
+    given = clone if form == "clone" else built(clone, tmp_path, form)
+    run(sys.executable, "-m", "pip", "--python", python, "install", given, folder=tmp_path)
     assert names(clone) == sources, "building leaves nothing behind"
     version = pipeline.measure.__version__
     assert names(site, "*") ^ before == {"layerwise", f"layerwise-{version}.dist-info"}
     installed = {name for name in names(site / "layerwise") if "__pycache__" not in name}
     assert installed == names(clone / "pipeline" / "measure")
-    absent, *versions, found = json.loads(run(python, "-c", inspect.getsource(measured) + IN_IT, folder=tmp_path))
-    assert absent == ["mlflow", "numpy", "models", "data", "pipeline"]
+    assert "py.typed" in installed
+    asked = f"ABSENT = {ABSENT}"
+    absent, *versions, found = json.loads(
+        run(python, "-c", "\n".join((inspect.getsource(measured), asked, IN_IT)), folder=tmp_path)
+    )
+    assert absent == list(ABSENT)
     assert versions == [version] * 2
     assert json.dumps(found) == json.dumps(measured("pipeline.measure"))  # to the last bit, and NaN is NaN
+
+
+@pytest.mark.slow
+def test_a_wheel_says_what_pip_and_an_index_need(clone: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(built(clone, tmp_path, ".whl")) as wheel:
+        (path,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
+        metadata = message_from_string(wheel.read(path).decode())
+    assert metadata["Version"] == pipeline.measure.__version__
+    assert set(metadata.get_all("Provides-Extra")) == {"plot", "lightning", "transformers", "mlflow"}
+    assert metadata.get_payload().strip() == (ROOT / "docs" / "own_loop.md").read_text().strip()
+    assert [line for line in metadata.get_all("Requires-Dist") if "extra" not in line] == ["torch>=2.6"]
+
+
+def test_the_page_of_the_package_stands_alone() -> None:
+    """An index of packages shows it without the other pages and the figures."""
+    assert re.findall(r"\]\((?!https?:|#)[^)]*\)", (ROOT / "docs" / "own_loop.md").read_text()) == []
