@@ -155,9 +155,9 @@ def built(clone: Path, folder: Path, suffix: str) -> Path:
     """Return the sdist or wheel of a clone, as one publishes it."""
     backend = tomllib.loads((clone / "pyproject.toml").read_text())["build-system"]["requires"]
     run(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder / "backend", *backend, folder=folder)
-    code = f"import sys; sys.path.insert(0, {str(folder / 'backend')!r}); from hatchling.__main__ import main; main()"
-    copy = shutil.copytree(clone, folder / "copy")
-    run(sys.executable, "-c", code, "build", "--directory", folder / "dist", folder=copy)
+    copy, hook = shutil.copytree(clone, folder / "copy"), {".tar.gz": "build_sdist", ".whl": "build_wheel"}[suffix]
+    code = f"import sys; sys.path.append(sys.argv[1]); from hatchling.build import {hook}; {hook}(sys.argv[2])"
+    run(sys.executable, "-c", code, folder / "backend", folder / "dist", folder=copy)
     (found,) = (folder / "dist").glob(f"*{suffix}")
     return found
 
