@@ -43,7 +43,7 @@ test-all: setup  ## the rest: what takes minutes, or needs more than Python, git
 	$(MAKE) --no-print-directory test-adapters
 
 test-adapters: .venv-adapters/ready  ## layerwise in the loops of other libraries, with these
-	.venv-adapters/bin/python -m pytest -rs -m slow tests/pipeline/measure tests/test_examples.py
+	.venv-adapters/bin/python -m pytest -rs -m slow tests/pipeline/measure tests/test_examples.py tests/test_layerwise.py
 
 check: setup  ## format, lint, types
 	ruff format --check .
