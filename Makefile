@@ -15,7 +15,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo demo-full test test-all check docs bench chaos ui setup pins
+.PHONY: demo demo-full test test-all test-adapters check docs bench chaos ui setup pins
 
 DEMO = mlflow run . --env-manager local -P dataset=Digits -P seeds=0,42,123
 RESULTS = sed -n '/test accuracy/p; s|^figures: *\(.*\)|  figure: \1/rwc_layers.png|p' .venv/demo.log; \
@@ -31,7 +31,7 @@ demo-full: setup  ## two longer studies on Digits: AlexNet and ResNet18
 	@echo; $(RESULTS)
 
 # a process a core, each with one thread: most tests wait for processes to start
-test test-all: export OMP_NUM_THREADS = 1
+test test-all test-adapters: export OMP_NUM_THREADS = 1
 PYTEST = pytest -rs --numprocesses auto --dist loadfile
 
 test: setup  ## what runs anywhere, within minutes
@@ -40,6 +40,10 @@ test: setup  ## what runs anywhere, within minutes
 test-all: setup  ## the rest: what takes minutes, or needs more than Python, git and make
 	$(PYTEST) -m slow
 	BAD_INPUTS=500 pytest --numprocesses auto -m "not slow" tests/test_bad_input.py
+	$(MAKE) --no-print-directory test-adapters
+
+test-adapters: .venv-adapters/ready  ## layerwise in the loops of other libraries, with these
+	.venv-adapters/bin/python -m pytest -rs -m slow tests/pipeline/measure tests/test_examples.py tests/test_layerwise.py
 
 check: setup  ## format, lint, types
 	ruff format --check .
@@ -72,6 +76,14 @@ INSTALL = $(if $(UV),$(UV) pip install --python $(@D) --compile-bytecode --index
 	$(VENV) $(@D)
 	$(PINS) > $(@D)/requirements.txt
 	$(INSTALL) $(TORCH_INDEX:%=--extra-index-url %) -r $(@D)/requirements.txt -r requirements-dev.txt
+	touch $@
+
+# on top of .venv, which pip finds by a path file (uv would not): torch is there once
+SITE = python -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+.venv-adapters/ready: .venv/ready requirements-adapters.txt
+	python -m venv $(@D)
+	$(SITE) > $$($(@D)/bin/$(SITE))/venv.pth
+	$(@D)/bin/pip install --disable-pip-version-check --quiet -r requirements-adapters.txt
 	touch $@
 
 .venv-docs/ready: requirements-docs.txt

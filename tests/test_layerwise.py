@@ -3,10 +3,14 @@
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
+import zipfile
+from email import message_from_string
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -101,11 +105,16 @@ def site(tmp_path: Path) -> Path:
     """The site-packages of an empty environment in which torch, and all that it requires, is linked to this one's."""
     venv.create(tmp_path / "venv", symlinks=True)
     (packages,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
-    for found in map(distribution, required("torch")):
+    link("torch", packages)
+    return packages
+
+
+def link(name: str, packages: Path) -> None:
+    """Link a distribution, and all that it requires, into an environment."""
+    for found in map(distribution, required(name)):
         for entry in {file.parts[0] for file in found.files} - {".."}:
             if not (packages / entry).exists():
                 (packages / entry).symlink_to(Path(found.locate_file(entry)))
-    return packages
 
 
 @pytest.fixture
@@ -114,8 +123,9 @@ def clone(tmp_path: Path) -> Path:
     folder = tmp_path / "clone"
     for name in ("models", "data", "pipeline"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", ".gitignore"):
-        shutil.copy(ROOT / name, folder)
+    (folder / "docs").mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore", "docs/own_loop.md"):
+        shutil.copy(ROOT / name, folder / name)
     return folder
 
 
@@ -139,23 +149,136 @@ import json
 from importlib.metadata import version
 from importlib.util import find_spec
 import layerwise
-absent = [name for name in ("mlflow", "numpy", "models", "data", "pipeline") if find_spec(name) is None]
+absent = [name for name in ABSENT if find_spec(name) is None]
 print(json.dumps([absent, layerwise.__version__, version("layerwise"), measured("layerwise")]))
 """
 
 
+ABSENT = ("mlflow", "numpy", "pandas", "matplotlib", "lightning", "transformers", "models", "data", "pipeline")
+
+
+def built(clone: Path, folder: Path, suffix: str) -> Path:
+    """Return the sdist or wheel of a clone, as one publishes it."""
+    backend = tomllib.loads((clone / "pyproject.toml").read_text())["build-system"]["requires"]
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder / "backend", *backend, folder=folder)
+    copy, hook = shutil.copytree(clone, folder / "copy"), {".tar.gz": "build_sdist", ".whl": "build_wheel"}[suffix]
+    code = f"import sys; sys.path.append(sys.argv[1]); from hatchling.build import {hook}; {hook}(sys.argv[2])"
+    run(sys.executable, "-c", code, folder / "backend", folder / "dist", folder=copy)
+    (found,) = (folder / "dist").glob(f"*{suffix}")
+    return found
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("form", ["clone", ".tar.gz", ".whl"])
 def test_pip_brings_one_package_that_measures_the_same_where_there_is_only_torch(
-    clone: Path, site: Path, tmp_path: Path
+    clone: Path, site: Path, tmp_path: Path, form: str
 ) -> None:
     python, sources, before = tmp_path / "venv" / "bin" / "python", names(clone), names(site, "*")
-    run(sys.executable, "-m", "pip", "--python", python, "install", clone, folder=tmp_path)
+    given = clone if form == "clone" else built(clone, tmp_path, form)
+    run(sys.executable, "-m", "pip", "--python", python, "install", given, folder=tmp_path)
     assert names(clone) == sources, "building leaves nothing behind"
     version = pipeline.measure.__version__
     assert names(site, "*") ^ before == {"layerwise", f"layerwise-{version}.dist-info"}
     installed = {name for name in names(site / "layerwise") if "__pycache__" not in name}
     assert installed == names(clone / "pipeline" / "measure")
-    absent, *versions, found = json.loads(run(python, "-c", inspect.getsource(measured) + IN_IT, folder=tmp_path))
-    assert absent == ["mlflow", "numpy", "models", "data", "pipeline"]
+    assert "py.typed" in installed
+    asked = f"ABSENT = {ABSENT}"
+    absent, *versions, found = json.loads(
+        run(python, "-c", "\n".join((inspect.getsource(measured), asked, IN_IT)), folder=tmp_path)
+    )
+    assert absent == list(ABSENT)
     assert versions == [version] * 2
     assert json.dumps(found) == json.dumps(measured("pipeline.measure"))  # to the last bit, and NaN is NaN
+
+
+@pytest.mark.slow
+def test_a_wheel_says_what_pip_and_an_index_need(clone: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(built(clone, tmp_path, ".whl")) as wheel:
+        (path,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
+        metadata = message_from_string(wheel.read(path).decode())
+    assert metadata["Version"] == pipeline.measure.__version__
+    assert set(metadata.get_all("Provides-Extra")) == {"plot", "lightning", "transformers", "mlflow"}
+    assert metadata.get_payload().strip() == (ROOT / "docs" / "own_loop.md").read_text().strip()
+    assert [line for line in metadata.get_all("Requires-Dist") if "extra" not in line] == ["torch>=2.6"]
+
+
+LINES = {  # what a new user has: a script for a library, and the lines of docs/own_loop.md
+    "lightning": """
+import csv
+import lightning
+import torch
+from layerwise.lightning import LayerwiseCallback
+from lightning.pytorch.loggers import CSVLogger
+
+class Network(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 1)
+    def training_step(self, batch):
+        return self.fc(batch).square().mean()
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+images = torch.utils.data.DataLoader(torch.randn(8, 4), batch_size=4)
+lightning.Trainer(
+    max_epochs=2, callbacks=[LayerwiseCallback()], logger=CSVLogger(".", "", ""), accelerator="cpu"
+).fit(Network(), images)
+with open("metrics.csv") as file:
+    found = [float(row["rwc/01_fc"]) for row in csv.DictReader(file)]
+""",
+    "transformers[torch]": """
+import torch
+from layerwise.transformers import LayerwiseCallback
+from transformers import Trainer, TrainingArguments
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 1)
+    def forward(self, x):
+        return {"loss": self.fc(x).square().mean()}
+
+arguments = TrainingArguments("trained", num_train_epochs=2, report_to="none", use_cpu=True, learning_rate=0.1)
+trainer = Trainer(Network(), arguments, train_dataset=[{"x": torch.randn(4)} for _ in range(8)])
+trainer.add_callback(LayerwiseCallback(trainer))
+trainer.train()
+found = [line["rwc/01_fc"] for line in trainer.state.log_history if "rwc/01_fc" in line]
+""",
+    "torch": """
+import torch
+from layerwise import LayerTracker, log_every
+from torch.nn.parallel import DistributedDataParallel
+
+torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+model = DistributedDataParallel(torch.nn.Linear(4, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+found = []
+log_every(2, optimizer, LayerTracker(model, ["rwc"]), lambda metrics, step: found.extend(metrics.values()))
+for _ in range(4):
+    model(torch.randn(4, 4)).square().mean().backward()
+    optimizer.step()
+torch.distributed.destroy_process_group()
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", LINES)
+def test_with_one_library_and_the_wheel_a_script_logs_each_epoch(
+    library: str, clone: Path, site: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip(Requirement(library).name, reason=f"{library} is not installed: make test-adapters")
+    link(library, site)
+    python, wheel = tmp_path / "venv" / "bin" / "python", built(clone, tmp_path, ".whl")
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", wheel, folder=tmp_path)
+    last = run(python, "-c", f"{LINES[library]}\nimport json; print(json.dumps(found))", folder=tmp_path).splitlines()[
+        -1
+    ]
+    first, second = json.loads(last)
+    assert 0 < first < 2
+    assert 0 < second < 2
+
+
+def test_the_page_of_the_package_stands_alone() -> None:
+    """An index of packages shows it without the other pages and the figures."""
+    assert re.findall(r"\]\((?!https?:|#)[^)]*\)", (ROOT / "docs" / "own_loop.md").read_text()) == []

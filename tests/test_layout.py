@@ -6,6 +6,7 @@
 import ast
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -17,9 +18,16 @@ SERVE_ALL = ("console", "host")
 BUILT_ON = {  # the lowest packages know none of ours, and of others these alone
     "models": {"torch", "torchvision"},
     "data": {"torch", "torchvision", "numpy", "sklearn", "filelock"},
-    "measure": {"torch"},
+    "measure": {"torch"},  # outside functions and adapters
     "analysis": {"numpy", "pandas", "matplotlib", "scipy", "jinja2"},
 }
+ADAPTERS = {  # each for the loop of a library, and imported by its users only
+    "pipeline.measure.lightning": {"lightning", "pytorch_lightning"},
+    "pipeline.measure.transformers": {"transformers"},
+}
+WHEN_CALLED = {
+    "measure": {"matplotlib", "pandas"}
+}  # what functions import, so that the package needs it for these only
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for package in ("models", "data", "pipeline")
@@ -44,11 +52,26 @@ def floor(name: str) -> int:
     raise AssertionError(f"{name} is on no floor")
 
 
-def imports(path: Path) -> set[str]:
-    """Return what a module imports, by full names."""
+def is_lazy(node: ast.AST) -> bool:
+    """Return whether what is in a node is not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef)
+
+
+def nodes(tree: ast.AST, *, lazy: bool) -> Iterator[ast.AST]:
+    """Yield what is run when a module is imported; with `lazy`, the rest as well."""
+    for node in ast.iter_child_nodes(tree):
+        if lazy or not is_lazy(node):
+            yield node
+            yield from nodes(node, lazy=lazy)
+
+
+def imports(path: Path, *, lazy: bool = True) -> set[str]:
+    """Return what a module imports, by full names; without `lazy`, when it is imported itself."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(ast.parse(path.read_text()), lazy=lazy):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -56,6 +79,12 @@ def imports(path: Path) -> set[str]:
             module = ".".join((*above, *filter(None, [node.module])))
             names |= {f"{module}.{alias.name}" for alias in node.names}
     return names
+
+
+def libraries(module: str, *, lazy: bool = True) -> set[str]:
+    """Return the packages of others that a module imports."""
+    found = {name.partition(".")[0] for name in imports(MODULES[module], lazy=lazy) if not is_ours(name)}
+    return found - set(sys.stdlib_module_names)
 
 
 def is_ours(name: str) -> bool:
@@ -74,9 +103,16 @@ def test_a_module_imports_its_own_folder_and_the_floors_below(module: str) -> No
 
 @pytest.mark.parametrize("package", BUILT_ON)
 def test_the_lowest_packages_are_built_on_few_libraries(package: str) -> None:
-    paths = [path for module, path in MODULES.items() if module not in ROOTS and folder(module) == package]
-    used = {name.partition(".")[0] for path in paths for name in imports(path) if not is_ours(name)}
-    assert used - set(sys.stdlib_module_names) == BUILT_ON[package]
+    modules = [module for module in MODULES if module not in ROOTS and folder(module) == package]
+    used = set[str]().union(*(libraries(module) for module in modules if module not in ADAPTERS))
+    at_once = set[str]().union(*(libraries(module, lazy=False) for module in modules if module not in ADAPTERS))
+    assert used == BUILT_ON[package] | WHEN_CALLED.get(package, set())
+    assert not at_once & WHEN_CALLED.get(package, set())
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_an_adapter_imports_the_library_that_it_is_for(adapter: str) -> None:
+    assert libraries(adapter) - {"torch"} == ADAPTERS[adapter]
 
 
 def test_no_command_is_imported() -> None:

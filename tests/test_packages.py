@@ -40,8 +40,10 @@ def test_every_package_that_is_imported_is_pinned() -> None:
     pinned = {pin.partition("==")[0] for pin in conda_pins()}
     used = imported()
     used.add("nvidia-ml-py")  # mlflow imports it
-    assert "ray" in {line.partition("[")[0] for line in (ROOT / "requirements-ray.txt").read_text().splitlines()}
-    used.remove("ray")
+    for name, extra in (("ray", {"ray"}), ("adapters", {"lightning", "transformers"})):
+        assert extra <= set(re.findall(r"^[\w-]+", (ROOT / f"requirements-{name}.txt").read_text(), flags=re.M))
+        used -= extra
+    used.remove("pytorch_lightning")  # where `lightning` is missing
     standard = {"models", "data", "pipeline"} | set(sys.stdlib_module_names)
     assert {distributions.get(name, name) for name in used - standard} == pinned
 

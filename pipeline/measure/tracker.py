@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from .history import History, Measured, history_of
 from .layer_selection import Notices, Selection
 from .layers import measurable, measure_layers
 from .measurements import names_of, take_initial
@@ -46,6 +47,7 @@ class LayerTracker:
         self._selection = Selection(model, layers, self._notices)
         self._keep_on = None if keep_on is None else torch.empty(0, device=keep_on).device
         self._starts = take_initial(self.measurements)
+        self._measured: list[Measured] = []
         self._kinds: dict[str, Kind] = {}
         self.weights = self._selection.now()
         self.before: Weights = {}
@@ -54,12 +56,19 @@ class LayerTracker:
         if initial is not None and self._starts:
             self.initial = {layer: _fitting(initial, layer, weight) for layer, weight in self.weights.items()}
 
+    @property
+    def history(self) -> History:
+        """All that `epoch_end` returned: a DataFrame with the columns of `Row` where pandas is installed, else rows."""
+        return history_of(self._measured)
+
     def epoch_end(self) -> dict[str, dict[str, float]]:
         """Return {measurement: {layer: value}} of the change since the last call; NaN where there is none."""
         values, layers = self._advance()
         rows: list[list[float]] = values.tolist()
         self._say_not_finite(layers, rows)
-        return {name: dict(zip(layers, row, strict=True)) for name, row in zip(self.measurements, rows, strict=True)}
+        by_name = zip(self.measurements, rows, strict=True)
+        self._measured.append({name: dict(zip(layers, row, strict=True)) for name, row in by_name})
+        return {name: values.copy() for name, values in self._measured[-1].items()}
 
     def _advance(self) -> tuple[Tensor, tuple[str, ...]]:
         """Return the values, measurements x layers, and the names of the layers."""

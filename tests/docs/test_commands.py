@@ -127,7 +127,11 @@ RULES = (
     Rule(r"make setup|source \.venv/bin/activate", Place.skip, ENVIRONMENT),
     Rule(r"make demo", Place.skip, "minutes; the commands in it are parsed"),
     Rule(r"make ui", Place.skip, "`mlflow ui`, which the tutorial serves"),
-    Rule(r"pip install \.( [\w-]+)*", Place.skip, "tests/test_layerwise.py installs it into a folder of its own"),
+    Rule(
+        r"pip install (\.|\.\[\S+\]|'\.\[\S+\]')( [\w-]+)*",
+        Place.skip,
+        "tests/test_layerwise.py installs it into a folder of its own",
+    ),
     Rule(r"python -m docs\.tour", Place.skip, "minutes; tests/pipeline/studies/test_browser.py does the same"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", Place.skip, "hours, and downloads", "results.md"),
     Rule(r"python -m benchmarks\.sweeps", Place.skip, SWEEPS, "scale.md"),
