@@ -40,6 +40,11 @@ def refuse_moved(uri: str) -> None:
         where = f"{database_file(uri)} names {former.parent} for the artifacts of its runs"
         if now.parent.is_dir():
             raise StoreError(f"{where}, but was moved or copied with them to {now.parent}: {COMMAND} corrects it")
+        if former.parent.parent.is_dir():
+            raise StoreError(
+                f"{where}, where another database of that name lies, so this is a copy: copy the artifacts to "
+                f"{now.parent}, and {COMMAND} corrects it"
+            )
         raise StoreError(
             f"{where}, a folder that is gone: put them into {now.parent}, and {COMMAND} corrects the database; or set "
             "MLFLOW_TRACKING_URI to another store"
@@ -50,7 +55,8 @@ def moved_experiments(uri: str) -> Iterator[Moved]:
     """Yield the experiments of a SQLite database that name a folder which is gone, or artifacts that lie elsewhere.
 
     They lie beside the database, or in the working folder: there is the folder of a run of one of the experiments that
-    were created in the same folder. A place that a person has chosen has neither sign.
+    were created in the same folder. Without artifacts, another database of the same name where the first was shows that
+    this one is a copy. A place that a person has chosen has none of these signs.
     """
     database = database_file(uri)
     if database is None:
@@ -64,7 +70,8 @@ def moved_experiments(uri: str) -> Iterator[Moved]:
         if any(_is_same(project, folder) for folder in around):
             continue
         here = next((folder for folder in around if _holds_runs(client, folder / DEFAULT, places)), None)
-        if here or not os.access(project, os.F_OK):
+        copied = (project / database.name).is_file()  # ours lies in `around`
+        if here or copied or not os.access(project, os.F_OK):
             for stored, place in places:
                 yield Moved(stored, place, (here or around[0]) / DEFAULT / place.name)
 

@@ -80,3 +80,10 @@ def test_a_wrong_query_is_one_line(call: Call, monkeypatch: pytest.MonkeyPatch, 
         code, _out, err = call("prepare", "--dataset=Digits")
         assert (code, err.count("\n")) == (2, 1), err
         assert query.partition("=")[2 if "soon" in query else 0] in err
+
+
+def test_a_folder_and_a_missing_driver_are_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=f"is a folder: set MLFLOW_TRACKING_URI to sqlite:///{tmp_path}/mlflow.db"):
+        database_file(f"sqlite:///{tmp_path}")
+    with pytest.raises(StoreError, match=r"needs a driver \(No module named 'aiosqlite'\): set it to sqlite:///x.db"):
+        database_file("sqlite+aiosqlite:///x.db")

@@ -126,6 +126,21 @@ def test_a_database_that_was_moved_without_its_artifacts_says_where_to_put_them(
     assert (Path(found.info.artifact_uri) / "file.txt").read_text() == "x"
 
 
+def test_a_copy_of_the_database_alone_writes_nothing_into_the_folder_of_the_first_one(
+    call: Call, project: Path, enter: Callable[[Path], str], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(project / "mlflow.db", tmp_path / "other")
+    enter(tmp_path / "other")
+    with pytest.raises(StoreError, match=rf"so this is a copy: copy the artifacts to {tmp_path}/other/mlruns, and"):
+        open_store()
+    assert call("relocate")[0] == 0
+    with open_run("prepare", "prepare-x") as run:
+        run.log_texts({"file.txt": "x"})
+    assert not (project / "mlruns").exists()
+    assert (tmp_path / "other" / "mlruns" / "0" / run.id / "artifacts" / "file.txt").is_file()
+
+
 def test_all_experiments_are_corrected_also_an_empty_one_and_a_deleted_one(
     call: Call, project: Path, enter: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import Run
 from pipeline.tracking.runs import open_run
-from pipeline.tracking.store import check_store, current_experiment, is_here, open_store, search
+from pipeline.tracking.store import check_store, current_experiment, is_here, open_store, reaching_store, search
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -165,3 +166,14 @@ def test_what_is_logged_is_written_when_the_call_returns_whatever_mlflow_s_varia
         outbox.close(0)
         found = mlflow.MlflowClient(store).get_run(run.id).data
         assert (found.tags["a"], found.metrics) == ("b", {"loss": 1.0})
+
+
+def test_no_message_has_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = "http://user:secret@127.0.0.1:9"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(StoreError) as error, reaching_store():
+        raise MlflowException(f"API request to {uri}/api failed")
+    assert str(error.value).startswith(
+        "the tracking store http://...@127.0.0.1:9 cannot be used (API request to http://...@"
+    )
+    assert "secret" not in str(error.value)
