@@ -75,13 +75,15 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 
 def names_of(measurements: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the names of measurements, checked; by default those made of sums. ValueError for an unknown one.
+    """Return the names of measurements, checked; by default those made of sums. ValueError for an unknown one, or none.
 
     The others take eigenvalues of a matrix, which for a layer of 4,096 x 4,096 takes seconds.
     """
     if measurements is None:
         return tuple(name for name in MEASUREMENTS if SUMS.keys() >= {*parts_of(name)})
     names = (measurements,) if isinstance(measurements, str) else tuple(measurements)
+    if not names:
+        raise ValueError(f"no measurement is named; choose from {', '.join(MEASUREMENTS)}")
     for name in names:
         if name not in MEASUREMENTS:
             close = get_close_matches(name, MEASUREMENTS, n=1)

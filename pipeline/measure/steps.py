@@ -28,6 +28,7 @@ class StepTracker(LayerTracker):
 
     def __init__(self, model: nn.Module, *, every: int, layers: Choice = None) -> None:
         super().__init__(model, ["rwc"], layers=layers)
+        _check_positive(every=every)
         self.every = every
         self.step = 0
         self._waiting: dict[int, tuple[Tensor, tuple[str, ...]]] = {}
@@ -90,11 +91,17 @@ class StepSampler:
         last: int | None = None,
         layers: Choice = None,
     ) -> None:
-        """Hook into any optimizer; `layers` and the memory layouts are as for `LayerTracker`."""
+        """Hook into any optimizer; `layers` and the memory layouts are as for `LayerTracker`.
+
+        ValueError if `every` or `last` is not positive.
+        """
+        _check_positive(every=every, last=1 if last is None else last)
         self.every, self.last = every, last
         self.levels: dict[str, float] = {}
         self._notices = Notices()
         self._selection = Selection(model, layers, self._notices)
+        while not hasattr(optimizer, "_optimizer_step_pre_hooks") and hasattr(optimizer, "optimizer"):
+            optimizer = optimizer.optimizer  # one that only passes steps on, as Accelerate's does
         self._optimizer = optimizer
         self._before: Weights = {}
         self._begin()
@@ -165,6 +172,12 @@ class StepSampler:
             for layer in layers
         }
         return {layer: _rule_and_level(self._optimizer, group) for layer, group in its.items()}
+
+
+def _check_positive(**given: int) -> None:
+    for name, value in given.items():
+        if value < 1:
+            raise ValueError(f"{name}={value} must be a positive number of steps")
 
 
 def _rule_and_level(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> tuple[Rule, float]:

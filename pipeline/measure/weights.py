@@ -26,7 +26,8 @@ TRAINABLE = "trainable"
 class Parameter:
     """A parameter of two or more dimensions: what a module computes with, and what the module stores of it.
 
-    `tensor` is None before a lazy module has seen a batch. `others` are the names of the modules that share it.
+    `tensor` is None before a lazy module has seen a batch, and where a parametrisation raises an exception. `others`
+    are the names of the modules that share it.
     """
 
     layer: str
@@ -111,12 +112,21 @@ def parameters_of(model: nn.Module) -> list[Parameter]:
 
 
 def _parameter(layer: str, module: nn.Module, weight: Effective) -> Parameter | None:
-    if any(is_lazy(tensor) for tensor in weight.stored):
+    tensor = _read(weight)
+    if tensor is None:
         is_layer = isinstance(module, LAYERS) and not weight.name.startswith("bias")
         return Parameter(layer, module, None, weight.stored, multiplies=True) if is_layer else None
-    tensor = weight.read().detach()
     multiplies = _multiplies(module, weight.name, tensor)
     return Parameter(layer, module, tensor, weight.stored, multiplies) if tensor.ndim >= 2 else None
+
+
+def _read(weight: Effective) -> Tensor | None:
+    if any(is_lazy(tensor) for tensor in weight.stored):
+        return None
+    try:
+        return weight.read().detach()
+    except Exception:  # a parametrisation may raise anything, of weights that are NaN for example
+        return None
 
 
 def _multiplies(module: nn.Module, name: str, tensor: Tensor) -> bool:

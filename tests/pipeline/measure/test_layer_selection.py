@@ -204,3 +204,26 @@ def effective(conv: nn.Module) -> Tensor:
     weight: Tensor = conv.weight.detach().clone()
     conv.train()
     return weight
+
+
+class Inverse(nn.Module):
+    """Raises an exception of a matrix that has no inverse."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return torch.linalg.inv(weight)
+
+
+def test_a_parametrisation_that_raises_leaves_its_layer_out_and_the_others_are_measured() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    nn.utils.parametrize.register_parametrization(model[0], "weight", Inverse())
+    tracker, original = LayerTracker(model, ["rwc"]), model[0].parametrizations.weight.original
+    kept = original.detach().clone()
+    nn.init.zeros_(original)
+    with pytest.warns(UserWarning, match="no longer measured: 0"):
+        assert tracker.epoch_end() == {"rwc": {"1": 0}}
+    with torch.no_grad():
+        original.copy_(kept)
+    with pytest.warns(UserWarning, match="measured from the next call on: 0"):
+        tracker.epoch_end()
+    assert tracker.epoch_end() == {"rwc": {"0": 0, "1": 0}}

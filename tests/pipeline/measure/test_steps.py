@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.measure.steps import StepSampler
+from pipeline.measure.steps import StepSampler, StepTracker
 
 STEPS = 5
 
@@ -221,3 +221,35 @@ def test_layers_that_come_in_the_middle_of_an_epoch_are_sampled_from_then_on() -
     measured = sampler.epoch_end({"0": 1.0})
     assert list(measured["step_angle"]) == ["0", "1", "2"]
     assert list(measured["straightness"]) == ["0"]
+
+
+def test_an_optimizer_that_only_passes_steps_on_is_sampled() -> None:
+    class Passing(torch.optim.Optimizer):
+        """As Accelerate's, which does not initialise its base class."""
+
+        def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+            self.optimizer = optimizer
+
+        def step(self) -> None:  # type: ignore[override]
+            self.optimizer.step()
+
+        def zero_grad(self) -> None:  # type: ignore[override]
+            self.optimizer.zero_grad()
+
+    model = small()
+    optimizer = Passing(torch.optim.SGD(model.parameters(), lr=0.1))
+    sampler = StepSampler(model, optimizer, every=1)
+    take_steps(model, optimizer, 1)
+    assert sampler.epoch_end()["step_angle"]["0"] > 0
+
+
+def test_numbers_of_steps_that_are_not_positive_are_refused() -> None:
+    model = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for make in (
+        lambda: StepSampler(model, optimizer, every=0),
+        lambda: StepSampler(model, optimizer, every=1, last=0),
+        lambda: StepTracker(model, every=0),
+    ):
+        with pytest.raises(ValueError, match="=0 must be a positive number of steps"):
+            make()

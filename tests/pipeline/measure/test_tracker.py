@@ -49,6 +49,8 @@ def test_measurements_that_take_eigenvalues_are_taken_by_name_only() -> None:
     assert set(LayerTracker(linears(4), "stable_rank").epoch_end()) == {"stable_rank"}
     with pytest.raises(ValueError, match=r"unknown measurement 'rcw' \(did you mean rwc\?\)"):
         LayerTracker(linears(4), ["rcw"])
+    with pytest.raises(ValueError, match="no measurement is named; choose from"):
+        LayerTracker(linears(4), [])
 
 
 @pytest.mark.parametrize(("names", "copies"), [(["rwc", "angular_update"], 1), (["rwc", "layer_rotation"], 2)])
