@@ -57,7 +57,7 @@ def _few_images(config: Config, prepared: Prepared) -> Prepared:
 
 
 def _leaves_one(count: int, batch_size: int) -> bool:
-    return count % batch_size == 1 and count > 1 < batch_size
+    return batch_size > 1 and count > 1 and count % batch_size == 1
 
 
 def _passes(config: Config, few: Prepared) -> bool:
