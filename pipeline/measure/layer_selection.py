@@ -10,8 +10,8 @@ from torch.nn.parameter import is_lazy
 from .weights import Choice, Parameter, Weights, choice_of, chosen, layer_weights, parameters_of
 
 NO_LAYERS = (
-    "no layer is measured: no weight of two or more dimensions was found. Name parameters in `layers`; FSDP1 flattens "
-    "weights: shard with FSDP2 (fully_shard) instead, or measure inside summon_full_params"
+    "no layer is measured: the model has no weight of two or more dimensions that `layers` means. Name parameters in "
+    "`layers`; FSDP1 flattens weights: shard with FSDP2 (fully_shard) instead, or measure inside summon_full_params"
 )
 
 

@@ -53,6 +53,7 @@ class StepTracker(LayerTracker):
         collected = {}
         for step, (values, layers) in self._waiting.items():
             rows = values.tolist()
+            self._say_not_finite(layers, rows)
             collected[step] = dict(zip(layers, rows[0], strict=True))
         self._waiting.clear()
         return collected

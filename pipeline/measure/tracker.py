@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from .block import precise
 from .history import History, Measured, history_of
 from .layer_selection import Notices, Selection
 from .layers import measurable, measure_layers
@@ -117,7 +118,7 @@ class LayerTracker:
 
     def _say_not_finite(self, layers: Iterable[str], rows: list[list[float]]) -> None:
         without = [layer for layer, *values in zip(layers, *rows, strict=True) if any(map(math.isnan, values))]
-        lost = [layer for layer in without if not local_part(self.weights[layer]).isfinite().all()]
+        lost = [layer for layer in without if layer in self.weights and not _is_finite(self.weights[layer])]
         if lost:
             self._notices.say(f"weights are NaN or infinite: {', '.join(lost)}", "not finite")
 
@@ -125,6 +126,11 @@ class LayerTracker:
 def _kind(weight: Tensor) -> Kind:
     """Return what must be equal for a change to be one: the shape, and how it is split, equal on all processes."""
     return (weight.shape, *(str(placement) for placement in getattr(weight, "placements", ())))
+
+
+def _is_finite(weight: Tensor) -> bool:
+    (part,) = precise(local_part(weight))
+    return bool(part.isfinite().all())
 
 
 def _copy(weight: Tensor, device: torch.device | None) -> Tensor:

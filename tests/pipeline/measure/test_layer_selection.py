@@ -56,6 +56,9 @@ def test_weights_of_eight_bits_in_floating_point_are_measured() -> None:
     model.weight.copy_(torch.full((2, 2), 3.0))
     measured = tracker.epoch_end()
     assert (measured["rwc"]["weight"], measured["spectral_norm"]["weight"]) == (0.5, pytest.approx(6))
+    model.weight.copy_(torch.full((2, 2), math.nan))
+    with pytest.warns(UserWarning, match="weights are NaN or infinite: weight"):
+        assert math.isnan(tracker.epoch_end()["rwc"]["weight"])
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -68,7 +71,8 @@ def test_a_layer_that_is_not_finite_is_nan_with_one_warning(bad: float, kind: ty
         model[0].weight[1, 1] = bad
     if isinstance(tracker, StepTracker):
         tracker.step_end()
-        measured = tracker.collect()[1]
+        with pytest.warns(UserWarning, match="layerwise: weights are NaN or infinite: 0"):
+            measured = tracker.collect()[1]
         assert (math.isnan(measured["0"]), measured["1"]) == (True, pytest.approx(0.5))
         return
     with pytest.warns(UserWarning, match="layerwise: weights are NaN or infinite: 0"):
