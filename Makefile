@@ -32,7 +32,7 @@ demo-full: setup  ## two longer studies on Digits: AlexNet and ResNet18
 
 # a process a core, each with one thread: most tests wait for processes to start
 test test-all test-adapters: export OMP_NUM_THREADS = 1
-PYTEST = pytest -rs --numprocesses auto --dist loadfile
+PYTEST = pytest -rs --numprocesses auto --dist worksteal
 
 test: setup  ## what runs anywhere, within minutes
 	$(PYTEST) -m "not slow"

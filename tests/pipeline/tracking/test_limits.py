@@ -50,6 +50,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unrendered")
 def test_a_study_of_1200_layers_with_long_names_is_whole(
     call: Call, small_options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
