@@ -3,7 +3,8 @@
 import json
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,12 +67,23 @@ def log_model(run: Run, classifier: nn.Module, images: Tensor, *, classes: Seque
 def export_network(classifier: nn.Module, images: Tensor) -> ExportedProgram:
     """Return a network as torch.export's program for any number of images; raise what torch.export raises."""
     export = partial(torch.export.export, classifier.eval(), (images,), dynamic_shapes=({0: Dim.DYNAMIC},))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_logs():
         warnings.simplefilter("ignore")  # of recurrent layers, for example, whose program is right
         try:
             return export(strict=False)
         except Exception:  # errors of many kinds; the strict way knows code that asks for len(images)
             return export(strict=True)
+
+
+@contextmanager
+def _without_logs() -> Iterator[None]:
+    """Log nothing: of an error, torch logs a hundred lines before it raises it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class _BothWays:

@@ -157,7 +157,13 @@ def test_a_network_that_no_checkpoint_fits_is_refused(attempt: Try) -> None:
         attempt(Grows)
 
 
-def test_what_cannot_be_exported_is_reported_and_trained(attempt: Try, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_exported_is_reported_in_one_line_and_trained(
+    attempt: Try, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    attempt(network(lambda net, images: torch.stack([flat(net, image[None])[0] for image in images]), LINEAR))
+    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "\n" not in record.getMessage()
+    assert capfd.readouterr().err.count("\n") <= 1
     attempt(network(lambda net, images: flat(net, images if images.sum() < 1e9 else -images), LINEAR))
     assert "Net will be trained, but not logged as a model: torch.export fails" in caplog.text
 
