@@ -25,8 +25,8 @@ def effective_weights(module: nn.Module) -> Iterator[Effective]:
         return
     made = [*_hooked(module), *_parametrised(module)]
     parts = {id(tensor) for each in made for tensor in each.stored}
-    for name, own in module._parameters.items():
-        if own is not None and id(own) not in parts:
+    for name, own in module.named_parameters(recurse=False, remove_duplicate=False):
+        if id(own) not in parts:
             yield Effective(name, (own,), partial(getattr, module, name))
     yield from made
 
@@ -50,7 +50,7 @@ def _read(module: nn.Module, name: str, parametrization: nn.Module) -> Tensor:
 
 def _hooked(module: nn.Module) -> Iterator[Effective]:
     """Yield the weights that a hook makes before each forward pass: pruned ones, and torch's older norms."""
-    for hook in module._forward_pre_hooks.values():
+    for hook in module._forward_pre_hooks.values():  # torch has no public way to ask for hooks
         made: Any = hook
         parts: tuple[str, ...] = ("orig",)
         if isinstance(hook, WeightNorm):

@@ -1,4 +1,4 @@
-"""Which layers of a model can be measured at this moment, and what is said of the others, once."""
+"""The layers of a model that can be measured now; each reason why others are left out is reported once."""
 
 import warnings
 from functools import cache

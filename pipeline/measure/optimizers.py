@@ -32,7 +32,7 @@ class Rule(NamedTuple):
         return 2 / math.pi * math.asin(min(1.0, linear)) if self.signed else linear
 
     def walk(self, steps: int) -> float:
-        """Return the mean squared distance of so many steps under independent gradients, in squared steps."""
+        """Return the mean squared distance after `steps` steps under independent gradients, in squared steps."""
         if self.fading >= 1:
             return math.nan
         if self.signed:

@@ -1,4 +1,4 @@
-"""Log the change of each layer after every so many steps of an optimizer, in any loop, on one process or many."""
+"""Log the change of each layer after every N steps of an optimizer, in any loop, in one process or several."""
 
 from collections.abc import Callable
 from typing import Any

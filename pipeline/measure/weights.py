@@ -1,6 +1,6 @@
 """The layers of a network: the weights that multiply their input, told by the type of the module."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -84,14 +84,16 @@ def unmatched(found: Iterable[Parameter], layers: Choice) -> list[str]:
     """Return the names and patterns that match no parameter."""
     if layers is None or isinstance(layers, str):
         return []
-    return [pattern for pattern in layers if not _matching(pattern, found)]
+    named = _by_name(found)
+    return [pattern for pattern in layers if not _matching(pattern, named)]
 
 
 def chosen(found: Iterable[Parameter], layers: Choice) -> list[Parameter]:
     """Return the parameters that `layers` means, in its order; names that match none are ignored."""
     if layers is None or isinstance(layers, str):
         return [each for each in found if each.multiplies and (each.trains or layers is None)]
-    return list({each.layer: each for pattern in layers for each in _matching(pattern, found)}.values())
+    named = _by_name(found)
+    return list({each.layer: each for pattern in layers for each in _matching(pattern, named)}.values())
 
 
 @torch.no_grad()
@@ -136,7 +138,12 @@ def _multiplies(module: nn.Module, name: str, tensor: Tensor) -> bool:
     return "weight" in name.split("_") and not is_scale and not isinstance(module, NORMS)
 
 
-def _matching(pattern: str, found: Iterable[Parameter]) -> list[Parameter]:
-    named = [(each, [each.layer, *each.others]) for each in found]
-    exact = [each for each, names in named if pattern in names]
-    return exact or [each for each, names in named if any(fnmatchcase(name, pattern) for name in names)]
+def _by_name(found: Iterable[Parameter]) -> dict[str, Parameter]:
+    return {name: each for each in found for name in (each.layer, *each.others)}
+
+
+def _matching(pattern: str, named: Mapping[str, Parameter]) -> list[Parameter]:
+    """Return the parameter of that name, else those that match; a name takes one look, in every sampled step."""
+    if pattern in named:
+        return [named[pattern]]
+    return [each for name, each in named.items() if fnmatchcase(name, pattern)]

@@ -50,6 +50,6 @@ def _scale_invariant(model: nn.Module, layers: Sequence[str], channels: int) -> 
     try:
         images = torch.randn(IMAGES, channels, 32, 32, generator=Generator().manual_seed(0))
         return set(scale_invariant_layers(model, images, layers=layers))
-    except Exception as error:  # a network of one's own need not run in float64, nor be copied
+    except Exception as error:  # a custom network may not run in float64, or not be copied
         log.warning("no levels of equilibrium: scale-invariant layers cannot be found (%s)", error)
         return set()

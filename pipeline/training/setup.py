@@ -1,11 +1,12 @@
 """What a seed begins with: loaders, model, optimizer and random generators, all determined by the seed."""
 
 import logging
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from data.loader import load
+from data.loader import Loader, load
 from data.prepared import Prepared
 from models.pretrained import copy_equal, imagenet_weights
 from pipeline.config.settings import Config
@@ -44,13 +45,6 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
     optimizer = torch.optim.SGD(
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
     )
-    steps = samples = None
-    if measures and config.rwc_every:
-        steps = StepTracker(model, every=config.rwc_every, layers=layers)
-        optimizer.register_step_post_hook(lambda *_: steps.step_end())
-    if measures and config.step_angle_every:
-        last = loaders["train"].whole_batches or len(loaders["train"])
-        samples = StepSampler(model, optimizer, every=config.step_angle_every, last=last, layers=layers)
     return Trainer(
         model,
         loaders,
@@ -60,9 +54,28 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
         target=config.target_val_acc,
         layers=layers,
         measurements=MEASUREMENTS if measures else ("rwc",),
-        steps=steps,
-        samples=samples,
+        steps=_step_tracker(config, model, optimizer, layers) if measures else None,
+        samples=_step_sampler(config, model, optimizer, layers, loaders["train"]) if measures else None,
     )
+
+
+def _step_tracker(
+    config: Config, model: nn.Module, optimizer: torch.optim.Optimizer, layers: Sequence[str]
+) -> StepTracker | None:
+    if not config.rwc_every:
+        return None
+    steps = StepTracker(model, every=config.rwc_every, layers=layers)
+    optimizer.register_step_post_hook(lambda *_: steps.step_end())
+    return steps
+
+
+def _step_sampler(
+    config: Config, model: nn.Module, optimizer: torch.optim.Optimizer, layers: Sequence[str], train: Loader
+) -> StepSampler | None:
+    if not config.step_angle_every:
+        return None
+    last = train.whole_batches or len(train)
+    return StepSampler(model, optimizer, every=config.step_angle_every, last=last, layers=layers)
 
 
 def _compile(model: nn.Module) -> None:

@@ -21,7 +21,7 @@ from pipeline.training.seed import train_seed
 
 
 class Sent(NamedTuple):
-    """A configuration as it goes to another machine, with the code of a network of one's own.
+    """A configuration as it goes to another machine, with the code of a custom network.
 
     `data_dir` is what was given; without it, every machine has a folder of its own.
     """

@@ -1,4 +1,4 @@
-"""The hook for loops of one's own: logged every so many steps of the optimizer, by one process of several."""
+"""`log_every` logs after every N steps of the optimizer, in one process of several."""
 
 import json
 import socket

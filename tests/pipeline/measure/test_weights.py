@@ -16,7 +16,7 @@ from tests.support.networks import Buffered, Recurrent, TinyViT
 
 
 class Own(nn.Module):
-    """Parameters of a type of one's own: a weight, a scale called so, a table of positions."""
+    """A custom module with two weights, a scale that is named like a weight, and a table of positions."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -57,7 +57,7 @@ def study(call: Call, options: dict[str, str]) -> Callable[..., tuple[int, str, 
 
 @pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Return a switch: training is interrupted once so many epochs are over, 0 for never."""
+    """Return a switch: training is interrupted after the given number of epochs, 0 for never."""
     real, last = Progress.show_epoch, [0]
 
     def show_epoch(self: Progress, epoch: int, *numbers: Any) -> None:

@@ -213,7 +213,7 @@ def test_only_means_that_changed_are_logged_again(
 
 
 def fails_after(batches: int) -> Callable[..., None]:
-    """Return a log_batch that works so many times."""
+    """Return a log_batch that works the given number of times."""
     real, left = mlflow.MlflowClient.log_batch, iter(range(batches))
 
     def log_batch(*arguments: Any, **options: Any) -> None:

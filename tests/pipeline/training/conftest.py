@@ -42,7 +42,7 @@ Train = Callable[..., tuple[list[EpochResult], list[dict[str, Any]]]]
 
 @pytest.fixture
 def configure(tmp_path: Path) -> Callable[..., Config]:
-    """Return a maker of configurations for a small CIFAR-10, which is augmented, with so many training images."""
+    """Return a maker of configurations for a small CIFAR-10, which is augmented, with `images` training images."""
     file = tmp_path / "networks.py"
 
     def make(network: str = "Plain", *, images: int = 35, code: str = "", **given: Any) -> Config:

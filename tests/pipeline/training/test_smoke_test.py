@@ -117,7 +117,7 @@ def test_types_that_autocast_mixes_are_refused_with_the_line_and_the_precision_t
 
 
 class Stateful(nn.Module):
-    """What it has seen in an evaluation has a part in the next step."""
+    """An evaluation sets a buffer, which the next training step uses."""
 
     def __init__(self, **_sizes: int) -> None:
         super().__init__()
