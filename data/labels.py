@@ -1,18 +1,18 @@
 """Labels as people store them: whole numbers of any type, N, N x 1 or one-hot; and the classes that they make."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.array_names import shown
 from data.datasets import DataError, DataSet, Images
 
 MOST_CLASSES = 256  # labels are stored as uint8
 HIGHEST = 2**31
-SHOWN = 8  # labels in a message
 log = logging.getLogger(__name__)
 
 
@@ -75,14 +75,8 @@ def number_classes(dataset: DataSet, images: Images) -> tuple[Images, list[str],
     classes, last = [str(value) for value in values], len(values) - 1
     if values.tolist() == list(range(len(values))):
         return numbered, classes, []
-    log.info("%s: the labels %s are the classes 0 to %s, named after the labels", dataset.name, few(classes), last)
+    log.info("%s: the labels %s are the classes 0 to %s, named after the labels", dataset.name, shown(classes), last)
     return numbered, classes, values.tolist()
-
-
-def few(names: Collection[str]) -> str:
-    """Return names for a message, without those in the middle of many."""
-    first = list(names)
-    return ", ".join(first if len(first) <= SHOWN else [*first[: SHOWN - 2], "...", first[-1]])
 
 
 def _refuse_other_counts(dataset: DataSet, images: Images) -> None:
@@ -112,7 +106,7 @@ def _report_missing(dataset: DataSet, missing: NDArray[Any]) -> None:
             dataset.name,
             len(missing),
             len(dataset.classes),
-            few([dataset.classes[position] for position in missing]),
+            shown([dataset.classes[position] for position in missing]),
         )
 
 

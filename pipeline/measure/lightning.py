@@ -41,7 +41,10 @@ class LayerwiseCallback(Callback):
             self._log(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
 
     def _log(self, trainer: Trainer, step: int) -> None:
-        """Every process measures, as sharded weights need all; the loggers write on rank 0 only."""
+        """Every process measures, as sharded weights need all; the loggers write on rank 0 only.
+
+        Lightning gives its own metrics the number of batches as their step, which has no public name.
+        """
         measured = self.tracker.epoch_end()
         metrics = {"epoch": trainer.current_epoch, **as_metrics(measured, measured)}
         for logger in trainer.loggers:

@@ -99,3 +99,10 @@ def rule_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> Rule:
 @cache
 def _sum_of(rule: Rule, steps: int) -> float:
     return steps + 2 * sum((steps - lag) * rule.correlation(lag) for lag in range(1, steps))
+
+
+def innermost(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Return the optimizer in a wrapper such as Accelerate's, which has no hooks and only passes some steps on."""
+    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
+        optimizer = inner
+    return optimizer

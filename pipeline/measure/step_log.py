@@ -8,6 +8,7 @@ from torch import distributed
 from torch.utils.hooks import RemovableHandle
 
 from .keys import as_metrics
+from .optimizers import innermost
 from .tracker import LayerTracker
 
 Log = Callable[[dict[str, float], int], Any]
@@ -32,7 +33,7 @@ def log_every(every: int, optimizer: torch.optim.Optimizer, tracker: LayerTracke
             if is_first_process():
                 log(as_metrics(measured, measured), steps)
 
-    return _innermost(optimizer).register_step_post_hook(step_ends)
+    return innermost(optimizer).register_step_post_hook(step_ends)
 
 
 def check_steps(every: int | None) -> None:
@@ -44,10 +45,3 @@ def check_steps(every: int | None) -> None:
 def is_first_process() -> bool:
     """Return whether this process is rank 0, or the only one."""
     return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
-
-
-def _innermost(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Return the optimizer in a wrapper such as Accelerate's, which has no hooks and may call it or not."""
-    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
-        optimizer = inner
-    return optimizer

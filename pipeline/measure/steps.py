@@ -12,7 +12,7 @@ from .equilibrium import straight
 from .layer_selection import Notices, Selection
 from .layers import measurable, measure_layers
 from .memory import buffer_for
-from .optimizers import Rule, rule_of
+from .optimizers import Rule, innermost, rule_of
 from .tracker import LayerTracker
 from .weights import Choice, Weights
 
@@ -101,9 +101,7 @@ class StepSampler:
         self.levels: dict[str, float] = {}
         self._notices = Notices()
         self._selection = Selection(model, layers, self._notices)
-        while not hasattr(optimizer, "_optimizer_step_pre_hooks") and hasattr(optimizer, "optimizer"):
-            optimizer = optimizer.optimizer  # one that only passes steps on, as Accelerate's does
-        self._optimizer = optimizer
+        self._optimizer = optimizer = innermost(optimizer)
         self._before: Weights = {}
         self._begin()
         optimizer.register_step_pre_hook(lambda *_: self._step_begins())

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data import DATASETS, DataError
-from data.labels import few, number_classes, plain_labels, refuse_unlike_labels
+from data.array_names import shown
+from data.labels import number_classes, plain_labels, refuse_unlike_labels
 from data.npz import npz_dataset
 
 FILE = Path("set.npz")
@@ -104,7 +105,7 @@ def test_labels_with_gaps_are_numbered_and_named_after_themselves(
     assert (images.y_train.tolist(), images.y_train.dtype) == (numbers, np.uint8)
     assert [names[number] for number in images.y_test] == [str(label) for label in test]
     assert caplog.messages == [
-        f"set: the labels {few(classes)} are the classes 0 to {len(classes) - 1}, named after the labels"
+        f"set: the labels {shown(classes)} are the classes 0 to {len(classes) - 1}, named after the labels"
     ]
 
 
@@ -156,5 +157,5 @@ def test_a_label_beside_the_named_classes_is_refused(train: Any, test: Any, labe
 
 
 def test_many_names_are_shortened() -> None:
-    assert few(list("12345678")) == "1, 2, 3, 4, 5, 6, 7, 8"
-    assert few(list("123456789")) == "1, 2, 3, 4, 5, 6, ..., 9"
+    assert shown("12345678") == "1, 2, 3, 4, 5, 6, 7, 8"
+    assert shown("123456789") == "1, 2, 3, 4, 5, 6, 7, 8 and 1 more"
