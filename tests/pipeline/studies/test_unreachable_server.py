@@ -52,7 +52,9 @@ def test_a_server_that_stays_unreachable_fails_the_seed_and_the_same_command_sen
     out, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "epoch 6/6" in out, "training goes on"
-    assert "seed 5 failed: the tracking server is unreachable; results are kept in" in err
+    failed = next(line for line in err.splitlines() if line.startswith("seed 5 failed: "))
+    assert failed.startswith("seed 5 failed: the tracking server is unreachable ("), err
+    assert f"; results are kept in {tmp_path}/outbox/" in failed, err
     assert "Traceback" not in err
     assert len(list((tmp_path / "outbox").iterdir())) == 1
     server.start()
