@@ -143,12 +143,22 @@ def test_a_size_that_a_network_does_not_take_is_refused_in_one_line(
     assert seeds() == []
 
 
+@pytest.fixture
+def large(small: dict[str, str], npz: Callable[..., Path]) -> dict[str, str]:
+    return small | {"dataset": str(npz(40, 40, 3, train=4)), "batch_size": "2", "image_size": "224", "lr": "1e-4"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["resnet18", "shufflenet_v2_x0_5", "vit_b_32", "alexnet", "inception_v3"])
-def test_torchvision_s_networks_train_at_224(
-    call: Call, small: dict[str, str], npz: Callable[..., Path], model: str
-) -> None:
-    given = small | {"dataset": str(npz(40, 40, 3, train=4)), "batch_size": "2", "image_size": "224"}
-    code, _out, err = study(call, given, model_name=f"torchvision:{model}", lr="1e-4")
+def test_a_network_of_torchvision_trains_at_224(call: Call, large: dict[str, str]) -> None:
+    code, _out, err = study(call, large, model_name="torchvision:shufflenet_v2_x0_5")
     assert (code, err) == (0, "")
     check_model(seeds()[0], 224, 224, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["resnet18", "vit_b_32", "alexnet", "inception_v3"])
+def test_all_that_a_seed_does_works_at_224(call: Call, large: dict[str, str], model: str) -> None:
+    """`prepare` tries the network on a few images."""
+    given = large | {"model_name": f"torchvision:{model}"}
+    code, _out, err = call("prepare", *(f"--{name}={value}" for name, value in given.items()))
+    assert (code, err) == (0, "")
