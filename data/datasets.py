@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.uint8]
+SIZE = 32  # pixels: the height and width of images unless another size is asked for
 
 
 class DataError(Exception):
@@ -36,7 +37,8 @@ class DataSet:
     """`find` lists the original files in a data folder, or nothing if any is missing; `read` reads them.
 
     If no files are found, `fetches` are tried in order. Without `classes`, these are the labels of training images.
-    Training images are augmented by a random crop with `padding` pixels on each side, and with `flip` left to right.
+    Images are resized to `image_size` x `image_size` pixels; None: they stay as they are. Training images are augmented
+    by a random crop with `padding` pixels on each side, in images of 32 x 32, and with `flip` left to right.
     """
 
     name: str
@@ -47,6 +49,7 @@ class DataSet:
     fetches: tuple[Fetch, ...] = ()
     padding: int = 0
     flip: bool = False
+    image_size: int | None = SIZE
 
 
 DATASETS: dict[str, DataSet] = {}

@@ -16,10 +16,11 @@ EVALUATION_BATCH = 512  # at most: as large as the batches of training, which ne
 
 
 class Loader:
-    """Yields images, float32, N x channels x 32 x 32 in a memory format, and labels, int64, N, on a device.
+    """Yields images, float32, N x channels x height x width in a memory format, and labels, int64, N, on a device.
 
     With a generator, which is on that device, the order is shuffled and the images are augmented as the data set
-    specifies; all images are normalised by `moments`. The batches are the same whether the images are `resident` on
+    specifies; all images are normalised by `moments`. Of the images, those at the positions `chosen` count, or all,
+    without a copy, as they may be larger than the memory. The batches are the same whether the images are `resident` on
     the device or streamed to it.
     """
 
@@ -34,9 +35,12 @@ class Loader:
         device: torch.device,
         resident: bool,
         memory_format: torch.memory_format = torch.channels_last,
+        chosen: Tensor | None = None,
         generator: Generator | None = None,
     ) -> None:
         self.images, self.labels = (images.to(device), labels.to(device)) if resident else (images, labels)
+        self.chosen = None if chosen is None else chosen.to(self.images.device)
+        self.count = len(images) if chosen is None else len(chosen)
         self.batch_size, self.device, self.generator = batch_size, device, generator
         self.memory_format = memory_format
         self.stream = None if resident else Stream(device)
@@ -47,28 +51,30 @@ class Loader:
         self.std = (torch.tensor(moments.std, device=device) * 255).repeat(height * width)
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        return -(-self.count // self.batch_size)
 
     @property
     def whole_batches(self) -> int:
         """The number of batches with `batch_size` images: all, or all but the last."""
-        return len(self.images) // self.batch_size
+        return self.count // self.batch_size
 
     def __iter__(self) -> Iterator[Batch]:
         order = None
         if self.generator:
-            order = torch.randperm(len(self.images), generator=self.generator, device=self.device)
-        batches = self._chosen(order)
+            order = torch.randperm(self.count, generator=self.generator, device=self.device)
+        batches = self._stored(order)
         for images, labels in self.stream(batches) if self.stream else batches:
             if self.generator:
                 images = crop_and_flip(images, padding=self.padding, flip=self.flip, generator=self.generator)
             yield self._normalise(images), labels.long()
 
-    def _chosen(self, order: Tensor | None) -> Iterator[Batch]:
-        """Yield images, uint8, N x 32 x 32 x channels, and labels, uint8, on the device where they are stored."""
+    def _stored(self, order: Tensor | None) -> Iterator[Batch]:
+        """Yield images, uint8, N x height x width x channels, and labels, uint8, on the device that stores them."""
         if order is not None:
             order = order.to(self.images.device)  # the only wait for the device in an epoch of streamed images
-        for first in range(0, len(self.images), self.batch_size):
+        if self.chosen is not None:
+            order = self.chosen if order is None else self.chosen[order]
+        for first in range(0, self.count, self.batch_size):
             batch = slice(first, first + self.batch_size)
             if order is None:
                 yield self.images[batch], self.labels[batch]
@@ -111,15 +117,17 @@ def load(
     All parts are normalised by the moments of the images in `train`.
     """
     device = generator.device
-    train, parts, trained_on = (prepared.x_train, prepared.y_train), {}, prepared.manifest.moments
+    train, test = (prepared.x_train, prepared.y_train), (prepared.x_test, prepared.y_test)
+    resident = fits((*train, *test), device)
+    if resident:
+        train = (train[0].to(device), train[1].to(device))  # once, for both of its parts
+    chosen: dict[str, Tensor | None] = {"train": None}
+    trained_on = prepared.manifest.moments
     if val_split:
         order = torch.randperm(len(prepared.x_train), generator=generator, device=device).cpu()
         held_out = held_out_images(val_split, len(order))
-        parts["val"] = (prepared.x_train[order[:held_out]], prepared.y_train[order[:held_out]])
-        train = (prepared.x_train[order[held_out:]], prepared.y_train[order[held_out:]])
-        trained_on = moments_of(train[0].numpy())
-    parts["test"] = (prepared.x_test, prepared.y_test)
-    resident = fits((tensor for part in (train, *parts.values()) for tensor in part), device)
+        chosen = {"val": order[:held_out], "train": order[held_out:]}
+        trained_on = moments_of(prepared.x_train.numpy(), order[held_out:].numpy())
     loader = partial(
         Loader,
         prepared=prepared,
@@ -128,5 +136,9 @@ def load(
         resident=resident,
         memory_format=memory_format,
     )
-    evaluated = {name: loader(*part, batch_size=min(batch_size, EVALUATION_BATCH)) for name, part in parts.items()}
-    return evaluated | {"train": loader(*train, batch_size=batch_size, generator=generator)}
+    evaluated = partial(loader, batch_size=min(batch_size, EVALUATION_BATCH))
+    held = {"val": evaluated(*train, chosen=chosen["val"])} if "val" in chosen else {}
+    return held | {
+        "test": evaluated(*test),
+        "train": loader(*train, batch_size=batch_size, chosen=chosen["train"], generator=generator),
+    }

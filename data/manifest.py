@@ -16,7 +16,7 @@ DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)  # what rea
 class Manifest:
     """`mean` and `std` are the moments of all training images; `sha256` has the checksum of each tensor file.
 
-    `labels` are those of the source for the classes, where they are not 0, 1, ...
+    `shape` is height x width x channels. `labels` are those of the source for the classes, where they are not 0, 1, ...
     """
 
     name: str
@@ -37,8 +37,14 @@ class Manifest:
         return Moments(self.mean, self.std)
 
     @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of all images."""
+        height, width, _channels = self.shape
+        return height, width
+
+    @property
     def channels_and_classes(self) -> tuple[int, int]:
-        """What a network is built for."""
+        """What a network is built for, beside the size of the images."""
         return self.shape[2], len(self.classes)
 
     @property

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from data.datasets import Array
 
 VALUES = np.arange(256) / 255
-BLOCK = 512  # images counted at once, as counting takes eight bytes per pixel
+BLOCK = 512 * 32 * 32  # pixels counted at once, as counting takes eight bytes for each
 
 
 class Moments(NamedTuple):
@@ -19,11 +19,11 @@ class Moments(NamedTuple):
     std: Sequence[float]
 
 
-def moments_of(images: Array) -> Moments:
-    """Return the moments of one or more images, uint8, N x height x width x channels."""
+def moments_of(images: Array, chosen: NDArray[np.int64] | None = None) -> Moments:
+    """Return the moments of images, uint8, N x height x width x channels: of all, or of those at some positions."""
     mean, std = [], []
-    for channel in range(images.shape[3]):
-        share = _counts(images[..., channel]) / images[..., channel].size
+    for counts in _counts(images, np.arange(len(images)) if chosen is None else chosen):
+        share = counts / counts.sum()
         centre = float(share @ VALUES)
         spread = float(np.sqrt(share @ (VALUES - centre) ** 2))
         mean.append(centre)
@@ -31,9 +31,12 @@ def moments_of(images: Array) -> Moments:
     return Moments(mean, std)
 
 
-def _counts(pixels: Array) -> NDArray[np.intp]:
-    """Return the number of pixels with each of the 256 values."""
-    counts = np.zeros(256, dtype=np.intp)
-    for first in range(0, len(pixels), BLOCK):
-        counts += np.bincount(pixels[first : first + BLOCK].ravel(), minlength=256)
+def _counts(images: Array, chosen: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the number of pixels with each of the 256 values: channels x 256."""
+    _count, height, width, channels = images.shape
+    counts, step = np.zeros((channels, 256), dtype=np.intp), max(1, BLOCK // (height * width))
+    for first in range(0, len(chosen), step):
+        block = images[chosen[first : first + step]]
+        for channel in range(channels):
+            counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     return counts

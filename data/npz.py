@@ -31,7 +31,8 @@ def npz_dataset(path: Path) -> DataSet:
 
 def find_npz(dataset: DataSet, data_dir: Path) -> Path | None:
     """Return the .npz file in the data folder with the name or an alias of a registered data set, or None."""
-    if DATASETS.get(dataset.name) is not dataset:
+    registered = DATASETS.get(dataset.name)
+    if registered is None or registered.find != dataset.find:  # a file of that name
         return None
     names = {plain(name) for name in (dataset.name, *dataset.aliases)}
     files = (path for path in sorted(data_dir.glob("*.npz")) if path.is_file())

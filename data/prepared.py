@@ -1,4 +1,4 @@
-"""Prepared data sets: uint8 tensors of 32 x 32 images on disk, whose checksums are verified on every use."""
+"""Prepared data sets: uint8 tensors of images of one size on disk, whose checksums are verified on every use."""
 
 import hashlib
 import logging
@@ -16,21 +16,24 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data.datasets import Array, DataError, DataSet, Images, plain
+from data.datasets import SIZE, DataError, DataSet, Images, plain
 from data.labels import number_classes
 from data.manifest import DAMAGED, MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
+from data.resizing import prepared_shape, refuse_full_disk, write_images
 from data.sharing import is_open, make_shared, mode_of_files, share
 from data.sources import Source, find_source, locate
 
 PREPARED = "prepared"
-SIZE = 32
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """Images, uint8, N x 32 x 32 x channels, and labels, uint8, N, memory-mapped from disk."""
+    """Images, uint8, N x height x width x channels, and labels, uint8, N, memory-mapped from disk.
+
+    `padding`, in pixels, is for crops of images of this size.
+    """
 
     manifest: Manifest
     padding: int
@@ -62,12 +65,14 @@ def prepare(dataset: DataSet, *folders: Path) -> Prepared:
         ) from error
 
 
-def prepared_names(*folders: Path) -> set[str]:
-    """Return the names of the prepared data sets; the checksums of their tensors are not computed."""
+def prepared_names(*folders: Path, image_size: int | None = None) -> set[str]:
+    """Return the names of the data sets that are prepared, at `image_size`; checksums of tensors are not computed."""
     names = set()
     for path in chain(*(folder.glob(f"{PREPARED}/*/{MANIFEST}") for folder in folders)):
         with suppress(*DAMAGED):
-            names.add(read_manifest(path.parent).name)
+            manifest = read_manifest(path.parent)
+            if image_size is None or manifest.image_size == (image_size, image_size):
+                names.add(manifest.name)
     return names
 
 
@@ -87,6 +92,8 @@ def _lock(dataset: DataSet, folder: Path) -> AbstractContextManager[object]:
 def _targets(dataset: DataSet, source: Source, folders: Sequence[Path]) -> list[Path]:
     """Return where the data set is prepared, or would be, in each data folder."""
     kind = "" if dataset.classes else "-numbered"  # one file can serve with named classes and without
+    if dataset.image_size != SIZE:  # the sizes of a data set lie side by side
+        kind += f"-{dataset.image_size or 'unresized'}"
     exact = hashlib.sha256(f"{dataset.name} {source.fingerprint}".encode()).hexdigest()  # h.npz, H.npz may be equal
     return [folder / PREPARED / f"{plain(dataset.name)}{kind}-{exact[:12]}" for folder in folders]
 
@@ -112,19 +119,23 @@ def _make(dataset: DataSet, source: Source, folders: Sequence[Path]) -> Path:
     for faulty in filter(is_open, targets):
         log.warning("%s: preparing %s again", _fault(dataset, faulty), dataset.name)
     images, classes, labels = number_classes(dataset, source.read())
+    shapes = {part: prepared_shape(dataset, getattr(images, part)) for part in ("x_train", "x_test")}
     aside = target.with_name(f"{target.name}.{os.getuid()}.partial")  # another user's, of a killed process, stays
     shutil.rmtree(aside, ignore_errors=True)
+    refuse_full_disk(dataset, shapes.values(), target.parent)
     aside.mkdir()
-    resized = images._replace(x_train=_resize(images.x_train), x_test=_resize(images.x_test))
-    for name, array in resized._asdict().items():
-        np.save(aside / f"{name}.npy", array)
-    mean, std = moments_of(resized.x_train)
+    for name, array in images._asdict().items():
+        if name in shapes:
+            write_images(aside / f"{name}.npy", array, shapes[name])
+        else:
+            np.save(aside / f"{name}.npy", array)
+    mean, std = moments_of(_map(aside / "x_train.npy"))
     manifest = Manifest(
         name=dataset.name,
         source=source.name,
         source_sha256=source.fingerprint,
         classes=classes,
-        shape=list(resized.x_train.shape[1:]),
+        shape=list(shapes["x_train"][1:]),
         train_counts=np.bincount(images.y_train, minlength=len(classes)).tolist(),
         test_counts=np.bincount(images.y_test, minlength=len(classes)).tolist(),
         mean=list(mean),
@@ -140,21 +151,11 @@ def _make(dataset: DataSet, source: Source, folders: Sequence[Path]) -> Path:
     return target
 
 
-def _resize(images: Array) -> Array:
-    if images.shape[1:3] == (SIZE, SIZE):
-        return np.ascontiguousarray(images)  # equal data give equal files, whatever their order in memory
-    from torchvision.transforms.v2 import functional as transforms  # here: it takes as long to import as torch
-
-    channels_first = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    resized: Tensor = transforms.resize(
-        channels_first, [SIZE, SIZE], interpolation=transforms.InterpolationMode.BILINEAR, antialias=True
-    )
-    return np.ascontiguousarray(resized.permute(0, 2, 3, 1).numpy())
-
-
 def _open(dataset: DataSet, folder: Path) -> Prepared:
     tensors = {name: torch.from_numpy(_map(folder / f"{name}.npy")) for name in Images._fields}
-    return Prepared(manifest=read_manifest(folder), padding=dataset.padding, flip=dataset.flip, **tensors)
+    manifest = read_manifest(folder)
+    padding = round(dataset.padding * min(manifest.image_size) / SIZE)
+    return Prepared(manifest=manifest, padding=padding, flip=dataset.flip, **tensors)
 
 
 def _map(path: Path) -> NDArray[np.uint8]:

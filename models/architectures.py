@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from textwrap import shorten
 
 import torch
 from torch import nn
 
 Factory = Callable[..., nn.Module]
+Size = tuple[int, int]
+SIZE: Size = (32, 32)  # height and width of the paper's images
 THIRDS = ("early", "middle", "later")
 
 
@@ -29,7 +32,8 @@ def one_line(error: BaseException) -> str:
 class Architecture:
     """`imagenet` names torchvision's weights for `pretrained=true`; `source` is the code of a custom model's file.
 
-    `layers` are names or patterns of the parameters to measure; None: those that the types of its modules tell.
+    `layers` are names or patterns of the parameters to measure; None: those that the types of its modules tell. With
+    `takes_size` the factory has a parameter `image_size`; without `any_size` the network takes images of SIZE alone.
     """
 
     name: str
@@ -38,18 +42,23 @@ class Architecture:
     layers: tuple[str, ...] | None = None
     imagenet: str | None = None
     source: str = ""
+    takes_size: bool = False
+    any_size: bool = True
 
-    def build(self, *, input_channels: int, num_classes: int) -> nn.Module:
-        """Return a new network for 32 x 32 images, initialised from torch's global generator."""
-        return self.factory(input_channels=input_channels, num_classes=num_classes)
+    def build(self, *, input_channels: int, num_classes: int, image_size: Size = SIZE) -> nn.Module:
+        """Return a new network for images of a height and width, initialised from torch's global generator."""
+        height, width = image_size
+        sized = {"image_size": height if height == width else image_size} if self.takes_size else {}
+        return self.factory(input_channels=input_channels, num_classes=num_classes, **sized)
 
-    def blueprint(self) -> nn.Module:
+    def blueprint(self, image_size: Size = SIZE) -> nn.Module:
         """Return a network for 3 channels and 10 classes, on the meta device if its code allows that."""
+        build = partial(self.build, input_channels=3, num_classes=10, image_size=image_size)
         try:
             with torch.device("meta"):
-                return self.build(input_channels=3, num_classes=10)
+                return build()
         except (NotImplementedError, RuntimeError):  # it reads values of tensors
-            return self.build(input_channels=3, num_classes=10)
+            return build()
 
     def group_of(self, layer: str) -> str:
         """Return the group of a layer, or an empty string if it has none."""
@@ -73,19 +82,22 @@ ARCHITECTURES: dict[str, Architecture] = {}
 
 
 def register(
-    name: str, *, groups: Mapping[str, Iterable[str]], imagenet: str | None = None
+    name: str, *, groups: Mapping[str, Iterable[str]], imagenet: str | None = None, any_size: bool = False
 ) -> Callable[[Factory], Factory]:
     """Register the decorated factory, which takes `input_channels` and `num_classes`, under a name.
 
     `groups` maps each group, from the input to the output, to the names of its layers (`*` matches any part).
-    `imagenet` names torchvision's weights for `pretrained=true`. Raise ValueError if the name is taken.
+    `imagenet` names torchvision's weights for `pretrained=true`. Networks take images of SIZE, those with `any_size`
+    others as well. Raise ValueError if the name is taken.
     """
 
     def decorate(factory: Factory) -> Factory:
         if name in ARCHITECTURES:
             raise ValueError(f"the model {name} is registered twice")
         patterns = {group: tuple(layers) for group, layers in groups.items()}
-        ARCHITECTURES[name] = Architecture(name=name, factory=factory, groups=patterns, imagenet=imagenet)
+        ARCHITECTURES[name] = Architecture(
+            name=name, factory=factory, groups=patterns, imagenet=imagenet, any_size=any_size
+        )
         return factory
 
     return decorate

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from models.architectures import Architecture, Factory, ModelError, one_line
 
+SIZED = "image_size"  # the parameter of a factory that is told the size of the images
 _NAME = re.compile(r"(.+\.py)(?::(\w*))?")
 _SOURCES: dict[Path, str] = {}  # a study uses the code of its beginning, even if the file is edited meanwhile
 
@@ -42,7 +43,12 @@ def custom_architecture(name: str) -> Architecture:
     if layers is not None and not _is_list_of_names(layers):
         raise ModelError(f"{name}: layers must be like ['conv*', 'pos_embedding']; got {layers!r}")
     return Architecture(
-        name=factory_name, factory=factory, groups=named, layers=layers and tuple(layers), source=source
+        name=factory_name,
+        factory=factory,
+        groups=named,
+        layers=layers and tuple(layers),
+        source=source,
+        takes_size=SIZED in inspect.signature(factory).parameters,
     )
 
 
@@ -96,7 +102,8 @@ def _factory(module: ModuleType, name: str) -> Factory:
             "like path/to/file.py:factory"
         )
     try:
-        inspect.signature(factory).bind(input_channels=1, num_classes=2)
+        signature = inspect.signature(factory)
+        signature.bind(input_channels=1, num_classes=2, **({SIZED: 32} if SIZED in signature.parameters else {}))
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"{name} must be callable with input_channels and num_classes alone ({error}): change it, or name another"

@@ -1,4 +1,4 @@
-"""ImageNet weights of torchvision, and copying those that fit a network for 32 x 32 images."""
+"""ImageNet weights of torchvision, and copying those that fit a network."""
 
 from collections.abc import Mapping
 from http.client import HTTPException

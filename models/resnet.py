@@ -35,6 +35,7 @@ def _stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
     "ResNet18",
     groups={f"block{stage}": (f"layer{stage}.*",) for stage in (1, 2, 3, 4)},
     imagenet="ResNet18_Weights.IMAGENET1K_V1",
+    any_size=True,  # it averages over all pixels that are left
 )
 class ResNet18(nn.Module):
     def __init__(self, *, input_channels: int, num_classes: int) -> None:
@@ -49,7 +50,7 @@ class ResNet18(nn.Module):
         self.fc = nn.Linear(512, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits, N x classes, of images, N x channels x 32 x 32."""
+        """Return the logits, N x classes, of images, N x channels x height x width."""
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         logits: Tensor = self.fc(x.mean(dim=(2, 3)))

@@ -52,7 +52,11 @@ def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-@register("Xception", groups={flow: (f"{flow}.*",) for flow in ("entry", "middle", "exit")})
+@register(
+    "Xception",
+    groups={flow: (f"{flow}.*",) for flow in ("entry", "middle", "exit")},
+    any_size=True,  # it averages over all pixels that are left
+)
 class Xception(nn.Module):
     def __init__(self, *, input_channels: int, num_classes: int) -> None:
         super().__init__()
@@ -74,7 +78,7 @@ class Xception(nn.Module):
         self.fc = nn.Linear(2048, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits, N x classes, of images, N x channels x 32 x 32."""
+        """Return the logits, N x classes, of images, N x channels x height x width."""
         x = self.exit(self.middle(self.entry(images)))
         logits: Tensor = self.fc(x.mean(dim=(2, 3)))
         return logits

@@ -15,8 +15,8 @@ from pipeline.analysis.paper import ACCURACIES, CLAIMS_BETWEEN, EPOCHS, SEEDS
 from pipeline.analysis.statistics import Histories, final_values
 
 DISTINGUISHING_SETTINGS = (
-    "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained", "precision",
-    "device", "compile", "devices",
+    "image_size", "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained",
+    "precision", "device", "compile", "devices",
 )  # fmt: skip
 ACCURACY_COLUMNS = ["model", "dataset", "study", "test_acc", "low", "high", "n", "paper", "difference", "remarks"]
 BETWEEN_COLUMNS = [

@@ -12,6 +12,7 @@ ACCURACIES = {  # test accuracy in percent
 }
 EPOCHS, SEEDS = 150, 5
 SETTINGS = {  # all but the learning rates and weight decays of Table 1
+    "image_size": "32",
     "momentum": "0.9",
     "batch_size": "128",
     "target_val_acc": "94",

@@ -15,6 +15,7 @@ import click
 import yaml
 
 from data import DataError
+from data.datasets import SIZE
 from data.sources import find_source
 from models import ModelError
 from pipeline.config.folders import data_folders, outbox_folder
@@ -32,7 +33,8 @@ CHECK_SECONDS = 8.0  # MLflow gives up on a closed port sooner; a silent server 
 COLOURS = {"ok": "green", "note": "yellow", "fix": "red"}
 GIGA = 1_000_000_000
 STORED = 9  # times its weights is what a seed stores: three checkpoints of weights, momentum and best
-DATA_BYTES = GIGA // 2  # more than any known data set takes, downloaded and prepared
+DOWNLOADED = 3 * GIGA // 10  # more than any known data set takes before it is prepared,
+PREPARED = GIGA // 5  # and after it, at 32 x 32
 
 
 class Finding(NamedTuple):
@@ -152,10 +154,12 @@ def data(config: Config) -> Finding:
 
 def disk(config: Config, *, reaches_store: bool) -> Finding:
     """Compare free space with what the study needs, roughly: for data, and for artifacts stored on this machine."""
-    weights = config.architecture.blueprint().state_dict().values()
+    size = config.image_size or SIZE
+    weights = config.architecture.blueprint((size, size)).state_dict().values()
     seed = STORED * sum(tensor.nbytes for tensor in weights)
     unsent = min(config.jobs, len(config.seeds)) * seed
-    needs = {outbox_folder(config).parent: DATA_BYTES + unsent}
+    data_bytes = DOWNLOADED + PREPARED * size**2 // SIZE**2
+    needs = {outbox_folder(config).parent: data_bytes + unsent}
     if reaches_store and (artifacts := artifact_folder()):
         if reason := unwritable(artifacts / "run"):
             return Finding("fix", f"no place for artifacts: {reason}", "give write access, or set MLFLOW_TRACKING_URI")

@@ -49,7 +49,7 @@ def datasets() -> Iterator[str]:
     """Yield the lines of all data sets; raise BadInput if the settings are wrong."""
     config = load_config({})
     folder, folders = Path(config.data_dir), data_folders(config)
-    prepared = prepared_names(*folders)
+    prepared = prepared_names(*folders, image_size=config.image_size)
     rows = [("name", "also", "training images", "prepared", "from")]
     for name, dataset in DATASETS.items():
         is_prepared = "yes" if name in prepared else "no"

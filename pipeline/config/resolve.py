@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from models import ARCHITECTURES
+from models import ARCHITECTURES, Architecture
+from models.architectures import SIZE, Size
 from pipeline.config.folders import data_folder
 from pipeline.config.params import TABLE, paper_rates, read_params
 from pipeline.config.schema import Settings
@@ -31,7 +32,19 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
             f"pretrained must be false for {architecture.name}: only {able} and torchvision:<name> have "
             "ImageNet weights"
         )
+    if settings.image_size:
+        refuse_size(architecture, (settings.image_size, settings.image_size))
     return settings
+
+
+def refuse_size(architecture: Architecture, image_size: Size) -> None:
+    """Raise BadInput if images of a height and width are not those of a network that takes one size alone."""
+    if not architecture.any_size and image_size != SIZE:
+        able = ", ".join(name for name, known in ARCHITECTURES.items() if known.any_size)
+        raise BadInput(
+            f"image_size must be {SIZE[0]} for {architecture.name}: only {able}, torchvision:<name> and your own file "
+            f"take other sizes; got images of {image_size[0]} x {image_size[1]}"
+        )
 
 
 def with_paper_rates(settings: Settings) -> Settings:

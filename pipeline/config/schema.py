@@ -17,6 +17,7 @@ from pipeline.config.values import (
     DatasetName,
     Folder,
     Gpus,
+    ImageSize,
     ModelName,
     Nothing,
     NotNegative,
@@ -52,6 +53,9 @@ class Settings:
         "a name from `python -m pipeline list models`, `torchvision:<name>`, or `path/to/file.py:factory`"
     )
     dataset: DatasetName = _setting("a name from `python -m pipeline list datasets`, or the path of an .npz file")
+    image_size: ImageSize | Nothing = _setting(
+        "pixels: images are resized to so many in height and width; `none`: they stay as they are"
+    )
     seeds: Seeds = _same_numbers("whole numbers, separated by commas: one run per seed")
     epochs: Whole = _same_numbers("passes over the training set")
     lr: Positive | Paper = _setting("learning rate, constant; `paper`: from Table 1 of the paper")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from pipeline.config.schema import CHANGE_NUMBERS, MEASURE, TAKES, Settings
 from pipeline.config.values import Folder, Gpus, NotNegative, Positive, Switch, Whole
 
 CONFIG, NETWORK = "config.yaml", "network.py"
+BEFORE = {"image_size": "32"}  # what studies did that are older than these settings: their hashes lack them
 NONE = {name: word for name, kind in TAKES.items() for word, value in kind.words.items() if value is None}
 
 
@@ -33,8 +34,9 @@ class Config(Settings):
 
     @property
     def data(self) -> DataSet:
-        """The data set that `dataset` names."""
-        return DATASETS.get(self.dataset) or npz_dataset(Path(self.dataset))
+        """The data set that `dataset` names, at `image_size`."""
+        named = DATASETS.get(self.dataset) or npz_dataset(Path(self.dataset))
+        return replace(named, image_size=self.image_size)
 
     @property
     def study_name(self) -> str:
@@ -71,7 +73,7 @@ class Config(Settings):
         The path of a custom network does not count, nor do the modules that it imports.
         """
         settings, data = self.as_text(), self.data
-        kept = {name: settings[name] for name in CHANGE_NUMBERS}
+        kept = {name: settings[name] for name in CHANGE_NUMBERS if settings[name] != BEFORE.get(name)}
         named = {"dataset": data.name, "classes": " ".join(data.classes)}
         if code := self.architecture.source:
             named |= {"model_name": self.architecture.name, "model_code": hashlib.sha256(code.encode()).hexdigest()}

@@ -15,6 +15,7 @@ from models.custom import is_path
 from models.torchvision_models import TORCHVISION_PREFIX, torchvision_models
 
 LONGEST = 6000  # characters of a param in MLflow
+SMALLEST = 8  # height and width of images, pixels
 OWN_MODEL = "path/to/file.py:factory"
 
 
@@ -112,6 +113,12 @@ def _share(value: float) -> float:
     return value
 
 
+def _even(value: int) -> int:
+    if value < SMALLEST or value % 2:
+        raise ValueError(f"must be {_EVEN.text}, or none (did you mean {max(SMALLEST, value + value % 2)}?)")
+    return value
+
+
 def _percentage(value: float) -> float:
     """Refuse up to 1 %, which no study aims at: it is a share of 1."""
     if not 1 < value <= 100:
@@ -121,10 +128,12 @@ def _percentage(value: float) -> float:
 
 
 _SHARE = Takes("a number from 0 to less than 1")
+_EVEN = Takes(f"an even number of {SMALLEST} or more")
 _PERCENTAGE = Takes("a percentage, more than 1 to 100")
 Whole = Annotated[int, Field(ge=1), Takes("a whole number of 1 or more")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Takes("a number greater than 0")]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), Takes("a number of 0 or more")]
+ImageSize = Annotated[int, AfterValidator(_even), _EVEN]
 Share = Annotated[float, AfterValidator(_share), _SHARE]
 Percent = Annotated[float, AfterValidator(_percentage), _PERCENTAGE]
 Gpus = Annotated[

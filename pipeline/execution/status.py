@@ -74,7 +74,7 @@ def _state(runs: Sequence[StoredSeed], *, busy: bool, done: bool, since: datetim
 
 def _seconds(config: Config, runs: Sequence[StoredSeed]) -> float | None:
     own = [run.seconds for run in runs if run.seconds is not None]
-    seconds = own or seconds_of_alike(config.model_name, config.dataset, config.device)
+    seconds = own or seconds_of_alike(config)
     return median(seconds) if seconds else None
 
 

@@ -10,7 +10,7 @@ import mlflow
 from mlflow.entities import Run as StoredRun
 
 from pipeline.config.schema import MEASURE
-from pipeline.config.settings import Config
+from pipeline.config.settings import BEFORE, Config
 from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput
 from pipeline.tracking.checkpoints import Checkpoint, uploaded_checkpoints
@@ -103,10 +103,11 @@ def stored_study(run: StoredRun) -> StoredStudy:
     inputs = run.inputs.dataset_inputs if run.inputs else []
     digest = next((given.dataset.digest for given in inputs), "unknown")
     tags = run.data.tags
+    known = {name: tags[setting_tag(name)] for name in SETTINGS if setting_tag(name) in tags}
     return StoredStudy(
         id=run.info.run_id,
         name=run.info.run_name,
-        settings={name: tags[setting_tag(name)] for name in SETTINGS if setting_tag(name) in tags},
+        settings=BEFORE | known if known else {},
         hash=tags.get(STUDY, ""),
         experiment=run.info.experiment_id,
         digest=digest,
@@ -166,11 +167,20 @@ def runs_of_settings(study_hash: str, seed: int | None = None, experiment: str |
     return _seeds(f"tags.`{STUDY}` = '{study_hash}'{one}", experiment)
 
 
-def seconds_of_alike(model: str, dataset: str, device: str) -> list[float]:
-    """Return the seconds of an epoch of each seed of a model, data set and device, whatever its other settings."""
-    alike = {"model_name": model, "dataset": dataset}  # either may be a path, which a filter may not be able to quote
-    found = search(f"tags.`{KIND}` = 'seed' and params.device = '{device}'")
-    its = [run for run in found if all(run.data.tags.get(setting_tag(name)) == alike[name] for name in alike)]
+def seconds_of_alike(config: Config) -> list[float]:
+    """Return the seconds of an epoch of each seed of a model, data set, size and device, whatever else is set."""
+    names = (
+        "model_name",
+        "dataset",
+        "image_size",
+    )  # the first two may be paths, which a filter may not be able to quote
+    alike = {name: config.as_text()[name] for name in names}
+    found = search(f"tags.`{KIND}` = 'seed' and params.device = '{config.device}'")
+    its = [
+        run
+        for run in found
+        if all(run.data.tags.get(setting_tag(name), BEFORE.get(name)) == alike[name] for name in alike)
+    ]
     return [run.data.metrics[SECONDS] for run in its if SECONDS in run.data.metrics]
 
 

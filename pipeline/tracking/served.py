@@ -22,7 +22,7 @@ class ImageClassifier(PythonModel):
 
     # MLflow refuses other names of parameters, and warns of other types
     def predict(self, context: PythonModelContext, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
-        """Return probabilities, a row an image, a column a class, of images: uint8, N x 32 x 32 x channels."""
+        """Return probabilities, a row an image, a column a class, of images: uint8, N x height x width x channels."""
         with torch.inference_mode():
             probabilities = self.network(torch.from_numpy(np.array(model_input, dtype=np.uint8)))
         return pd.DataFrame(probabilities.numpy(), columns=self.classes)

@@ -14,7 +14,7 @@ from pipeline.tracking.registered_models import ALIAS, register, registered_as, 
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import Run
 
-SETTINGS = ("lr", "momentum", "weight_decay", "batch_size", "precision", "device")
+SETTINGS = ("image_size", "lr", "momentum", "weight_decay", "batch_size", "precision", "device")
 log = logging.getLogger(__name__)
 
 

@@ -31,7 +31,7 @@ class Classifier(nn.Module):
         self.register_buffer("std", torch.tensor(moments.std) * 255)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return probabilities, N x classes, of images, uint8, N x 32 x 32 x channels."""
+        """Return probabilities, N x classes, of images, uint8, N x height x width x channels."""
         normalised = (images.float() - self.mean) / self.std
         images = channels_second(normalised, self.memory_format)
         probabilities: Tensor = self.network(images).softmax(dim=1)

@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from data.loader import channels_second
 from models import ARCHITECTURES, Architecture
+from models.architectures import SIZE, Size
 from pipeline.measure import forward_order
 from pipeline.training.attempt import checked
 from pipeline.training.loop import autocast
@@ -29,7 +30,9 @@ class Layout(NamedTuple):
 
 
 @cache
-def layout_of(architecture: Architecture, channels: int, classes: int, device: str, precision: str) -> Layout:
+def layout_of(
+    architecture: Architecture, channels: int, classes: int, device: str, precision: str, image_size: Size = SIZE
+) -> Layout:
     """Return the layout of an architecture, from random images; raise what the network raises.
 
     A network that views the output of a convolution as vectors, for example, needs contiguous memory. The random
@@ -38,7 +41,7 @@ def layout_of(architecture: Architecture, channels: int, classes: int, device: s
     refusals: list[Exception] = []
     for memory_format in FORMATS:
         try:
-            layers = _layers(architecture, channels, classes, memory_format, device, precision)
+            layers = _layers(architecture, channels, classes, memory_format, device, precision, image_size)
         except Exception as error:  # a network may raise anything
             refusals.append(error)
         else:
@@ -61,14 +64,15 @@ def _layers(
     memory_format: torch.memory_format,
     device: str,
     precision: str,
+    image_size: Size,
 ) -> tuple[str, ...]:
     """Return the layers in the order of the forward pass, if images pass forward and back with right gradients."""
     with torch.random.fork_rng():
-        built = architecture.build(input_channels=channels, num_classes=classes).to(device)
+        built = architecture.build(input_channels=channels, num_classes=classes, image_size=image_size).to(device)
         network, parameters = lay_out(built, memory_format), {name for name, _each in built.named_parameters()}
         if memory_format == torch.channels_last:
             _refuse_unsafe(network)
-        images = torch.randn(IMAGES, 32, 32, channels, device=device)
+        images = torch.randn(IMAGES, *image_size, channels, device=device)
         turned = channels_second(images, memory_format)
         with autocast(images, precision):
             logits = checked(network.train()(turned), IMAGES, classes, training=True)

@@ -24,19 +24,20 @@ def level_table(
     model: nn.Module,
     layers: Sequence[str],
     *,
-    channels: int,
+    shape: Sequence[int],
     steps: int,
     group_of: Callable[[str], str],
 ) -> str:
     """Return CSV with the columns LEVELS, a row for each of `layers`, for epochs of `steps` steps.
 
+    `shape` is that of an image: height, width, channels.
     Layers that are not scale-invariant have no levels; without weight decay none has.
     """
     sgd: dict[str, Any] = {"lr": config.lr, "momentum": config.momentum, "weight_decay": config.weight_decay}
     angle, rwc = step_angle_level(**sgd), white_noise_rwc(steps=steps, **sgd)
     epoch = steps_to_equilibrium(**sgd) / steps
     levels = (angle, rwc, math.ceil(epoch)) if config.weight_decay else (None, None, None)
-    invariant = _scale_invariant(model, layers, channels)
+    invariant = _scale_invariant(model, layers, shape)
     rows = [
         (layer, group_of(layer), layer in invariant, *(levels if layer in invariant else (None, None, None)))
         for layer in layers
@@ -46,9 +47,10 @@ def level_table(
     return text.getvalue()
 
 
-def _scale_invariant(model: nn.Module, layers: Sequence[str], channels: int) -> set[str]:
+def _scale_invariant(model: nn.Module, layers: Sequence[str], shape: Sequence[int]) -> set[str]:
     try:
-        images = torch.randn(IMAGES, channels, 32, 32, generator=Generator().manual_seed(0))
+        height, width, channels = shape
+        images = torch.randn(IMAGES, channels, height, width, generator=Generator().manual_seed(0))
         return set(scale_invariant_layers(model, images, layers=layers))
     except Exception as error:  # a custom network may not run in float64, or not be copied
         log.warning("no levels of equilibrium: scale-invariant layers cannot be found (%s)", error)

@@ -77,8 +77,8 @@ def train_in(
     layers = list(trainer.initial)
     groups = config.architecture.grouped(layers)
     seed_log = SeedLog(run, outbox, groups.group_of, config.checkpoint_every)
-    steps, channels = len(trainer.loaders["train"]), prepared.manifest.shape[2]
-    levels = level_table(config, trainer.model, layers, channels=channels, steps=steps, group_of=groups.group_of)
+    steps, shape = len(trainer.loaders["train"]), prepared.manifest.shape
+    levels = level_table(config, trainer.model, layers, shape=shape, steps=steps, group_of=groups.group_of)
     run.log_texts({LEVEL_TABLE: levels})
     _begin(trainer, seed_log, config, start, state)
     progress.begin(start.seed)

@@ -30,7 +30,11 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
     device = torch.device(config.device)
     generator = torch.Generator(device).manual_seed(stream_seed("batches", seed))
     layers, memory_format, _refusal = layout_of(
-        config.architecture, *prepared.manifest.channels_and_classes, config.device, config.precision
+        config.architecture,
+        *prepared.manifest.channels_and_classes,
+        config.device,
+        config.precision,
+        prepared.manifest.image_size,
     )
     loaders = load(
         prepared,
@@ -101,4 +105,6 @@ def build(config: Config, prepared: Prepared) -> nn.Module:
 def new_network(config: Config, prepared: Prepared) -> nn.Module:
     """Return the network for the data set, initialised."""
     channels, classes = prepared.manifest.channels_and_classes
-    return config.architecture.build(input_channels=channels, num_classes=classes)
+    return config.architecture.build(
+        input_channels=channels, num_classes=classes, image_size=prepared.manifest.image_size
+    )

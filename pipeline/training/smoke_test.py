@@ -1,4 +1,4 @@
-"""Smoke test of a network that is not registered: a few images through all that a seed does, before one is trained."""
+"""Smoke test of a network that may not work: a few images through all that a seed does, before one is trained."""
 
 import logging
 from dataclasses import replace
@@ -23,6 +23,7 @@ from pipeline.training.setup import make_trainer, new_network
 from pipeline.training.trainer import Trainer
 
 ONE_IMAGE = "an epoch's last batch has one image, so try another batch_size, or another network"
+OTHER_SIZE = f"try another image_size, such as 224 for torchvision's, {CHANGE}"
 QUICK = ("rwc", "displacement")
 RATE = 1e-6  # no step of which a loss diverges
 log = logging.getLogger(__name__)
@@ -71,13 +72,14 @@ def _passes(config: Config, few: Prepared) -> bool:
 def _try(config: Config, few: Prepared) -> None:
     architecture = config.architecture
     channels, classes = few.manifest.channels_and_classes
-    with attempt(architecture, "be built"):
+    height, width = few.manifest.image_size
+    with attempt(architecture, "be built", OTHER_SIZE if architecture.takes_size else CHANGE):
         network = new_network(config, few)
         if not isinstance(network, nn.Module):
             raise TypeError(f"it is {type(network).__name__}, not a torch.nn.Module: does the factory return it?")
     check_layers(architecture, network)
-    with attempt(architecture, f"take batches of 2 x {channels} x 32 x 32, forward and back"):
-        layout = layout_of(architecture, channels, classes, config.device, config.precision)
+    with attempt(architecture, f"take batches of 2 x {channels} x {height} x {width}, forward and back", OTHER_SIZE):
+        layout = layout_of(architecture, channels, classes, config.device, config.precision, (height, width))
     small = replace(
         config, batch_size=min(2, config.batch_size), lr=RATE, target_val_acc=None, val_split=0.0,
         compile=False, devices=1, rwc_every=1, step_angle_every=1,

@@ -149,6 +149,13 @@ def test_held_out_images_are_not_trained_on(prepared: MakePrepared, val_split: f
     assert sorted(val + train) == list(range(20))
 
 
+def test_held_out_images_are_not_copied(prepared: MakePrepared) -> None:
+    """They may be larger than the memory."""
+    given = prepared()
+    parts = loaders(given, val_split=0.25)
+    assert parts["train"].images.data_ptr() == parts["val"].images.data_ptr() == given.x_train.data_ptr()
+
+
 def test_without_val_split_there_is_no_val_loader(prepared: MakePrepared) -> None:
     assert set(loaders(prepared())) == {"train", "test"}
 

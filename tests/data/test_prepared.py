@@ -4,11 +4,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,12 @@ import torch
 from PIL import Image
 from torchvision.transforms import functional as transforms
 
-from data import DATASETS, DataError, DataSet
+from data import DATASETS, DataError, DataSet, resizing
 from data.datasets import Images
 from data.manifest import MANIFEST, Manifest
 from data.npz import npz_dataset
-from data.prepared import Prepared, prepare
+from data.prepared import Prepared, prepare, prepared_names
+from data.resizing import write_images
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +44,10 @@ def pil_resized(images: Any) -> Any:
     pictures = [Image.fromarray(image.squeeze()) for image in images]
     resized = [np.asarray(transforms.resize(picture, [32, 32])) for picture in pictures]
     return np.stack(resized).reshape(len(images), 32, 32, -1)
+
+
+def refuse(_data_dir: Path) -> Images:
+    raise AssertionError("the source is read again")
 
 
 @pytest.fixture
@@ -88,6 +95,68 @@ def test_a_class_without_images_is_counted(tmp_path: Path, make_images: Any, wri
     manifest = prepare(DATASETS["MNIST"], tmp_path).manifest
     assert manifest.train_counts == [4, 4, 4, *[0] * 7]
     assert manifest.test_counts == [2, 2, 2, *[0] * 7]
+
+
+@pytest.mark.parametrize("size", [8, 30, 64, None])
+def test_sizes_of_a_data_set_lie_side_by_side(
+    size: int | None, tmp_path: Path, tiny: DataSet, make_images: Any
+) -> None:
+    default, sized = (prepare(each, tmp_path) for each in (tiny, dataclasses.replace(tiny, image_size=size)))
+    height = size or make_images().x_train.shape[1]
+    assert sized.manifest.shape == [height, height, 1]
+    assert sized.x_train.shape == (12, height, height, 1)
+    assert sized.manifest.digest != default.manifest.digest
+    again = [prepare(dataclasses.replace(tiny, image_size=each, read=refuse), tmp_path) for each in (32, size)]
+    assert [each.manifest for each in again] == [default.manifest, sized.manifest]
+    assert prepared_names(tmp_path, image_size=32) == {"tiny"}
+    assert prepared_names(tmp_path, image_size=height) == {"tiny"}
+    assert prepared_names(tmp_path, image_size=40) == set()
+
+
+def test_images_that_keep_their_size_are_not_changed_even_if_oblong(
+    tmp_path: Path, make_images: Any, npz_of: Any, equal: Any
+) -> None:
+    images = make_images(27, 3)
+    oblong = images._replace(x_train=images.x_train[:, :20], x_test=images.x_test[:, :20])
+    prepared = prepare(dataclasses.replace(npz_of(oblong), image_size=None), tmp_path)
+    assert equal(arrays(prepared), oblong)
+    assert prepared.manifest.shape == [20, 27, 3]
+    assert prepared.manifest.image_size == (20, 27)
+
+
+@pytest.mark.parametrize("block", [1, 2 * 40 * 40, 1_000_000])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_are_written_block_by_block_as_numpy_saves_them(
+    block: int, channels: int, tmp_path: Path, make_images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, whole = make_images(28, channels).x_train, tmp_path / "whole.npy"
+    shape = (len(images), 40, 40, channels)
+    write_images(whole, images, shape)
+    monkeypatch.setattr(resizing, "BLOCK", block)
+    write_images(tmp_path / "blocks.npy", images, shape)
+    np.save(tmp_path / "saved.npy", np.load(whole))
+    contents = [(tmp_path / f"{name}.npy").read_bytes() for name in ("whole", "blocks", "saved")]
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_images_that_do_not_fit_on_the_disk_are_refused_before_they_are_written(
+    tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=10**6))
+    prepare(tiny, tmp_path)
+    with pytest.raises(
+        DataError, match=r"tiny takes 0.0 GB at image_size=500, and .*choose a smaller image_size"
+    ) as error:
+        prepare(dataclasses.replace(tiny, image_size=500), tmp_path)
+    assert "\n" not in str(error.value)
+    assert [path.name[:5] for path in (tmp_path / "prepared").iterdir() if path.is_dir()] == ["tiny-"]
+
+
+@pytest.mark.parametrize(("size", "padding"), [(8, 1), (32, 4), (36, 4), (64, 8), (224, 28), (None, 4)])
+def test_the_padding_of_crops_grows_with_the_images(
+    size: int | None, padding: int, tmp_path: Path, tiny: DataSet
+) -> None:
+    assert prepare(dataclasses.replace(tiny, padding=4, image_size=size), tmp_path).padding == padding
 
 
 @pytest.mark.parametrize(("size", "channels", "levels"), [(28, 1, 1), (8, 1, 1), (20, 3, 1), (40, 3, 2), (97, 3, 2)])
@@ -147,9 +216,6 @@ def test_memory_order_of_an_array_does_not_change_the_digest(
 
 
 def test_a_second_use_does_not_read_the_source_again(tmp_path: Path, tiny: DataSet, equal: Any) -> None:
-    def refuse(_data_dir: Path) -> Images:
-        raise AssertionError("the source is read again")
-
     first = prepare(tiny, tmp_path)
     times = {path: path.stat().st_mtime_ns for path in folder_of(tiny, tmp_path).iterdir()}
     again = prepare(dataclasses.replace(tiny, read=refuse), tmp_path)
@@ -250,17 +316,17 @@ def test_a_crash_while_preparing_leaves_no_set_that_is_used(
 ) -> None:
     save, saved = np.save, []
 
-    def third_fails(path: Path, array: Any) -> None:
+    def second_fails(path: Path, array: Any) -> None:
         saved.append(path)
-        if len(saved) == 3:
+        if len(saved) == 2:
             raise error
         save(path, array)
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "save", third_fails)
+        patch.setattr(np, "save", second_fails)
         with pytest.raises(type(error)):
             prepare(tiny, tmp_path)
-    assert len(saved) == 3
+    assert len(saved) == 2
     assert not list((tmp_path / "prepared").rglob(MANIFEST))
     prepared = prepare(tiny, tmp_path)
     assert caplog.messages == []

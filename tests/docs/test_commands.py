@@ -135,6 +135,11 @@ RULES = (
     Rule(r"python -m docs\.tour", Place.skip, "minutes; tests/pipeline/studies/test_browser.py does the same"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", Place.skip, "hours, and downloads", "results.md"),
     Rule(r"python -m benchmarks\.sweeps", Place.skip, SWEEPS, "scale.md"),
+    Rule(
+        r"mlflow run .* -P pretrained=true .*",
+        Place.skip,
+        "downloads; tests/pipeline/studies/test_image_size.py trains",
+    ),
     Rule(r"mlflow run \. --env-manager local -P model_name=ResNet18", Place.skip, "days, and a download"),
     Rule(r"mlflow run \. .*", Place.run_smaller_by_mlflow, pages="own_network.py"),
     Rule(r"mlflow run \. .*", Place.run_smaller),

@@ -18,6 +18,14 @@ def test_logits_are_images_by_classes(name: str, channels: int, classes: int) ->
         assert network(torch.empty(2, channels, 32, 32)).shape == (2, classes)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (28, 28), (64, 96), (224, 224)])
+@pytest.mark.parametrize("name", [name for name, known in ARCHITECTURES.items() if known.any_size])
+def test_networks_of_any_size_take_small_large_and_oblong_images(name: str, size: tuple[int, int]) -> None:
+    with torch.device("meta"):
+        network = ARCHITECTURES[name].build(input_channels=3, num_classes=5, image_size=size)
+        assert network(torch.empty(2, 3, *size)).shape == (2, 5)
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_gradient_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)

@@ -46,6 +46,27 @@ def test_a_class_with_groups_is_found(file: Path) -> None:
     assert net.grouped(["conv", "fc"]) is net
 
 
+SIZED = """
+from torch import nn
+
+def told(*, input_channels, num_classes, image_size):
+    height, width = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    return nn.Sequential(nn.Flatten(), nn.Linear(input_channels * height * width, num_classes))
+
+def guessed(input_channels, num_classes, image_size=16, **others):
+    assert not others
+    return told(input_channels=input_channels, num_classes=num_classes, image_size=image_size)
+"""
+
+
+@pytest.mark.parametrize("factory", ["told", "guessed"])
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (20, 30)])
+def test_a_factory_that_takes_image_size_is_told_it(tmp_path: Path, factory: str, size: tuple[int, int]) -> None:
+    (tmp_path / "sized.py").write_text(SIZED)
+    network = find(f"{tmp_path / 'sized.py'}:{factory}").build(input_channels=2, num_classes=5, image_size=size)
+    assert network(torch.zeros(3, 2, *size)).shape == (3, 5)
+
+
 def test_a_factory_without_groups_gets_thirds_of_its_layers(file: Path) -> None:
     net = find(f"{file}:plain")
     assert net.groups == {}

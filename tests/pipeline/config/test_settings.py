@@ -163,6 +163,15 @@ WRONG = {
     "seeds=1,1": "none twice",
     "seeds=1,": "like 0,42,123",
     "seeds=-1": "like 0,42,123",
+    "image_size=33": "must be an even number of 8 or more, or none (did you mean 34?); got '33'",
+    "image_size=6": "must be an even number of 8 or more, or none (did you mean 8?); got '6'",
+    "image_size=0": "did you mean 8?",
+    "image_size=-32": "did you mean 8?",
+    "image_size=224x224": "must be an even number of 8 or more, or none; got '224x224'",
+    "image_size=32.5": "must be an even number of 8 or more, or none; got '32.5'",
+    "image_size=none!": "or none (did you mean none?)",
+    "image_size=": "must be an even number of 8 or more, or none; got ''",
+    "image_size=64": "must be 32 for AlexNet: only ResNet18, Xception, torchvision:<name> and your own file take other",
     "batch_size=0": "whole number of 1 or more",
     "target_val_acc=101": "must be a percentage, more than 1 to 100, or none; got '101'",
     "target_val_acc=0.94": "must be a percentage, more than 1 to 100, or none (did you mean 94?); got '0.94'",
@@ -269,6 +278,36 @@ def test_the_study_hash_is_that_of_stored_studies_and_counts_devices() -> None:
         ]
         assert hashes[0] == expected
         assert len(set(hashes)) == 3
+
+
+@pytest.mark.usefixtures("params")
+def test_an_image_size_is_another_study_unless_it_is_that_of_studies_without_the_setting(params: Path) -> None:
+    common = {"precision": "fp32", "device": "cpu", "compile": "false", "dataset": "Digits", "model_name": "ResNet18"}
+    hashes = {
+        size: load_config(common | {"image_size": size}).study_hash("digest")
+        for size in ("32", "8", "224", "none", "NONE")
+    }
+    assert hashes["32"] == load_config(common).study_hash("digest")
+    assert hashes["none"] == hashes["NONE"]
+    assert len(set(hashes.values())) == 4
+    params.write_text(params.read_text().replace("image_size: 32 ", "image_size: 224 "))
+    assert load_config(common).study_hash("digest") == hashes["224"]
+
+
+@pytest.mark.usefixtures("params")
+@pytest.mark.parametrize(("given", "size"), [("32", 32), ("8", 8), ("none", None), ("224", 224), ("1000", 1000)])
+def test_the_data_set_is_that_of_the_image_size(given: str, size: int | None) -> None:
+    config = load_config({"model_name": "ResNet18", "image_size": given})
+    assert (config.image_size, config.data.image_size) == (size, size)
+    assert config.as_text()["image_size"] == given
+
+
+@pytest.mark.usefixtures("params")
+@pytest.mark.parametrize("name", [name for name, known in ARCHITECTURES.items() if not known.any_size])
+def test_a_network_of_one_size_takes_32_alone(name: str) -> None:
+    assert load_config({"model_name": name, "image_size": "32"}).image_size == 32
+    with pytest.raises(BadInput, match=f"image_size must be 32 for {name}: only .*; got images of 30 x 30"):
+        load_config({"model_name": name, "image_size": "30"})
 
 
 @pytest.mark.usefixtures("params")

@@ -53,12 +53,13 @@ def test_a_seed_s_model_normalises_as_its_network_was_trained(
     assert code == 0, err
     (classifier,), loaders = logged, trainers[0].loaders
     assert set(loaders) == ({"train", "val", "test"} if float(val_split) else {"train", "test"})
-    trained_on = loaders["train"].images.double()
+    pixels = {part: each.images if each.chosen is None else each.images[each.chosen] for part, each in loaders.items()}
+    trained_on = pixels["train"].double()
     assert classifier.mean.tolist() == pytest.approx([trained_on.mean().item()], rel=1e-6)
     assert classifier.std.tolist() == pytest.approx([trained_on.std(correction=0).item()], rel=1e-6)
     with torch.no_grad():
         for part, loader in loaders.items():
             if part != "train":
                 images = torch.cat([images for images, _labels in loader])
-                ours: Tensor = classifier.eval()(loader.images)
+                ours: Tensor = classifier.eval()(pixels[part])
                 torch.testing.assert_close(ours, classifier.network(images).softmax(dim=1))

@@ -24,7 +24,12 @@ def levels(tiny_npz: Path):
         architecture = ARCHITECTURES[model_name]
         model = architecture.build(input_channels=1, num_classes=2)
         text = level_table(
-            load_config(given), model, list(layer_weights(model)), channels=1, steps=50, group_of=architecture.group_of
+            load_config(given),
+            model,
+            list(layer_weights(model)),
+            shape=(32, 32, 1),
+            steps=50,
+            group_of=architecture.group_of,
         )
         return pd.read_csv(StringIO(text))
 

@@ -54,12 +54,12 @@ def test_batches_are_not_drawn_from_the_stream_of_the_initial_weights(
     config = configure("Normed", val_split=val_split)
     trainer = begin(config, seed)
     assert trainer.loaders["train"].generator.initial_seed() != torch.initial_seed() == seed
-    images, pixels = len(trainer.loaders["train"].images), prepared_for(config).x_train
+    images, pixels = trainer.loaders["train"].count, prepared_for(config).x_train
     first_of_weights = Generator().manual_seed(seed)
     assert orders_from(trainer.loaders["train"].generator, images) != orders_from(first_of_weights, images)
     if val_split:
-        place = orders_from(first_of_weights, len(pixels))[: len(trainer.loaders["val"].images)]
-        assert not torch.equal(trainer.loaders["val"].images, pixels[place])
+        place = orders_from(first_of_weights, len(pixels))[: trainer.loaders["val"].count]
+        assert trainer.loaders["val"].chosen.tolist() != place
 
 
 @every_seed
