@@ -5,9 +5,8 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,11 @@ from torch import Tensor
 
 from data.datasets import Array, DataError, DataSet, Images, plain
 from data.labels import number_classes
-from data.manifest import DAMAGED, MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
+from data.manifest import MANIFEST, PREPARED, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
 from data.sharing import is_open, make_shared, mode_of_files, share
 from data.sources import Source, find_source, locate
 
-PREPARED = "prepared"
 SIZE = 32
 log = logging.getLogger(__name__)
 
@@ -60,15 +58,6 @@ def prepare(dataset: DataSet, *folders: Path) -> Prepared:
             f"{error.filename} is closed to this user ({error.strerror}): have its permissions changed, or name "
             "another folder with data_dir"
         ) from error
-
-
-def prepared_names(*folders: Path) -> set[str]:
-    """Return the names of the prepared data sets; the checksums of their tensors are not computed."""
-    names = set()
-    for path in chain(*(folder.glob(f"{PREPARED}/*/{MANIFEST}") for folder in folders)):
-        with suppress(*DAMAGED):
-            names.add(read_manifest(path.parent).name)
-    return names
 
 
 def _lock(dataset: DataSet, folder: Path) -> AbstractContextManager[object]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from textwrap import shorten
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-Factory = Callable[..., nn.Module]
+Factory = Callable[..., "nn.Module"]
 THIRDS = ("early", "middle", "later")
 
 
@@ -39,12 +40,14 @@ class Architecture:
     imagenet: str | None = None
     source: str = ""
 
-    def build(self, *, input_channels: int, num_classes: int) -> nn.Module:
+    def build(self, *, input_channels: int, num_classes: int) -> "nn.Module":
         """Return a new network for 32 x 32 images, initialised from torch's global generator."""
         return self.factory(input_channels=input_channels, num_classes=num_classes)
 
-    def blueprint(self) -> nn.Module:
+    def blueprint(self) -> "nn.Module":
         """Return a network for 3 channels and 10 classes, on the meta device if its code allows that."""
+        import torch  # here: names and groups are known without it
+
         try:
             with torch.device("meta"):
                 return self.build(input_channels=3, num_classes=10)

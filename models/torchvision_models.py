@@ -4,10 +4,12 @@ from functools import cache, partial
 from typing import Any
 
 from torch import nn
+from torchvision import models
+from torchvision.models import get_model, get_model_weights, list_models
 
 from models.architectures import Architecture
+from models.names import TORCHVISION_PREFIX
 
-TORCHVISION_PREFIX = "torchvision:"
 # arguments that some families need for small images, or to return logits alone
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "vit": {"image_size": 32},
@@ -18,16 +20,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def torchvision_models() -> list[str]:
     """Return the names of all classification models of torchvision."""
-    import torchvision  # here: it takes as long to import as torch
-
-    return list(torchvision.models.list_models(module=torchvision.models))
+    return list(list_models(module=models))
 
 
 @cache
 def torchvision_architecture(name: str) -> Architecture:
     """Return the architecture of one of `torchvision_models`, without groups."""
-    from torchvision.models import get_model_weights  # here, as above
-
     weights = get_model_weights(name).DEFAULT
     return Architecture(
         name=f"{TORCHVISION_PREFIX}{name}", factory=partial(build_adapted, name), groups={}, imagenet=str(weights)
@@ -41,8 +39,6 @@ def build_adapted(name: str, *, input_channels: int, num_classes: int) -> nn.Mod
     3 x 3 with stride 1, and max-pooling before the second is removed. Other stems (patches with stride 4) keep their
     size. The new first convolution has PyTorch's default initialisation.
     """
-    from torchvision.models import get_model  # here, as above
-
     family = name if name in ARGUMENTS else name.partition("_")[0]
     network: nn.Module = get_model(name, weights=None, num_classes=num_classes, **ARGUMENTS.get(family, {}))
     modules = list(network.named_modules())
