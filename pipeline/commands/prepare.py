@@ -5,7 +5,7 @@ import logging
 from pipeline.config.folders import data_folders
 from pipeline.config.resolve import resolve
 from pipeline.config.schema import Settings
-from pipeline.tracking.dataset_log import log_prepared
+from pipeline.tracking.dataset_pictures import log_prepared
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
 

@@ -102,3 +102,18 @@ def test_every_way_to_register_a_network_makes_its_name_known(project: Path) -> 
     assert sorted(known) == sorted(imported)
     assert {"Named", "Computed", "Looped8", "Looped16", "Aliased"} <= set(known)
     assert [name for name, has_weights in known.items() if has_weights] == ["Pretrained", "ResNet18", "VGG19"]
+
+
+@pytest.mark.parametrize(
+    ("module", "needless"),
+    [
+        ("pipeline.training.launch", {"mlflow", "pandas", "matplotlib", "torchvision", "sklearn"}),
+        ("pipeline.execution.local", {"matplotlib", "jinja2", "torchvision", "sklearn", "ray"}),
+        ("pipeline.commands.study", {"torchvision", "sklearn", "ray"}),
+    ],
+    ids=["a further device of a seed", "a seed in a process of its own", "a study"],
+)
+def test_what_begins_to_train_imports_only_what_training_needs(module: str, needless: set[str]) -> None:
+    found = set(python(f"import json, sys, {module}\nprint(json.dumps(list(sys.modules)))", ROOT))
+    assert {"torch"} <= found
+    assert found & needless == set()
