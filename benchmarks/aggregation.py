@@ -18,7 +18,8 @@ import pandas as pd
 
 from benchmarks.report import Figure, peak_megabytes
 from benchmarks.setup import Bench
-from pipeline.commands.aggregate import aggregate
+from pipeline.commands.aggregate import run as aggregate
+from pipeline.config.resolve import read_settings
 from pipeline.config.settings import Config
 from pipeline.measure import MEASUREMENTS, STEP_FORMULAS
 from pipeline.tracking.outbox import Outbox
@@ -143,5 +144,5 @@ def _aggregate(folder: str, study: str) -> tuple[float, float, float]:
     imported = peak_megabytes()
     started = perf_counter()
     with redirect_stdout(StringIO()):
-        aggregate.main(["--study", study], standalone_mode=False)
+        aggregate(read_settings({}), {}, study)
     return perf_counter() - started, imported, peak_megabytes()

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.host.provenance import commit, machine, versions
+from pipeline.host.hardware import machine
+from pipeline.host.provenance import commit, versions
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"

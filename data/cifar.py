@@ -33,6 +33,8 @@ def _torchvision(original: str) -> Any:
 
 
 def _find(name: str, data_dir: Path) -> list[Path]:
+    if not any(data_dir.glob("cifar-*")):  # torchvision's names begin so, and are not asked for where none can be
+        return []
     original = _torchvision(name)
     batches = [data_dir / original.base_folder / name for name, _md5 in (*original.train_list, *original.test_list)]
     archive = data_dir / original.filename

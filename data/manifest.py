@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from data.moments import Moments
 
 MANIFEST = "manifest.json"
+PREPARED = "prepared"  # the folder of prepared data sets in a data folder
 DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)  # what reading a damaged manifest raises
 
 
@@ -65,6 +68,17 @@ def read_manifest(folder: Path) -> Manifest:
     if (checksum, digest) != (_short_hash(fields), manifest.digest):
         raise ValueError(f"the checksum of {folder / MANIFEST} does not match")
     return manifest
+
+
+def prepared_names(*folders: Path, image_size: int | None = None) -> set[str]:
+    """Return the names of the data sets that are prepared, at `image_size`; checksums of tensors are not computed."""
+    names = set()
+    for path in chain(*(folder.glob(f"{PREPARED}/*/{MANIFEST}") for folder in folders)):
+        with suppress(*DAMAGED):
+            manifest = read_manifest(path.parent)
+            if image_size is None or manifest.image_size == (image_size, image_size):
+                names.add(manifest.name)
+    return names
 
 
 def damaged_file(folder: Path) -> str | None:

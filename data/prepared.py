@@ -5,9 +5,8 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,12 @@ from torch import Tensor
 
 from data.datasets import SIZE, DataError, DataSet, Images, plain
 from data.labels import number_classes
-from data.manifest import DAMAGED, MANIFEST, Manifest, damaged_file, file_sha256, read_manifest
+from data.manifest import MANIFEST, PREPARED, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
 from data.resizing import prepared_shape, refuse_full_disk, write_images
 from data.sharing import is_open, make_shared, mode_of_files, share
 from data.sources import Source, find_source, locate
 
-PREPARED = "prepared"
 log = logging.getLogger(__name__)
 
 
@@ -63,17 +61,6 @@ def prepare(dataset: DataSet, *folders: Path) -> Prepared:
             f"{error.filename} is closed to this user ({error.strerror}): have its permissions changed, or name "
             "another folder with data_dir"
         ) from error
-
-
-def prepared_names(*folders: Path, image_size: int | None = None) -> set[str]:
-    """Return the names of the data sets that are prepared, at `image_size`; checksums of tensors are not computed."""
-    names = set()
-    for path in chain(*(folder.glob(f"{PREPARED}/*/{MANIFEST}") for folder in folders)):
-        with suppress(*DAMAGED):
-            manifest = read_manifest(path.parent)
-            if image_size is None or manifest.image_size == (image_size, image_size):
-                names.add(manifest.name)
-    return names
 
 
 def _lock(dataset: DataSet, folder: Path) -> AbstractContextManager[object]:

@@ -1,22 +1,33 @@
-"""Architectures and their layer groups. To add a model, add a file to this folder: every module here is imported."""
+"""Architectures and their layer groups. To add a model, add a file to this folder that calls `register`.
 
-from importlib import import_module
-from pkgutil import iter_modules
+Nothing here imports torch, which takes seconds, before a network is used: names are read from the files.
+`ARCHITECTURES` has every registered network; their files are imported when it is first used.
+"""
 
-from models.architectures import ARCHITECTURES, Architecture, ModelError, register
+from typing import TYPE_CHECKING
+
+from models.architectures import Architecture, ModelError, register
 from models.custom import custom_architecture
-from models.torchvision_models import TORCHVISION_PREFIX, torchvision_architecture
+from models.names import TORCHVISION_PREFIX, import_registered, registered
 
-__all__ = ["ARCHITECTURES", "Architecture", "ModelError", "find", "register"]
+if TYPE_CHECKING:
+    from models.architectures import ARCHITECTURES
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+__all__ = ["ARCHITECTURES", "Architecture", "ModelError", "find", "register", "registered"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "ARCHITECTURES":
+        return import_registered()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def find(name: str) -> Architecture:
     """Return the architecture of a registered name, `torchvision:<name>` or `file.py:factory`; raise ModelError."""
-    if name in ARCHITECTURES:
-        return ARCHITECTURES[name]
+    if name in registered():
+        return import_registered()[name]
     if name.startswith(TORCHVISION_PREFIX):
+        from models.torchvision_models import torchvision_architecture  # here: it takes as long to import as torch
+
         return torchvision_architecture(name.removeprefix(TORCHVISION_PREFIX))
     return custom_architecture(name)

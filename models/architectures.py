@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from textwrap import shorten
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-Factory = Callable[..., nn.Module]
+Factory = Callable[..., "nn.Module"]
 Size = tuple[int, int]
 SIZE: Size = (32, 32)  # height and width of the paper's images
 THIRDS = ("early", "middle", "later")
@@ -45,14 +46,16 @@ class Architecture:
     takes_size: bool = False
     any_size: bool = True
 
-    def build(self, *, input_channels: int, num_classes: int, image_size: Size = SIZE) -> nn.Module:
+    def build(self, *, input_channels: int, num_classes: int, image_size: Size = SIZE) -> "nn.Module":
         """Return a new network for images of a height and width, initialised from torch's global generator."""
         height, width = image_size
         sized = {"image_size": height if height == width else image_size} if self.takes_size else {}
         return self.factory(input_channels=input_channels, num_classes=num_classes, **sized)
 
-    def blueprint(self, image_size: Size = SIZE) -> nn.Module:
+    def blueprint(self, image_size: Size = SIZE) -> "nn.Module":
         """Return a network for 3 channels and 10 classes, on the meta device if its code allows that."""
+        import torch  # here: names and groups are known without it
+
         build = partial(self.build, input_channels=3, num_classes=10, image_size=image_size)
         try:
             with torch.device("meta"):

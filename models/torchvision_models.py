@@ -5,10 +5,12 @@ from functools import cache, partial
 from typing import Any
 
 from torch import nn
+from torchvision import models
+from torchvision.models import get_model, get_model_weights, list_models
 
 from models.architectures import Architecture, Size
+from models.names import TORCHVISION_PREFIX
 
-TORCHVISION_PREFIX = "torchvision:"
 SMALL = 64  # smaller images keep their size up to the second convolution, as is usual for CIFAR
 # arguments that some families need to return logits alone, or for the height and width of the images
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -23,16 +25,12 @@ SIZED: dict[str, Callable[[int, int], dict[str, Any]]] = {
 
 def torchvision_models() -> list[str]:
     """Return the names of all classification models of torchvision."""
-    import torchvision  # here: it takes as long to import as torch
-
-    return list(torchvision.models.list_models(module=torchvision.models))
+    return list(list_models(module=models))
 
 
 @cache
 def torchvision_architecture(name: str) -> Architecture:
     """Return the architecture of one of `torchvision_models`, without groups."""
-    from torchvision.models import get_model_weights  # here, as above
-
     return Architecture(
         name=f"{TORCHVISION_PREFIX}{name}",
         factory=partial(build_adapted, name),
@@ -50,8 +48,6 @@ def build_adapted(name: str, *, input_channels: int, num_classes: int, image_siz
     removed. Other stems (patches with stride 4) keep their size. A new first convolution has PyTorch's default
     initialisation.
     """
-    from torchvision.models import get_model  # here, as above
-
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     family = name if name in ARGUMENTS else name.partition("_")[0]
     arguments = ARGUMENTS.get(family, {}) | (SIZED[family](height, width) if family in SIZED else {})

@@ -6,67 +6,24 @@ import sys
 
 os.environ["TQDM_DISABLE"] = "1"  # torchvision and MLflow draw bars; the project has its own
 
+
+def _lacks(error: ModuleNotFoundError) -> str:
+    """Return what is missing, and the remedy; raise the error if it is a module of this project."""
+    if str(error.name).partition(".")[0] in ("data", "models", "pipeline"):
+        raise error
+    return f"{sys.executable} lacks {error.name}: make setup, then source .venv/bin/activate"
+
+
 try:
     import click
 
-    from pipeline.commands.aggregate import aggregate
-    from pipeline.commands.compare import compare
-    from pipeline.commands.doctor import doctor
-    from pipeline.commands.list import listing
-    from pipeline.commands.prepare import prepare
-    from pipeline.commands.relocate import relocate
-    from pipeline.commands.study import study
-    from pipeline.commands.sweep import sweep
-    from pipeline.commands.train import train
-    from pipeline.console.messages import configure, quiet_option
+    from pipeline.commands.command_line import commands
+    from pipeline.console.messages import configure
     from pipeline.console.terminal import coloured
-    from pipeline.host.provenance import commit, versions
     from pipeline.host.signals import Interrupted, end_with_parent, ignore_signals, raise_on_signals
-    from pipeline.measure import __version__
-    from pipeline.tracking.runs import close_inherited
 except ModuleNotFoundError as error:
-    if str(error.name).partition(".")[0] in ("data", "models", "pipeline"):
-        raise
-    print(f"error: {sys.executable} lacks {error.name}: make setup, then source .venv/bin/activate", file=sys.stderr)
+    print(f"error: {_lacks(error)}", file=sys.stderr)
     sys.exit(2)
-
-
-class InOrder(click.Group):
-    """Lists the commands as they were added, the one that most people want first."""
-
-    def list_commands(self, _context: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        click.echo(f"layerwise {__version__}, commit {commit()}, {versions()}")
-        context.exit()
-
-
-@click.group(
-    cls=InOrder,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Settings: params.yaml holds the defaults, and `study --help` names them. `mlflow run . -P name=value` "
-    "takes them as well. Exits: 0 done, 1 a seed failed, 2 wrong input, 128 + signal interrupted.",
-)
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_version,
-    help="Show the versions of the project and of what its numbers depend on.",
-)
-def commands() -> None:
-    """How each layer of a network learns: studies of layer-wise weight change, in MLflow."""
-
-
-_quiet = quiet_option(expose_value=False, help="print warnings and errors only")
-for _command in (study, sweep, prepare, train, aggregate, compare, relocate):
-    commands.add_command(_quiet(_command))
-for _command in (listing, doctor):
-    commands.add_command(_command)
 
 
 def main() -> int:
@@ -84,9 +41,14 @@ def main() -> int:
         return _fail(f"{error.format_message().rstrip('.')}: see python -m pipeline --help", error.exit_code)
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
+    except ModuleNotFoundError as error:  # a command imports torch and MLflow when it runs
+        return _fail(_lacks(error), 2)
     except Interrupted as error:
         ignore_signals()
-        close_inherited("KILLED")
+        if "MLFLOW_RUN_ID" in os.environ:
+            from pipeline.tracking.runs import close_inherited  # here: it imports MLflow, which takes seconds
+
+            close_inherited("KILLED")
         return _fail(f"interrupted by {error}", 128 + error.number)
 
 

@@ -5,13 +5,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
-import click
-
 from data.prepared import Prepared
-from pipeline.config.options import takes_settings
-from pipeline.config.resolve import load_config
+from pipeline.config.resolve import resolve
+from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
-from pipeline.console.errors import BadInput
 from pipeline.tracking.queries import RunNotFound, find_study, one_a_seed, runs_of_settings
 from pipeline.tracking.resume import Start, warn_of_lacking
 from pipeline.tracking.retry import patiently
@@ -20,24 +17,18 @@ from pipeline.tracking.store import address, current_experiment
 from pipeline.tracking.study_log import aggregate_seeds, open_study
 from pipeline.training.inputs import prepare_inputs
 
-WITH_STUDY = {"register"}  # the settings that `aggregate -P study=` takes
 log = logging.getLogger(__name__)
 
 
-@click.command()
-@takes_settings
-@click.option("--study", metavar="VALUE", help="id of a study's run: its figures are made again there")
-def aggregate(given: dict[str, str], study: str | None) -> None:
-    """Average finished seeds: of a study, or of equal settings."""
-    config = load_config(given)
+def run(settings: Settings, given: Collection[str], study: str | None) -> None:
+    """Average finished seeds: of the study whose run has an id or, without one, of equal settings."""
+    config = resolve(settings)
     if study is not None:
-        if ignored := sorted(set(given) - WITH_STUDY):
-            raise BadInput(f"study has settings of its own: leave out {', '.join(ignored)}; got {study!r}")
         _aggregate(Run(find_study(study).id), config)
         return
     prepared = prepare_inputs(config)
-    with open_study(_trained(config, prepared, given), prepared) as run:
-        _aggregate(run, config)
+    with open_study(_trained(config, prepared, given), prepared) as opened:
+        _aggregate(opened, config)
 
 
 def _aggregate(run: Run, config: Config) -> None:

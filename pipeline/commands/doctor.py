@@ -21,11 +21,10 @@ from models import ModelError
 from pipeline.config.folders import data_folders, outbox_folder
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
-from pipeline.console.messages import quiet_option
 from pipeline.console.terminal import coloured
 from pipeline.host.disk import nearest_existing, unwritable
-from pipeline.host.hardware import device_kind
-from pipeline.host.provenance import ROOT, machine
+from pipeline.host.hardware import device_kind, machine
+from pipeline.host.provenance import ROOT
 from pipeline.tracking.store import artifact_folder, check_store
 
 Level = Literal["ok", "note", "fix"]
@@ -45,18 +44,15 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-@click.command()
-@quiet_option(help="print notes and fixes alone")
-@click.pass_context
-def doctor(context: click.Context, quiet: bool) -> None:
-    """Check the prerequisites of a study and say how to fix what is missing."""
+def run(*, quiet: bool) -> int:
+    """Print the finding of every check, or notes and fixes alone; return 1 if something must be fixed, else 0."""
     levels = set()
     for name, finding in findings():
         levels.add(finding.level)
         if not (quiet and finding.level == "ok"):
             level = coloured(f"{finding.level:<4}", COLOURS[finding.level], sys.stdout)
             click.echo(f"{level}  {name:<8}  {': '.join(filter(None, (finding.text, finding.remedy)))}")
-    context.exit("fix" in levels)
+    return int("fix" in levels)
 
 
 def findings() -> Iterator[tuple[str, Finding]]:

@@ -7,24 +7,26 @@ from textwrap import wrap
 
 import click
 
+import models as networks
 from data import DATASETS, DataError, DataSet
+from data.manifest import prepared_names
 from data.npz import HOLDS
-from data.prepared import prepared_names
 from data.sources import find_source
-from models import ARCHITECTURES, Architecture
-from models.torchvision_models import TORCHVISION_PREFIX, torchvision_models
+from models import Architecture
+from models.names import TORCHVISION_PREFIX
 from pipeline.config.folders import data_folders
-from pipeline.config.resolve import load_config
-from pipeline.config.values import OWN_MODEL, one_of
+from pipeline.config.resolve import read_settings
+from pipeline.config.values import OWN_MODEL
 from pipeline.console.errors import BadInput
 from pipeline.console.terminal import table, width
-from pipeline.measure import FORMULAS, layer_weights
 
 
 def models() -> Iterator[str]:
     """Yield the lines of all networks; parameters are counted for 3 channels and 10 classes."""
+    from pipeline.measure import layer_weights  # here: it imports torch, which takes seconds
+
     rows = [("name", "parameters", "layers", "ImageNet", "layers in each group")]
-    for name, architecture in ARCHITECTURES.items():
+    for name, architecture in networks.ARCHITECTURES.items():
         network = architecture.blueprint()
         layers = layer_weights(network)
         parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -34,8 +36,8 @@ def models() -> Iterator[str]:
     yield ""
     yield from wrap(
         f"Parameters are those for 3 channels and 10 classes. {OWN_MODEL} works as well, and so does "
-        f"{TORCHVISION_PREFIX}<name>, such as {TORCHVISION_PREFIX}resnet50, for each of torchvision's "
-        f"{len(torchvision_models())} networks.",
+        f"{TORCHVISION_PREFIX}<name>, such as {TORCHVISION_PREFIX}resnet50, for each of torchvision's networks that "
+        "classify images.",
         width(),
     )
 
@@ -47,9 +49,9 @@ def _groups(architecture: Architecture, layers: Iterable[str]) -> str:
 
 def datasets() -> Iterator[str]:
     """Yield the lines of all data sets; raise BadInput if the settings are wrong."""
-    config = load_config({})
-    folder, folders = Path(config.data_dir), data_folders(config)
-    prepared = prepared_names(*folders, image_size=config.image_size)
+    settings = read_settings({})
+    folder, *_others = folders = data_folders(settings)
+    prepared = prepared_names(*folders, image_size=settings.image_size)
     rows = [("name", "also", "training images", "prepared", "from")]
     for name, dataset in DATASETS.items():
         is_prepared = "yes" if name in prepared else "no"
@@ -75,6 +77,8 @@ def _augmentation(dataset: DataSet) -> str:
 
 def metrics() -> Iterator[str]:
     """Yield the lines of all measurements of layers, each with its formula."""
+    from pipeline.measure import FORMULAS  # here, as above
+
     yield from table([("name", "of each layer"), *FORMULAS.items()])
     yield ""
     yield from wrap(
@@ -84,18 +88,9 @@ def metrics() -> Iterator[str]:
     )
 
 
-KINDS = {"models": models, "datasets": datasets, "metrics": metrics}
-
-
-@click.command("list")
-@click.argument("kind", metavar="|".join(KINDS))
-def listing(kind: str) -> None:
-    """List the models, the data sets, or the measurements (metrics)."""
+def run(kind: str) -> None:
+    """Print the list of a kind; raise BadInput."""
     try:
-        lines = KINDS[one_of(KINDS).read(kind)]
-    except ValueError as error:
-        raise BadInput(f"what to list {error}; got {kind!r}") from None
-    try:
-        click.echo("\n".join(lines()))
+        click.echo("\n".join({"models": models, "datasets": datasets, "metrics": metrics}[kind]()))
     except DataError as error:
         raise BadInput(str(error)) from error

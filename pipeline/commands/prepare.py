@@ -2,28 +2,24 @@
 
 import logging
 
-import click
-
 from pipeline.config.folders import data_folders
-from pipeline.config.options import takes_settings
-from pipeline.config.resolve import load_config
-from pipeline.tracking.dataset_log import log_prepared
+from pipeline.config.resolve import resolve
+from pipeline.config.schema import Settings
+from pipeline.tracking.dataset_pictures import log_prepared
 from pipeline.tracking.runs import open_run
 from pipeline.training.inputs import prepare_inputs
 
 log = logging.getLogger(__name__)
 
 
-@click.command()
-@takes_settings
-def prepare(given: dict[str, str]) -> None:
+def run(settings: Settings) -> None:
     """Prepare a data set and log what it holds."""
-    config = load_config(given)
+    config = resolve(settings)
     prepared = prepare_inputs(config)
     manifest = prepared.manifest
-    with open_run("prepare", f"prepare-{manifest.name}") as run:
-        run.log_params(config.as_text())
-        log_prepared(run, prepared)
+    with open_run("prepare", f"prepare-{manifest.name}") as opened:
+        opened.log_params(config.as_text())
+        log_prepared(opened, prepared)
     counts = f"{len(prepared.x_train):,} training and {len(prepared.x_test):,} test images"
     places = " or ".join(map(str, data_folders(config)))
     log.info("%s: %s, %s classes, in %s", manifest.name, counts, len(manifest.classes), places)

@@ -2,22 +2,18 @@
 
 import logging
 
-import click
-
-from pipeline.tracking.moved import moved_experiments
-from pipeline.tracking.moved import relocate as correct
+from pipeline.tracking.moved import moved_experiments, relocate
 from pipeline.tracking.store import address, reaching_store
 
 log = logging.getLogger(__name__)
 
 
-@click.command()
-def relocate() -> None:
+def run() -> None:
     """Tell a moved or copied SQLite store where its artifacts are."""
     with reaching_store():
         moved = list(moved_experiments(address()))
         for each in moved:
-            correct(address(), each)
+            relocate(address(), each)
             log.info("%s is now %s", each.former, each.now)
     if not moved:
         log.info("%s: nothing to correct", address())

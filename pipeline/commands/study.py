@@ -2,21 +2,15 @@
 
 from functools import partial
 
-import click
-
-from pipeline.config.options import takes_settings
-from pipeline.config.resolve import read_settings
+from pipeline.config.schema import Settings
 from pipeline.execution.executor import executor_of
 from pipeline.execution.status import live_table
 from pipeline.execution.studies import Study
 from pipeline.training.inputs import prepare_inputs
 
 
-@click.command()
-@takes_settings
-def study(given: dict[str, str]) -> None:
-    """Train all seeds and average them: one study."""
-    settings = read_settings(given)
+def run(settings: Settings) -> None:
+    """Train all seeds of a study, and average them."""
     with executor_of([settings]) as executor:
         config = executor.resolve(settings)
         one = Study(config, prepare_inputs(config), config.study_name)

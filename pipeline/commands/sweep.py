@@ -5,11 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-import click
-
 from pipeline.analysis.comparison import labels
-from pipeline.config.grid import combinations
-from pipeline.config.options import takes_settings
+from pipeline.config.schema import Settings
 from pipeline.console.errors import BadInput, Failure
 from pipeline.execution.executor import Executor, executor_of
 from pipeline.execution.plan import print_plan
@@ -27,19 +24,10 @@ from pipeline.training.inputs import prepare_inputs
 log = logging.getLogger(__name__)
 
 
-@click.command()
-@takes_settings
-@click.option(
-    "--plan",
-    type=click.Choice((True, False), case_sensitive=False),
-    default=False,
-    help="only print the studies and their time",
-)
-def sweep(given: dict[str, str], plan: bool) -> None:
-    """Run a study for every combination of listed settings, like dataset=MNIST,FMNIST."""
-    studies_given = combinations(given)
-    with executor_of(studies_given) as executor:
-        configs = [executor.resolve(settings) for settings in studies_given]
+def run(combinations: Sequence[Settings], given: dict[str, str], *, plan: bool) -> None:
+    """Run a study for every combination of the settings that were given; or, if `plan`, only print them."""
+    with executor_of(combinations) as executor:
+        configs = [executor.resolve(settings) for settings in combinations]
         told_apart = labels([(f"{n}", each.study_name, each.as_text()) for n, each in enumerate(configs, start=1)])
         studies = [Study(each, prepare_inputs(each), label) for each, label in zip(configs, told_apart, strict=True)]
         _refuse_duplicates(studies)

@@ -1,14 +1,10 @@
 """Command `train`: one seed in a run of its own, for `aggregate` to find."""
 
 import logging
-from dataclasses import replace
 from functools import partial
 
-import click
-
-from pipeline.config.options import takes_settings
-from pipeline.config.resolve import read_settings, resolve
-from pipeline.config.values import distinct_seeds
+from pipeline.config.resolve import resolve
+from pipeline.config.schema import Settings
 from pipeline.console.errors import BadInput, Failure
 from pipeline.console.progress import Progress
 from pipeline.execution.queue import Queue
@@ -31,32 +27,22 @@ class SeedFailed(Failure):
     """The store refused results of a seed that was being trained; the message is one line."""
 
 
-@click.command()
-@takes_settings
-@click.option("--seed", metavar="VALUE", help="the seed to train; required")
-def train(given: dict[str, str], seed: str | None) -> None:
-    """Train one seed."""
-    try:
-        (number,) = distinct_seeds(seed)
-    except ValueError:
-        raise BadInput(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
-    settings = replace(read_settings(given), seeds=(number,))
-    if settings.executor != "local":
-        raise BadInput("executor must be local for train, which trains one seed in its own process; got 'ray'")
+def run(settings: Settings, number: int) -> None:
+    """Train one seed; raise SeedBusy, SeedFailed."""
     config = resolve(settings)
     prepared = prepare_inputs(config)
     study_hash = config.study_hash(prepared.manifest.digest)
     _refuse_if_busy(choose(number, config.epochs, _busy(study_hash, number), in_place=False))
-    with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as run:
-        queue = Queue(config, study_hash, run)
+    with open_run("seed", f"seed-{number}", tags={STUDY: study_hash}, patience=config.server_wait) as opened:
+        queue = Queue(config, study_hash, opened)
         start = _lock(queue, number)
         log.info(start)
         warn_of_lacking([start], config.measuring())
         start, state = load_checkpoint(config, start)
-        run.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
+        opened.set_tags(seed_tags(config, prepared, number))  # from now on it counts as a run of this seed
         progress = Progress(seeds=1, epochs=config.epochs)
         try:
-            train_in(run, config, start, state, prepared, progress)
+            train_in(opened, config, start, state, prepared, progress)
         except StoreError as error:
             raise SeedFailed(f"seed {number} failed: {error}") from error
     queue.release(number)

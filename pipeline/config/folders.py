@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pipeline.config.settings import Config
+from pipeline.config.schema import Settings
 from pipeline.host.disk import unwritable
 
 
@@ -12,21 +12,21 @@ def data_folder(given: str | None) -> str:
     return given or str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "layerwise")
 
 
-def data_folders(config: Config) -> list[Path]:
+def data_folders(settings: Settings) -> list[Path]:
     """Return the folders in which data sets are looked for; the last one is written."""
-    return list(dict.fromkeys((Path(config.data_dir), _written(config, "prepared"))))
+    return list(dict.fromkeys((Path(data_folder(settings.data_dir)), _written(settings, "prepared"))))
 
 
-def outbox_folder(config: Config) -> Path:
+def outbox_folder(settings: Settings) -> Path:
     """Return where checkpoints and unsent results are kept."""
-    return _written(config, "outbox") / "outbox"
+    return _written(settings, "outbox") / "outbox"
 
 
-def _written(config: Config, part: str) -> Path:
+def _written(settings: Settings, part: str) -> Path:
     """Return the data folder, or the cache folder where the former exists and a part of it cannot be written.
 
     A data folder that is missing and cannot be created, say for a typing error, is not replaced.
     """
-    given = Path(config.data_dir)
+    given = Path(data_folder(settings.data_dir))
     readable = os.access(given, os.R_OK | os.X_OK) and given.is_dir()
     return Path(data_folder(None)) if readable and unwritable(given / part) else given

@@ -7,7 +7,7 @@ import yaml
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from data import DATASETS
-from models import ARCHITECTURES
+from models import registered
 from pipeline.config.values import NotNegative, Positive, one_of
 from pipeline.console.errors import BadInput
 
@@ -22,7 +22,7 @@ class Rates(NamedTuple):
     weight_decay: NotNegative
 
 
-_Model = Annotated[str, AfterValidator(one_of((*ARCHITECTURES, OTHER)).read)]
+_Model = Annotated[str, AfterValidator(one_of((*registered(), OTHER)).read)]
 _Dataset = Annotated[str, AfterValidator(one_of((*DATASETS, OTHER)).read)]
 _TABLE = TypeAdapter(dict[_Model, dict[_Dataset, Rates]])
 

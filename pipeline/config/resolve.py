@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-import torch
-
-from models import ARCHITECTURES, Architecture
+from models import Architecture, registered
 from models.architectures import SIZE, Size
 from pipeline.config.folders import data_folder
 from pipeline.config.params import TABLE, paper_rates, read_params
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
-from pipeline.host.hardware import can_compile, compile_on, device_kind, precision_on, threads_each, too_many_devices
 
 
 def load_config(given: Mapping[str, Any]) -> Config:
@@ -25,21 +22,22 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     """Return params.yaml of the working folder, overridden by what was given; raise BadInput."""
     defaults = {name: value for name, value in read_params().items() if name != TABLE}
     settings = Settings(**{**defaults, **given})
-    architecture = settings.architecture
-    if settings.pretrained and not architecture.imagenet:
-        able = ", ".join(name for name, known in ARCHITECTURES.items() if known.imagenet)
-        raise BadInput(
-            f"pretrained must be false for {architecture.name}: only {able} and torchvision:<name> have "
-            "ImageNet weights"
-        )
-    if settings.image_size:
-        refuse_size(architecture, (settings.image_size, settings.image_size))
+    have_weights = registered()
+    if (name := settings.model_name) not in have_weights:  # a file, which is read now, or torchvision's
+        name, have_weights[name] = settings.architecture.name, settings.architecture.imagenet is not None
+    if settings.pretrained and not have_weights[name]:
+        able = ", ".join(name for name, has_weights in registered().items() if has_weights)
+        raise BadInput(f"pretrained must be false for {name}: only {able} and torchvision:<name> have ImageNet weights")
+    if settings.image_size and (size := (settings.image_size, settings.image_size)) != SIZE:
+        refuse_size(settings.architecture, size)
     return settings
 
 
 def refuse_size(architecture: Architecture, image_size: Size) -> None:
     """Raise BadInput if images of a height and width are not those of a network that takes one size alone."""
     if not architecture.any_size and image_size != SIZE:
+        from models import ARCHITECTURES  # here: it imports torch, which takes seconds
+
         able = ", ".join(name for name, known in ARCHITECTURES.items() if known.any_size)
         raise BadInput(
             f"image_size must be {SIZE[0]} for {architecture.name}: only {able}, torchvision:<name> and your own file "
@@ -57,20 +55,22 @@ def with_paper_rates(settings: Settings) -> Settings:
 
 def resolve(settings: Settings) -> Config:
     """Return settings resolved for this machine; raise BadInput."""
-    if settings.device == "cuda" and not torch.cuda.is_available():
+    from pipeline.host import hardware  # here: it imports torch, which takes seconds
+
+    if settings.device == "cuda" and hardware.device_kind("auto") != "cuda":
         raise BadInput("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
-    if settings.compile is True and not can_compile():
+    if settings.compile is True and not hardware.can_compile():
         raise BadInput("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
-    device, devices = device_kind(settings.device), settings.devices
+    device, devices = hardware.device_kind(settings.device), settings.devices
     jobs = min(settings.jobs, len(settings.seeds)) if settings.executor == "local" else 1
-    if too_many := too_many_devices(device, devices, settings.batch_size, jobs):
+    if too_many := hardware.too_many_devices(device, devices, settings.batch_size, jobs):
         raise BadInput(f"devices {too_many}; got {devices}")
     found = {
         "device": device,
-        "precision": precision_on(device, settings.precision),
-        "compile": compile_on(device, settings.compile, devices=devices),
+        "precision": hardware.precision_on(device, settings.precision),
+        "compile": hardware.compile_on(device, settings.compile, devices=devices),
         "ray_gpus": 0 if settings.ray_gpus == "auto" else settings.ray_gpus,
-        "threads": threads_each(jobs * devices) if settings.threads == "auto" else settings.threads,
+        "threads": hardware.threads_each(jobs * devices) if settings.threads == "auto" else settings.threads,
         "data_dir": data_folder(settings.data_dir),
     }
     return Config(**asdict(with_paper_rates(settings)) | found)

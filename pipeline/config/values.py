@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from data import DATASETS
 from data.datasets import plain
-from models import ARCHITECTURES
+from models import registered
 from models.custom import is_path
-from models.torchvision_models import TORCHVISION_PREFIX, torchvision_models
+from models.names import TORCHVISION_PREFIX
 
 LONGEST = 6000  # characters of a param in MLflow
 SMALLEST = 8  # height and width of images, pixels
@@ -63,7 +63,7 @@ def takes(kind: Any) -> Takes:
     return Takes(", or ".join(part.text for part in parts), {k: v for part in parts for k, v in part.words.items()})
 
 
-_MODEL = one_of(ARCHITECTURES, f"{TORCHVISION_PREFIX}<name>", OWN_MODEL)
+_MODEL = one_of(registered(), f"{TORCHVISION_PREFIX}<name>", OWN_MODEL)
 _ALIASES = {plain(name): known.name for known in DATASETS.values() for name in (known.name, *known.aliases)}
 _DATASET = replace(one_of(DATASETS, "the path of an .npz file"), words=_ALIASES)
 
@@ -85,6 +85,8 @@ def _model_name(name: str) -> str:
 
 def _torchvision_name(name: str) -> str:
     """Return torchvision's spelling; `_` counts where names differ by it alone, as regnet_x_16gf and _1_6gf do."""
+    from models.torchvision_models import torchvision_models  # here: it takes as long to import as torch
+
     spelled = name.casefold().replace("-", "_")
     known = torchvision_models()
     alike = [spelled] if spelled in known else [each for each in known if plain(each) == plain(name)]

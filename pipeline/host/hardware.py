@@ -1,6 +1,7 @@
-"""What `auto` means on this machine, and the switches for bit-identical results."""
+"""This machine, what `auto` means on it, and the switches for bit-identical results."""
 
 import os
+import platform
 import shutil
 import sysconfig
 from pathlib import Path
@@ -72,3 +73,14 @@ def has_bf16(device: str) -> bool:
         return torch.cuda.get_device_capability() >= (8, 0)
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def machine() -> str:
+    """Return processor, cores, vector instructions, whether it computes in bfloat16, and the GPU where there is one."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    processor = model or platform.processor() or platform.machine()
+    half = "with" if has_bf16("cpu") else "no"
+    gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    vectors = f"{torch.backends.cpu.get_cpu_capability()}, {half} bfloat16 arithmetic"
+    return ", ".join([processor, f"{os.cpu_count()} cores", vectors, *gpu])

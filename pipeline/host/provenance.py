@@ -1,4 +1,4 @@
-"""Which code, packages and machine made the numbers of a run."""
+"""Which code and packages made the numbers of a run."""
 
 import hashlib
 import math
@@ -9,10 +9,6 @@ import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-
-import torch
-
-from pipeline.host.hardware import has_bf16
 
 ROOT = Path(__file__).parents[2]
 CODE = f"HEAD:./{Path(__file__).relative_to(ROOT)}"  # what a commit of this project holds, and no other
@@ -80,12 +76,7 @@ def versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)])
 
 
-def machine() -> str:
-    """Return processor, cores, vector instructions, whether it computes in bfloat16, and the GPU where there is one."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    processor = model or platform.processor() or platform.machine()
-    half = "with" if has_bf16("cpu") else "no"
-    gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
-    vectors = f"{torch.backends.cpu.get_cpu_capability()}, {half} bfloat16 arithmetic"
-    return ", ".join([processor, f"{os.cpu_count()} cores", vectors, *gpu])
+def release() -> str:
+    """Return the version of the project, read from the source of `layerwise`: importing that would import torch."""
+    source = (ROOT / "pipeline" / "measure" / "__init__.py").read_text()
+    return next(line.split('"')[1] for line in source.splitlines() if line.startswith("__version__ ="))

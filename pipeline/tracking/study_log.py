@@ -15,7 +15,7 @@ from pipeline.analysis.study_tables import write_tables
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
-from pipeline.tracking.dataset_log import log_prepared
+from pipeline.tracking.dataset_pictures import log_prepared
 from pipeline.tracking.histories import read_histories
 from pipeline.tracking.mean_log import log_means
 from pipeline.tracking.queries import StoredSeed, StoredStudy, read_study, runs_of_settings, seeds_of_study

@@ -9,7 +9,8 @@ from pipeline.config.folders import outbox_folder
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.console.progress import Progress
-from pipeline.host.provenance import commit, history, machine, versions
+from pipeline.host.hardware import machine
+from pipeline.host.provenance import commit, history, versions
 from pipeline.host.signals import Interrupted
 from pipeline.measure import layer_weights
 from pipeline.measure.weights import Weights

@@ -4,17 +4,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from data.loader import Loader
 from pipeline.measure import MEASUREMENTS, LayerTracker, StepSampler, StepTracker, copy_of, layer_weights
-from pipeline.tracking.checkpoints import State
 from pipeline.training.distributed import ONE_DEVICE, Devices
 from pipeline.training.epoch_result import EpochResult
 from pipeline.training.loop import Batches, evaluate, train_epoch
 from pipeline.training.scores import Scores
+
+if TYPE_CHECKING:
+    from pipeline.tracking.checkpoints import State  # the processes of other devices need no MLflow
 
 
 def load_network(model: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -131,7 +134,7 @@ class Trainer:
                 means[part] = scores.means(where=f"epoch {epoch}, evaluation on {part}")
         return means
 
-    def state(self) -> State:
+    def state(self) -> "State":
         """Return weights, momentum, states of torch's random generators, the epoch that is over, and the best so far.
 
         All are copies: training continues while they are written. `torch.load(weights_only=True)` reads them.
@@ -147,7 +150,7 @@ class Trainer:
             "best": {"epoch": self.best.epoch, "accuracy": self.best.accuracy, "model": self.best.weights},
         } | ({"steps": deepcopy(self.steps.state())} if self.steps else {})
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: "State") -> None:
         """Continue after the epoch of a state, as if training had not stopped."""
         self.epoch = state["epoch"]
         load_network(self.model, state["model"])

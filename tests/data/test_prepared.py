@@ -21,9 +21,9 @@ from torchvision.transforms import functional as transforms
 
 from data import DATASETS, DataError, DataSet, resizing
 from data.datasets import Images
-from data.manifest import MANIFEST, Manifest
+from data.manifest import MANIFEST, Manifest, prepared_names
 from data.npz import npz_dataset
-from data.prepared import Prepared, prepare, prepared_names
+from data.prepared import Prepared, prepare
 from data.resizing import write_images
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ import pytest
 
 from data import DATASETS, DataError, DataSet
 from data.datasets import Fetch
-from data.manifest import MANIFEST
+from data.manifest import MANIFEST, prepared_names
 from data.npz import npz_dataset, read_npz
-from data.prepared import prepare, prepared_names
+from data.prepared import prepare
 from data.sharing import make_shared, share
 from data.sources import locate
 

@@ -1,5 +1,7 @@
 """Torchvision's models: those that fit 32 x 32 images, how their stems are adapted, and how they are at 224."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -17,6 +19,9 @@ DO_NOT_FIT = {
 # RegNets of all sizes have one structure and cannot be built on the meta device; only the smallest are tried
 REGNETS = [name for name in torchvision_models() if name.startswith("regnet")]
 TRIED = [name for name in torchvision_models() if name not in REGNETS or name.endswith("_400mf")]
+FITTING = [name for name in TRIED if name not in DO_NOT_FIT]
+# the models of a family, like vgg11 and vgg19_bn, differ in size and not in their stem
+FAMILIES = {re.split(r"[\d_]", name)[0]: name for name in FITTING}
 
 
 def build(name: str, channels: int, size: int = 32) -> nn.Module:
@@ -31,8 +36,9 @@ def logits(name: str, channels: int, size: int = 32) -> torch.Tensor:
     return network(torch.zeros(2, channels, size, size, device=device))
 
 
-@pytest.mark.parametrize("name", [name for name in TRIED if name not in DO_NOT_FIT])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "channels"), [*((name, 1) for name in FITTING), *((name, 3) for name in FAMILIES.values())]
+)
 def test_model_returns_logits_for_32_x_32_images(name: str, channels: int) -> None:
     assert logits(name, channels).shape == (2, 7)
 

@@ -14,13 +14,10 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from matplotlib.figure import Figure
 
 from pipeline.__main__ import main
-from pipeline.analysis.figures import style
 from pipeline.host.signals import SIGNALS
-from pipeline.tracking import study_log
-from pipeline.training import seed
+from tests.support.rendering import leave_out_figures, leave_out_models
 from tests.support.server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -140,16 +137,15 @@ def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what takes most of the time of a tiny study, for tests that do not look at it: figures and models."""
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out figures and reports, for tests that do not look at them."""
+    leave_out_figures(monkeypatch)
 
-    def write(_figure: Figure, folder: Path, name: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").touch()
 
-    monkeypatch.setattr(style, "write", write)
-    monkeypatch.setattr(study_log, "write_report", lambda *_arguments: None)
-    monkeypatch.setattr(seed, "log_best_model", lambda *_arguments: None)
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch, undrawn: None) -> None:  # noqa: ARG001  # it leaves out the rest
+    """Leave out figures, reports and models, for tests that look at none of them."""
+    leave_out_models(monkeypatch)
 
 
 @pytest.fixture

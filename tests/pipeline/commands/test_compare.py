@@ -7,6 +7,8 @@ import mlflow
 import pytest
 from mlflow.entities import Run
 
+from tests.support.rendering import leave_out_figures, leave_out_models
+
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -16,11 +18,14 @@ def runs(kind: str) -> list[Run]:
 
 
 @pytest.fixture
-def two(call: Call, options: dict[str, str]) -> list[Run]:
+def two(call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     """Two studies that differ by the learning rate, the first of them run twice."""
-    for lr, seeds in (("0.01", "0"), ("0.02", "0,7"), ("0.01", "0,7")):
-        given = options | {"lr": lr, "seeds": seeds, "epochs": "1"}
-        assert call("study", *(f"--{name}={value}" for name, value in given.items()))[0] == 0
+    with monkeypatch.context() as patch:
+        leave_out_figures(patch)
+        leave_out_models(patch)
+        for lr, seeds in (("0.01", "0"), ("0.02", "0,7"), ("0.01", "0,7")):
+            given = options | {"lr": lr, "seeds": seeds, "epochs": "1"}
+            assert call("study", *(f"--{name}={value}" for name, value in given.items()))[0] == 0
     return runs("study")
 
 

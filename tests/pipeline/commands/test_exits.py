@@ -117,6 +117,7 @@ def test_a_failed_seed_spares_the_others(call: Call, options: dict[str, str], mo
     assert "1 of 2 seeds, test accuracy" in out
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_seed_whose_run_cannot_be_opened_is_missing(
     call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_val_split_that_leaves_nothing_ends_with_2(call: Call, options: dict[s
     assert runs() == []
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_aggregate_takes_only_finished_seeds_and_reports_what_it_moves(call: Call, options: dict[str, str]) -> None:
     given = [f"--{name}={value}" for name, value in (options | {"epochs": "1"}).items()]
     assert call("study", *given, "--seeds=4")[0] == 0
@@ -180,6 +182,7 @@ def test_a_loss_that_is_not_finite_fails_the_seed(call: Call, options: dict[str,
     assert [run.info.status for run in runs()] == ["FAILED"]
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_reaching_the_target_stops_the_seed(call: Call, options: dict[str, str]) -> None:
     given = [f"--{name}={value}" for name, value in (options | {"epochs": "3", "target_val_acc": "2"}).items()]
     assert call("train", *given, "--seed=3")[0] == 0
@@ -188,6 +191,7 @@ def test_reaching_the_target_stops_the_seed(call: Call, options: dict[str, str])
     assert (Path(run.info.artifact_uri) / "checkpoints" / "slot-a.pt").is_file()
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_held_out_images_decide_and_are_logged(call: Call, options: dict[str, str]) -> None:
     given = [f"--{name}={value}" for name, value in (options | {"val_split": "0.25", "epochs": "1"}).items()]
     assert call("train", *given, "--seed=3")[0] == 0
@@ -195,6 +199,7 @@ def test_held_out_images_decide_and_are_logged(call: Call, options: dict[str, st
     assert {"val_loss", "val_acc"} <= set(run.data.metrics)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_rwc_within_epochs_is_a_table_of_the_seed(call: Call, options: dict[str, str]) -> None:
     given = [f"--{name}={value}" for name, value in (options | {"rwc_every": "2"}).items()]
     assert call("train", *given, "--seed=3", "--target_val_acc=none")[0] == 0
@@ -240,6 +245,7 @@ def test_mlflow_run_of_bad_input_ends_with_1_and_a_failed_run(run: Callable, sto
     assert only.info.status == "FAILED"
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_disk_that_is_full_when_figures_are_written_is_named(
     call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

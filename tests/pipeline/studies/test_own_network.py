@@ -13,6 +13,7 @@ from mlflow.entities import Run
 from pipeline.execution.local import Local
 
 Call = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.usefixtures("undrawn")
 NETWORK = """
 from torch import nn
 
@@ -66,6 +67,7 @@ def test_a_study_of_an_own_network_with_a_relative_path(call: Call, network: Pat
         assert {row["layer"]: row["scale_invariant"] for row in csv.DictReader(file)} == {"conv": "True", "fc": "False"}
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_other_code_is_another_study_and_another_folder_is_not(
     call: Call, network: Path, small: list[str], tmp_path: Path
 ) -> None:
@@ -135,6 +137,7 @@ def test_seeds_side_by_side_are_of_the_code_that_the_study_began_with(
     assert len({run.data.tags["layerwise.study"] for run in (*runs("study"), *runs("seed"))}) == 1
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_last_batch_of_one_image_is_told_before_training(call: Call, network: Path, small: list[str]) -> None:
     """BatchNorm over single pixels needs two images; 47 of 48 leave one."""
     pooled = NETWORK.replace("self.conv(images)", "self.conv(images).mean((2, 3), keepdim=True)")

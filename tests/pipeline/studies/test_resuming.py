@@ -89,6 +89,7 @@ NOT_THERE = {
 }
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(("error", "said"), NOT_THERE.values(), ids=NOT_THERE)
 def test_a_checkpoint_that_cannot_be_downloaded_is_not_damaged_and_costs_nothing(
     study: Call, elsewhere: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
@@ -131,6 +132,7 @@ def runs_of(kind: str) -> list[Run]:
     return sorted(found, key=lambda run: run.info.start_time)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_run_with_more_epochs_records_the_code_of_the_copied_ones(
     study: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +143,7 @@ def test_a_run_with_more_epochs_records_the_code_of_the_copied_ones(
     assert second.data.tags["layerwise.commit"] == f"{first.data.tags['layerwise.commit']}; from epoch 3: other code"
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(("code", "runs"), [("the same", 1), ("other code", 2)])
 def test_epochs_logged_after_the_checkpoint_and_trained_again_by_other_code_go_into_a_new_run(
     study: Call, monkeypatch: pytest.MonkeyPatch, code: str, runs: int
@@ -217,6 +220,7 @@ def test_train_leaves_a_seed_to_the_process_that_trains_it(
     assert len(seeds()) == 2, "no run is left behind"
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_train_leaves_a_seed_to_the_study_that_has_locked_it(study: Call, interrupted: Run) -> None:
     tags = {"layerwise.kind": "study", "layerwise.study": interrupted.data.tags["layerwise.study"]}
     claim = {"layerwise.lock.3": "1"} | signs_of_life()
@@ -227,6 +231,7 @@ def test_train_leaves_a_seed_to_the_study_that_has_locked_it(study: Call, interr
     assert study("train", seed=4)[0] == 0
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_seed_of_a_silent_process_is_copied_into_a_new_run(
     study: Call, interrupted: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def test_a_study_s_description_has_the_result_and_links(call: Call, options: dic
     assert "lr 0.01, momentum 0.9" in text
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_study_s_description_names_missing_seeds(
     call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from pipeline.training.trainer import Best
 from tests.support.server import free_port, wait_until_it_answers
 
 Call = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def test_every_command_says_where_what_is_and_after_relocate_everything_is_found
         assert any(Path(run.info.artifact_uri).iterdir())
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("change", [move, copy], ids=["moved", "copied"])
 def test_models_of_a_moved_store_are_found_once_it_is_corrected(
     call: Call,

@@ -82,8 +82,7 @@ def test_a_network_that_fits_leaves_the_random_generator_unchanged(attempt: Try)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("channels", "precision"), [(1, "fp32"), (3, "bf16")])
 @pytest.mark.parametrize("factory", networks.NETWORKS)
 def test_networks_of_public_kinds_can_be_trained(
     attempt: Try, factory: type[nn.Module], channels: int, precision: str, caplog: pytest.LogCaptureFixture

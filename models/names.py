@@ -1,0 +1,62 @@
+"""The names of registered networks, read from the files of this folder: importing these would import torch."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from models.architectures import ARCHITECTURES, Architecture
+
+TORCHVISION_PREFIX = "torchvision:"
+FOLDER = Path(__file__).parent
+REGISTER = "register"
+
+
+def registered() -> dict[str, bool]:
+    """Return the name of every registered network, and whether it has ImageNet weights."""
+    known = {name: has_weights for names in _names_by_file().values() for name, has_weights in names.items()}
+    return known | {name: architecture.imagenet is not None for name, architecture in ARCHITECTURES.items()}
+
+
+def import_registered() -> dict[str, Architecture]:
+    """Import every file here that registers a network, and return the registry."""
+    for file in _names_by_file():
+        import_module(f"{__package__}.{file}")
+    return ARCHITECTURES
+
+
+@cache
+def _names_by_file() -> dict[str, dict[str, bool]]:
+    """Return the networks of each file that registers any; a folder, or a file that computes names, is imported."""
+    found = {}
+    for module in iter_modules([str(FOLDER)]):
+        path = FOLDER / module.name / "__init__.py" if module.ispkg else FOLDER / f"{module.name}.py"
+        tree = ast.parse(path.read_bytes(), path)
+        names, uses = dict(_decorators(tree)), _uses(tree)
+        if module.ispkg or uses:
+            found[module.name] = names
+        if module.ispkg or len(names) < uses:
+            import_module(f"{__package__}.{module.name}")
+    return found
+
+
+def _decorators(tree: ast.Module) -> Iterator[tuple[str, bool]]:
+    """Yield the name of each `@register("name", ...)` of a file, and whether it has ImageNet weights."""
+    for statement in tree.body:
+        for decorator in getattr(statement, "decorator_list", []):
+            match decorator:
+                case ast.Call(func=ast.Name(id="register"), args=[ast.Constant(value=str(name))], keywords=keywords):
+                    weights = [keyword.value for keyword in keywords if keyword.arg == "imagenet"]
+                    yield name, bool(weights) and ast.unparse(weights[0]) != "None"
+
+
+def _uses(tree: ast.Module) -> int:
+    """Return how often a file uses `register`, under another name too."""
+    return sum(
+        (isinstance(node, ast.Name) and node.id == REGISTER)
+        or (isinstance(node, ast.Attribute) and node.attr == REGISTER)
+        or (isinstance(node, ast.alias) and node.name == REGISTER and node.asname is not None)
+        for node in ast.walk(tree)
+    )
