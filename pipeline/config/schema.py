@@ -53,12 +53,14 @@ class Settings:
     )
     dataset: DatasetName = _setting("a name from `python -m pipeline list datasets`, or the path of an .npz file")
     seeds: Seeds = _same_numbers("whole numbers, separated by commas: one run per seed")
-    epochs: Whole = _same_numbers("passes over the training set")
+    epochs: Whole | Paper = _same_numbers("passes over the training set; `paper`: as many as its figures show")
     lr: Positive | Paper = _setting("learning rate, constant; `paper`: from Table 1 of the paper")
     momentum: Share = _setting("momentum of SGD")
     weight_decay: NotNegative | Paper = _setting("L2 penalty on all parameters; `paper`: from Table 1 of the paper")
     batch_size: Whole = _setting("images per step")
-    target_val_acc: Percent | Nothing = _setting("percent: a seed stops at this accuracy; `none`: it runs all epochs")
+    target_val_acc: Percent | Nothing | Paper = _setting(
+        "percent: a seed stops at this accuracy; `none`: it runs all epochs; `paper`: as its figures show"
+    )
     val_split: Share = _setting("share of the training images held out to decide when to stop; 0: the test set decides")
     pretrained: Switch = _setting("start from torchvision's ImageNet weights, if the model has them")
     precision: Literal["auto", "fp32", "bf16"] = _setting(

@@ -12,6 +12,7 @@ from pipeline.analysis.figures.study_figures import write_figures
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories, final_values
 from pipeline.analysis.study_tables import write_tables
+from pipeline.config.resolve import paper_settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
@@ -96,6 +97,7 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
         digest=study.digest,
         asked=study.seeds,
         settings=study.settings,
+        paper=paper_settings(study.settings["model_name"], study.settings["dataset"]),
         runs=[
             {
                 "seed": str(seed.number),

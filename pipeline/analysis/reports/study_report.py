@@ -28,7 +28,10 @@ CAPTIONS = {  # in the order of the report
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report shows beside the statistics; `runs` and `provenance` have one {name: text} per seed."""
+    """What a report shows beside the statistics; `runs` and `provenance` have one {name: text} per seed.
+
+    `paper` has the settings that the paper used, if it has such a study.
+    """
 
     name: str
     run_id: str
@@ -37,6 +40,7 @@ class Facts:
     digest: str
     asked: Sequence[int]
     settings: Mapping[str, str]
+    paper: Mapping[str, str]
     runs: Sequence[dict[str, str]]
     provenance: Sequence[Mapping[str, str]]
 
