@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from data.prepared import Prepared
-from pipeline.config.options import takes_settings
+from pipeline.config.options import WithSettings, takes_settings
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
@@ -24,7 +24,7 @@ WITH_STUDY = {"register"}  # the settings that `aggregate -P study=` takes
 log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(cls=WithSettings)
 @takes_settings
 @click.option("--study", metavar="VALUE", help="id of a study's run: its figures are made again there")
 def aggregate(given: dict[str, str], study: str | None) -> None:

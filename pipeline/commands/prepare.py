@@ -5,7 +5,7 @@ import logging
 import click
 
 from pipeline.config.folders import data_folders
-from pipeline.config.options import takes_settings
+from pipeline.config.options import WithSettings, takes_settings
 from pipeline.config.resolve import load_config
 from pipeline.tracking.dataset_log import log_prepared
 from pipeline.tracking.runs import open_run
@@ -14,7 +14,7 @@ from pipeline.training.inputs import prepare_inputs
 log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(cls=WithSettings)
 @takes_settings
 def prepare(given: dict[str, str]) -> None:
     """Prepare a data set and log what it holds."""

@@ -4,7 +4,7 @@ from functools import partial
 
 import click
 
-from pipeline.config.options import takes_settings
+from pipeline.config.options import WithSettings, takes_settings
 from pipeline.config.resolve import read_settings
 from pipeline.execution.executor import executor_of
 from pipeline.execution.status import live_table
@@ -12,7 +12,7 @@ from pipeline.execution.studies import Study
 from pipeline.training.inputs import prepare_inputs
 
 
-@click.command()
+@click.command(cls=WithSettings)
 @takes_settings
 def study(given: dict[str, str]) -> None:
     """Train all seeds and average them: one study."""

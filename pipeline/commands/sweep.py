@@ -9,7 +9,7 @@ import click
 
 from pipeline.analysis.comparison import labels
 from pipeline.config.grid import combinations
-from pipeline.config.options import takes_settings
+from pipeline.config.options import WithSettings, takes_settings
 from pipeline.console.errors import BadInput, Failure
 from pipeline.execution.executor import Executor, executor_of
 from pipeline.execution.plan import print_plan
@@ -27,7 +27,7 @@ from pipeline.training.inputs import prepare_inputs
 log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(cls=WithSettings)
 @takes_settings
 @click.option(
     "--plan",

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from pipeline.config.options import takes_settings
+from pipeline.config.options import WithSettings, takes_settings
 from pipeline.config.resolve import read_settings, resolve
 from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput, Failure
@@ -31,7 +31,7 @@ class SeedFailed(Failure):
     """The store refused results of a seed that was being trained; the message is one line."""
 
 
-@click.command()
+@click.command(cls=WithSettings)
 @takes_settings
 @click.option("--seed", metavar="VALUE", help="the seed to train; required")
 def train(given: dict[str, str], seed: str | None) -> None:
