@@ -76,7 +76,7 @@ def groups_figure(
         axes.axhline(median, color=colour, linestyle=":", label=f"{group}  in the paper: median {median:g}")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     curves.finish(axes, histories, LABELS[metric])
-    read = f"{curves.HOW_TO_READ}; band: the paper, lower quartile to median" if paper else curves.HOW_TO_READ
+    read = f"{curves.HOW_TO_READ}\nband: the paper, lower quartile to median" if paper else curves.HOW_TO_READ
     axes.set_title(f"{', '.join(groups)}: {heading}\n{read}", fontsize=10)
     return figure
 
