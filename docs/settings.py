@@ -1,22 +1,25 @@
-"""The table of docs/settings.md, made from the settings and params.yaml: `python -m docs.settings` writes it there."""
+"""The tables of docs/settings.md, from the settings and params.yaml: `python -m docs.settings` writes them there."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from pipeline.config.params import read_params
-from pipeline.config.schema import Settings
+from pipeline.config.schema import in_sections
 
 PAGE = Path(__file__).with_suffix(".md")
+TABLES = re.compile(r"<!-- tables -->.*?<!-- end -->", flags=re.DOTALL)
 
 
-def with_table(page: str) -> str:
-    """Return the page with a line per setting, in Markdown, in place of its table."""
+def with_tables(page: str) -> str:
+    """Return the page with a section for each group of settings, a line a setting, in place of its tables."""
     defaults = read_params()
-    rows = [f"| `{each.name}` | `{defaults[each.name]}` | {each.metadata['meaning']} |\n" for each in fields(Settings)]
-    table = "".join(["| setting | default | meaning |\n|---|---|---|\n", *rows])
-    return re.sub(r"(^\|.*\n)+", lambda _old: table, page, count=1, flags=re.MULTILINE)
+    parts = ["<!-- tables -->"]
+    for title, settings in in_sections().items():
+        parts += ["", f"## {title}", "", "| setting | default | meaning |", "|---|---|---|"]
+        parts += [f"| `{each.name}` | `{defaults[each.name]}` | {each.metadata['meaning']} |" for each in settings]
+    tables = "\n".join([*parts, "", "<!-- end -->"])
+    return TABLES.sub(lambda _old: tables, page)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text()))
+    PAGE.write_text(with_tables(PAGE.read_text()))

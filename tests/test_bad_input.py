@@ -149,7 +149,11 @@ def test_damaged_params(params: Path, content: bytes) -> None:
 
 
 @many
-@given(st.dictionaries(st.sampled_from([*Config.__dataclass_fields__, "table_1", "other"]), YAML_VALUES, max_size=4))
+@given(
+    st.dictionaries(
+        st.sampled_from([*Config.__dataclass_fields__, "table_1", "lengths", "other"]), YAML_VALUES, max_size=4
+    )
+)
 @example({})
 def test_params_of_other_types(params: Path, changed: dict[str, Any]) -> None:
     whole = yaml.safe_load(WHOLE_PARAMS)

@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.analysis.claims import CLAIM_METRICS, claims_table, verdict
 from pipeline.analysis.depth import mean_logs
 from pipeline.analysis.inference import Effect, effect
-from pipeline.analysis.paper import ACCURACIES, CLAIMS_BETWEEN, EPOCHS, SEEDS
+from pipeline.analysis.paper import ACCURACIES, CLAIMS_BETWEEN, SEEDS
 from pipeline.analysis.statistics import Histories, final_values
 
 DISTINGUISHING_SETTINGS = (
@@ -48,8 +48,10 @@ class Compared:
         asked, seeds = self.settings["seeds"].count(",") + 1, len(self.histories.seeds)
         wanted, ran = max(asked, SEEDS), max(self.histories.last_epochs.values())
         remarks = [f"{seeds} of {wanted} seeds"] * (seeds < wanted)
-        remarks += [f"{ran} of {EPOCHS} epochs"] * (ran < EPOCHS)
-        changed = {n: value for n, value in self.paper.items() if _comparable(self.settings[n]) != _comparable(value)}
+        epochs = int(self.paper.get("epochs", self.settings["epochs"]))
+        remarks += [f"{ran} of {epochs} epochs"] * (ran < epochs)
+        its = {n: value for n, value in self.paper.items() if n != "epochs"}
+        changed = {n: value for n, value in its.items() if _comparable(self.settings[n]) != _comparable(value)}
         return "; ".join([*remarks, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
 
 

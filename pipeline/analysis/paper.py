@@ -3,22 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
+
+import pandas as pd
 
 ACCURACIES = {  # test accuracy in percent
     "ResNet18": {"CIFAR-10": 91.0, "CIFAR-100": 64.0, "MNIST": 99.0, "FMNIST": 92.0},
     "VGG19": {"CIFAR-10": 90.5, "CIFAR-100": 63.6, "MNIST": 98.5, "FMNIST": 91.6},
     "AlexNet": {"CIFAR-10": 81.0, "CIFAR-100": 53.0, "MNIST": 98.5, "FMNIST": 89.5},
 }
-EPOCHS, SEEDS = 150, 5
-SETTINGS = {  # all but the learning rates and weight decays of Table 1
+SEEDS = 5
+ELEMENTWISE = "rwc_elementwise"  # the measurement that its figures show
+SETTINGS = {  # beside those that params.yaml has for each cell: rates, epochs and the accuracy that stops a seed
     "image_size": "32",
     "momentum": "0.9",
     "batch_size": "128",
-    "target_val_acc": "94",
     "val_split": "0",
     "pretrained": "false",
 }
+FIGURES = Path(__file__).with_name("paper_figures.csv")
 PAPER_DATASETS = ("CIFAR-10", "CIFAR-100", "FMNIST", "MNIST")
 Comparison = Literal["<", "~", "depth"]
 
@@ -84,3 +88,10 @@ CLAIMS_BETWEEN = (
     ClaimBetween(6, "VGG19", "MNIST", "FMNIST"),
     ClaimBetween(6, "VGG19", "CIFAR-10", "CIFAR-100"),
 )
+
+
+def figure_medians(model: str, dataset: str) -> dict[str, tuple[float, float]]:
+    """Return {group: (lower quartile, median)} of rwc_elementwise in the paper's figure; nothing if it has none."""
+    table = pd.read_csv(FIGURES, comment="#")
+    rows = table[(table["model"] == model) & (table["dataset"] == dataset)]
+    return {group: (low, median) for group, low, median in zip(rows["group"], rows["q25"], rows["median"], strict=True)}

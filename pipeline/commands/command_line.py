@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from pipeline.config.grid import combinations
-from pipeline.config.options import takes_settings
+from pipeline.config.options import WithSettings, takes_settings
 from pipeline.config.resolve import read_settings
 from pipeline.config.values import distinct_seeds, one_of
 from pipeline.console.errors import BadInput
@@ -53,7 +53,7 @@ def commands() -> None:
 _quiet = quiet_option(expose_value=False, help="print warnings and errors only")
 
 
-@commands.command()
+@commands.command(cls=WithSettings)
 @_quiet
 @takes_settings
 def study(given: dict[str, str]) -> None:
@@ -64,7 +64,7 @@ def study(given: dict[str, str]) -> None:
     run(settings)
 
 
-@commands.command()
+@commands.command(cls=WithSettings)
 @_quiet
 @takes_settings
 @click.option(
@@ -81,7 +81,7 @@ def sweep(given: dict[str, str], plan: bool) -> None:
     run(studies, given, plan=plan)
 
 
-@commands.command()
+@commands.command(cls=WithSettings)
 @_quiet
 @takes_settings
 def prepare(given: dict[str, str]) -> None:
@@ -92,7 +92,7 @@ def prepare(given: dict[str, str]) -> None:
     run(settings)
 
 
-@commands.command()
+@commands.command(cls=WithSettings)
 @_quiet
 @takes_settings
 @click.option("--seed", metavar="VALUE", help="the seed to train; required")
@@ -110,7 +110,7 @@ def train(given: dict[str, str], seed: str | None) -> None:
     run(settings, number)
 
 
-@commands.command()
+@commands.command(cls=WithSettings)
 @_quiet
 @takes_settings
 @click.option("--study", metavar="VALUE", help="id of a study's run: its figures are made again there")

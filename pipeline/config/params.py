@@ -1,18 +1,21 @@
-"""params.yaml: the defaults, and the paper's Table 1."""
+"""params.yaml: the defaults, and what `paper` means: Table 1 and the length of training."""
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import yaml
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter, ValidationError
 
 from data import DATASETS
 from models import registered
-from pipeline.config.values import NotNegative, Positive, one_of
+from pipeline.config.values import NotNegative, Percent, Positive, Whole, one_of
 from pipeline.console.errors import BadInput
 
 PARAMS = Path("params.yaml")
-TABLE, OTHER = "table_1", "other"
+TABLE, LENGTHS, OTHER = "table_1", "lengths", "other"
+
+
+Content = TypeVar("Content")
 
 
 class Rates(NamedTuple):
@@ -22,9 +25,17 @@ class Rates(NamedTuple):
     weight_decay: NotNegative
 
 
+class Length(NamedTuple):
+    """How long the paper trains on a data set: the epochs, and the accuracy that stops a seed, if any."""
+
+    epochs: Whole
+    target_val_acc: Annotated[Percent | None, BeforeValidator(lambda text: None if text == "none" else text)]
+
+
 _Model = Annotated[str, AfterValidator(one_of((*registered(), OTHER)).read)]
 _Dataset = Annotated[str, AfterValidator(one_of((*DATASETS, OTHER)).read)]
 _TABLE = TypeAdapter(dict[_Model, dict[_Dataset, Rates]])
+_LENGTHS = TypeAdapter(dict[_Dataset, Length])
 
 
 class _Texts(yaml.BaseLoader):
@@ -53,15 +64,29 @@ def read_params() -> dict[str, Any]:
 
 def paper_rates(model: str, dataset: str) -> Rates:
     """Return what Table 1 has for a model and a data set, or for `other` ones; raise BadInput."""
+    table = _read(TABLE, _TABLE, "model: {data set: [lr, weight_decay]}` for each model")
+    row = table.get(model, {})
+    found = row.get(dataset) or row.get(OTHER) or table.get(OTHER, {}).get(OTHER)
+    if found is None:
+        raise BadInput(f"{PARAMS}: {TABLE} has no [lr, weight_decay] for {model} on {dataset}: add it")
+    return found
+
+
+def paper_length(dataset: str) -> Length:
+    """Return how long the paper trains on a data set, or on `other` ones; raise BadInput."""
+    lengths = _read(LENGTHS, _LENGTHS, "data set: [epochs, target_val_acc]` for each data set")
+    found = lengths.get(dataset) or lengths.get(OTHER)
+    if found is None:
+        raise BadInput(f"{PARAMS}: {LENGTHS} has no [epochs, target_val_acc] for {dataset}: add it")
+    return found
+
+
+def _read(key: str, kind: TypeAdapter[Content], line: str) -> Content:
+    """Return a table of params.yaml, checked; raise BadInput, which says what a line must look like."""
     try:
-        table = _TABLE.validate_python(read_params().get(TABLE))
-        row = table.get(model, {})
-        return row.get(dataset) or row.get(OTHER) or table[OTHER][OTHER]
+        return kind.validate_python(read_params().get(key))
     except ValidationError as error:
         wrong = error.errors()[0]
-        name = wrong.get("ctx", {}).get("error")
-        line = "must hold a line `model: {data set: [lr, weight_decay]}` for each model"
-        remedy = f"a name in {TABLE} {name}" if name else f"{TABLE} {line}"
+        names = wrong["loc"][-1:] == ("[key]",) and wrong.get("ctx", {}).get("error")
+        remedy = f"a name in {key} {names}" if names else f"{key} must hold a line `{line}"
         raise BadInput(f"{PARAMS}: {remedy}; got {wrong['input']!r}") from None
-    except KeyError:
-        raise BadInput(f"{PARAMS}: {TABLE} has no [lr, weight_decay] for {model} on {dataset}: add it") from None

@@ -7,7 +7,7 @@ from typing import Any
 from models import Architecture, registered
 from models.architectures import SIZE, Size
 from pipeline.config.folders import data_folder
-from pipeline.config.params import TABLE, paper_rates, read_params
+from pipeline.config.params import LENGTHS, TABLE, Length, Rates, paper_length, paper_rates, read_params
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
@@ -20,7 +20,7 @@ def load_config(given: Mapping[str, Any]) -> Config:
 
 def read_settings(given: Mapping[str, Any]) -> Settings:
     """Return params.yaml of the working folder, overridden by what was given; raise BadInput."""
-    defaults = {name: value for name, value in read_params().items() if name != TABLE}
+    defaults = {name: value for name, value in read_params().items() if name not in (TABLE, LENGTHS)}
     settings = Settings(**{**defaults, **given})
     have_weights = registered()
     if (name := settings.model_name) not in have_weights:  # a file, which is read now, or torchvision's
@@ -45,12 +45,25 @@ def refuse_size(architecture: Architecture, image_size: Size) -> None:
         )
 
 
-def with_paper_rates(settings: Settings) -> Settings:
-    """Return settings with `paper` replaced by the numbers of Table 1; raise BadInput."""
-    if "paper" not in (settings.lr, settings.weight_decay):
-        return settings
-    rates = paper_rates(settings.model_name, settings.dataset)._asdict()
-    return replace(settings, **{name: rate for name, rate in rates.items() if getattr(settings, name) == "paper"})
+def with_paper_values(settings: Settings) -> Settings:
+    """Return settings with `paper` replaced by what the paper has for the model and the data set; raise BadInput."""
+    rates, length = ([name for name in kind._fields if getattr(settings, name) == "paper"] for kind in (Rates, Length))
+    found: dict[str, Any] = {}
+    if rates:
+        found |= paper_rates(settings.model_name, settings.dataset)._asdict()
+    if length:
+        found |= paper_length(settings.dataset)._asdict()
+    return replace(settings, **{name: found[name] for name in (*rates, *length)})
+
+
+def paper_settings(model: str, dataset: str) -> dict[str, str]:
+    """Return the settings of a study of the paper, as text; nothing for a model or data set that it does not have."""
+    from pipeline.analysis.paper import ACCURACIES, SETTINGS  # here: it imports pandas, which takes a second
+
+    if dataset not in ACCURACIES.get(model, {}):
+        return {}
+    found = paper_rates(model, dataset)._asdict() | paper_length(dataset)._asdict()
+    return {name: "none" if value is None else str(value) for name, value in found.items()} | SETTINGS
 
 
 def resolve(settings: Settings) -> Config:
@@ -73,4 +86,4 @@ def resolve(settings: Settings) -> Config:
         "threads": hardware.threads_each(jobs * devices) if settings.threads == "auto" else settings.threads,
         "data_dir": data_folder(settings.data_dir),
     }
-    return Config(**asdict(with_paper_rates(settings)) | found)
+    return Config(**asdict(with_paper_values(settings)) | found)

@@ -1,7 +1,7 @@
 """The settings of a study as given: the type and meaning of each, and whether it changes the numbers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields
+from dataclasses import Field, field, fields
 from functools import partial
 from typing import Any, Literal, Self, get_type_hints
 
@@ -57,22 +57,28 @@ class Settings:
         "pixels: images are resized to so many in height and width; `none`: they stay as they are"
     )
     seeds: Seeds = _same_numbers("whole numbers, separated by commas: one run per seed")
-    epochs: Whole = _same_numbers("passes over the training set")
+    fresh: Switch = _same_numbers("train every seed again, even if the store has it")
+    pretrained: Switch = _setting("start from torchvision's ImageNet weights, if the model has them")
+    epochs: Whole | Paper = _same_numbers("passes over the training set; `paper`: as many as the paper shows")
     lr: Positive | Paper = _setting("learning rate, constant; `paper`: from Table 1 of the paper")
     momentum: Share = _setting("momentum of SGD")
     weight_decay: NotNegative | Paper = _setting("L2 penalty on all parameters; `paper`: from Table 1 of the paper")
     batch_size: Whole = _setting("images per step")
-    target_val_acc: Percent | Nothing = _setting("percent: a seed stops at this accuracy; `none`: it runs all epochs")
+    target_val_acc: Percent | Nothing | Paper = _setting(
+        "percent: a seed stops at this accuracy; `none`: it runs all epochs; `paper`: as the paper shows"
+    )
     val_split: Share = _setting("share of the training images held out to decide when to stop; 0: the test set decides")
-    pretrained: Switch = _setting("start from torchvision's ImageNet weights, if the model has them")
     precision: Literal["auto", "fp32", "bf16"] = _setting(
         "`fp32`, `bf16` (autocast; weights stay float32), or `auto`: bf16 if the hardware has it"
     )
-    device: Literal["auto", "cpu", "cuda"] = _setting("`cpu`, `cuda`, or `auto`: cuda if available")
     compile: Switch | Auto = _setting("use torch.compile; `auto`: on a single CUDA device only")
+    device: Literal["auto", "cpu", "cuda"] = _setting("`cpu`, `cuda`, or `auto`: cuda if available")
     devices: Whole = _setting("processes, each with a device of its own, that share the batches of a seed")
     executor: Literal["local", "ray"] = _same_numbers("`local`: train on this machine; `ray`: train on a Ray cluster")
     jobs: Whole = _same_numbers("`local`: seeds trained side by side, each in a process of its own")
+    threads: Whole | Auto = _same_numbers(
+        "CPU threads per process; `auto`: an equal share of the machine's for each (jobs x devices)"
+    )
     ray_address: Text | Nothing = _same_numbers(
         "`ray`: the cluster, like 10.0.0.1:6379; `none`: RAY_ADDRESS, or one is started here"
     )
@@ -80,8 +86,11 @@ class Settings:
     ray_gpus: Gpus | Auto = _same_numbers(
         "`ray`: GPUs for each seed, or a share like 0.25; `auto`: one per device, if there are any"
     )
-    threads: Whole | Auto = _same_numbers(
-        "CPU threads per process; `auto`: an equal share of the machine's for each (jobs x devices)"
+    data_dir: Folder | Nothing = _same_numbers(
+        "folder of data sets, checkpoints and unsent results; `none`: layerwise/ in the user's cache folder"
+    )
+    server_wait: NotNegative = _same_numbers(
+        "seconds to wait for an unreachable tracking server when a seed begins, resumes or ends"
     )
     rwc_every: Whole | Nothing = _measures(
         "steps between measurements of RWC within epochs, into `rwc_steps.csv`; `none`: off"
@@ -92,15 +101,8 @@ class Settings:
     checkpoint_every: Whole | ByTime = _same_numbers(
         "epochs between uploaded checkpoints; `auto`: at most one every 10 minutes, and one at the end"
     )
-    fresh: Switch = _same_numbers("train every seed again, even if the store has it")
     snapshots: Switch = _measures("keep the weights of epochs 1, 2, 3, 5, 8, 13, ...")
     register: Switch = _same_numbers("register the study's best model in MLflow, as `<model>-<dataset>`")
-    server_wait: NotNegative = _same_numbers(
-        "seconds to wait for an unreachable tracking server when a seed begins, resumes or ends"
-    )
-    data_dir: Folder | Nothing = _same_numbers(
-        "folder of data sets, checkpoints and unsent results; `none`: layerwise/ in the user's cache folder"
-    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -127,7 +129,24 @@ class Settings:
 
 TAKES = {name: takes(kind) for name, kind in get_type_hints(Settings, include_extras=True).items()}
 CHANGE_NUMBERS = [setting.name for setting in fields(Settings) if setting.metadata["changes_numbers"]]
+SECTIONS = {  # of help and documentation, by the first setting of each
+    "model_name": "What is trained",
+    "epochs": "How it is trained",
+    "device": "Where it is trained",
+    "rwc_every": "What is measured",
+    "checkpoint_every": "What is kept",
+}
 MEASURE = [setting.name for setting in fields(Settings) if setting.metadata["measures"]]
+
+
+def in_sections() -> dict[str, list[Field[Any]]]:
+    """Return the settings of each section, in order."""
+    sections: dict[str, list[Field[Any]]] = {}
+    for setting in fields(Settings):
+        if setting.name in SECTIONS:
+            section = sections.setdefault(SECTIONS[setting.name], [])
+        section.append(setting)
+    return sections
 
 
 def _refusal(error: ValidationError, given: Mapping[str, object]) -> BadInput:

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from data import DATASETS, DataSet
 from data.npz import npz_dataset
 from pipeline.config.schema import CHANGE_NUMBERS, MEASURE, TAKES, Settings
-from pipeline.config.values import Folder, Gpus, NotNegative, Positive, Switch, Whole
+from pipeline.config.values import Folder, Gpus, Nothing, NotNegative, Percent, Positive, Switch, Whole
 
 CONFIG, NETWORK = "config.yaml", "network.py"
 BEFORE = {"image_size": "32"}  # what studies did that are older than these settings: their hashes lack them
@@ -23,8 +23,10 @@ NONE = {name: word for name, kind in TAKES.items() for word, value in kind.words
 class Config(Settings):
     """Every setting, resolved for the machine that trains."""
 
+    epochs: Whole
     lr: Positive
     weight_decay: NotNegative
+    target_val_acc: Percent | Nothing
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     compile: Switch

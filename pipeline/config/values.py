@@ -125,7 +125,7 @@ def _percentage(value: float) -> float:
     """Refuse up to 1 %, which no study aims at: it is a share of 1."""
     if not 1 < value <= 100:
         meant = f" (did you mean {100 * value:g}?)" if 0.01 < value <= 1 else ""
-        raise ValueError(f"must be {_PERCENTAGE.text}, or none{meant}")
+        raise ValueError(f"must be {_PERCENTAGE.text}, or none, or paper{meant}")
     return value
 
 

@@ -14,8 +14,8 @@ def layer_keys(layers: Iterable[str], metric: str = "rwc") -> dict[str, str]:
     return {layer: _within(f"{metric}/{position:0{digits}}_{layer}") for position, layer in enumerate(names, start=1)}
 
 
-def group_key(group: str) -> str:
-    return _within(f"rwc_group/{group}")
+def group_key(group: str, metric: str = "rwc") -> str:
+    return _within(f"{metric}_group/{group}")
 
 
 def _within(key: str) -> str:

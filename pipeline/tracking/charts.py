@@ -15,7 +15,7 @@ import mlflow
 
 from pipeline.measure.keys import THIRDS, group_key, layer_keys, third_key
 from pipeline.tracking.limits import EXPERIMENT_TAG
-from pipeline.tracking.mlflow_internals import SHARED_VIEW
+from pipeline.tracking.mlflow_internals import SHARED_VIEW, TRAINING_LAYOUT
 from pipeline.tracking.run import KIND
 
 LAYERS, GROUPS = LEFT_OUT = ("RWC of layers", "RWC of groups")  # of too long a view, in this order
@@ -33,7 +33,7 @@ def share_view(experiment: str, layers: Iterable[str], groups: Iterable[str]) ->
         del charts[next(section for section in LEFT_OUT if section in charts)]
     key = hashlib.sha256(_state(charts).encode()).hexdigest()[:16]
     mlflow.MlflowClient().set_experiment_tag(experiment, f"{SHARED_VIEW}{key}", packed)
-    return f"#/experiments/{experiment}/runs?compareRunsMode=CHART&viewStateShareKey={key}"
+    return f"#/experiments/{experiment}/runs?{TRAINING_LAYOUT}&compareRunsMode=CHART&viewStateShareKey={key}"
 
 
 def _packed(sections: Mapping[str, Charts]) -> str:

@@ -6,9 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.analysis.comparison import Compared, labels
-from pipeline.analysis.paper import ACCURACIES, SETTINGS
 from pipeline.analysis.reports.comparison_report import write_comparison
-from pipeline.config.params import paper_rates
+from pipeline.config.resolve import paper_settings
 from pipeline.host.disk import disk_space
 from pipeline.tracking.description import Page, describe, links
 from pipeline.tracking.histories import read_histories
@@ -50,9 +49,7 @@ def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:
     for study, label in zip(stored, named, strict=True):
         its = study.settings
         model, dataset = its["model_name"], its["dataset"]
-        in_table = dataset in ACCURACIES.get(model, {})
-        rates = paper_rates(model, dataset)._asdict() if in_table else {}
-        paper = {name: str(rate) for name, rate in rates.items()} | SETTINGS if in_table else {}
         histories = read_histories(seeds_of_study(study), study.epochs)
+        paper = paper_settings(model, dataset)
         compared.append(Compared(study.id, label, model, dataset, its, paper, histories))
     return compared

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from pipeline.tracking.limits import TAG, shortened
+from pipeline.tracking.mlflow_internals import TRAINING_LAYOUT
 from pipeline.tracking.run import Run
 
 NOTE = "mlflow.note.content"
@@ -17,11 +18,11 @@ class Page:
         self.run_id = run.id
         self.experiment: str = run.client.get_run(run.id).info.experiment_id
 
-    def of(self, run_id: str) -> str:
-        return f"#/experiments/{self.experiment}/runs/{run_id}"
+    def of(self, run_id: str, path: str = "") -> str:
+        return f"#/experiments/{self.experiment}/runs/{run_id}{path}?{TRAINING_LAYOUT}"
 
     def artifact(self, path: str) -> str:
-        return f"{self.of(self.run_id)}/artifacts/{path}"
+        return self.of(self.run_id, f"/artifacts/{path}")
 
     def picture(self, path: str, what: str) -> str:
         return f"![{what}](get-artifact?path={path}&run_uuid={self.run_id})"

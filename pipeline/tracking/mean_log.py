@@ -3,12 +3,14 @@
 import hashlib
 import math
 from collections.abc import Iterable
+from functools import partial
 from time import time
 
 import mlflow
 import pandas as pd
 from mlflow.entities import Metric
 
+from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories, final_values, group_means, over_seeds
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
 
@@ -44,6 +46,9 @@ def _means(histories: Histories) -> Points:
     points = _points(scalars["metric"], scalars)
     points |= _points(layers["layer"].map(layer_keys(histories.group_of)), layers)
     points |= _points(groups["group"].map(group_key), groups)
+    if ELEMENTWISE in histories.measurements:
+        groups = over_seeds(group_means(histories.measurements[ELEMENTWISE], ELEMENTWISE))
+        points |= _points(groups["group"].map(partial(group_key, metric=ELEMENTWISE)), groups)
     by_third = over_seeds(group_means(_in_thirds(histories), "rwc"))
     points |= _points(by_third["group"].map(third_key), by_third)
     final = final_values(histories, "test_acc")

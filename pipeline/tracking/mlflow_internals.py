@@ -19,6 +19,10 @@ ARTIFACT_PLACES = (  # tables and columns of a database that hold where artifact
     ("model_versions", "storage_location"),
     ("model_versions", "source"),
 )
+# What an experiment is for. MLflow's UI writes this tag and older ones open by it; that of 3.17 opens any experiment as
+# one of GenAI, unless the person has chosen otherwise or the address ends with TRAINING_LAYOUT.
+EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
+TRAINING_LAYOUT = "workflowType=machine_learning"
 SHARED_VIEW = "mlflow.sharedViewState."  # begins the tags of an experiment that hold views of its charts
 
 

@@ -10,12 +10,13 @@ from typing import TypeVar
 from urllib.parse import unquote, urlparse
 
 import mlflow
-from mlflow.entities import DatasetInput, Param, RunTag
+from mlflow.entities import DatasetInput, Param, RunInfo, RunTag
 
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
 from pipeline.tracking.heartbeat import is_ours
 from pipeline.tracking.limits import PARAM, TAG, shortened
+from pipeline.tracking.mlflow_internals import TRAINING_LAYOUT
 from pipeline.tracking.retry import patiently
 
 KIND = "layerwise.kind"
@@ -119,14 +120,17 @@ class Run:
         return disk_space(there, what, sum(file.stat().st_size for file in files if file.is_file()))
 
     @cached_property
-    def _artifacts(self) -> str:
-        uri: str = self._call("reading the run", self.client.get_run).info.artifact_uri
-        return uri
+    def _info(self) -> RunInfo:
+        return self._call("reading the run", self.client.get_run).info
 
     def artifact_location(self, path: str) -> str:
-        return f"{self._artifacts}/{path}"
+        return f"{self._info.artifact_uri}/{path}"
 
     def how_to_browse(self) -> str:
         """Return the command or the address that shows this run in a browser."""
         uri = mlflow.get_tracking_uri()
-        return uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+        if not uri.startswith("http"):
+            return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+        address = urlparse(uri)
+        server = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        return f"{server}/#/experiments/{self._info.experiment_id}/runs/{self.id}?{TRAINING_LAYOUT}"

@@ -19,7 +19,7 @@ from pipeline.tracking.limits import NAME, TAG, shortened
 from pipeline.tracking.mlflow_internals import start_system_metrics, with_source
 from pipeline.tracking.retry import first_line, patiently
 from pipeline.tracking.run import KIND, OPENED, PARENT, Run, RunTaken
-from pipeline.tracking.store import current_experiment, open_store, reaching_store, search
+from pipeline.tracking.store import current_experiment, mark_as_training, open_store, reaching_store, search
 
 INHERITED = "MLFLOW_RUN_ID"  # set by `mlflow run`
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def open_run(
             run_id = patiently(partial(_begin, client, run_id, name, all_tags, count()), patience, f"the run {name}")
         if parent is None:
             os.environ.pop(INHERITED, None)
+            mark_as_training(client.get_run(run_id).info.experiment_id)
         with heartbeat(run_id), _system_metrics(run_id, wanted=kind == "seed", resumed=resumed):
             yield Run(run_id, patience)
         status = "FINISHED"

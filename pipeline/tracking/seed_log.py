@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 
+from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
 from pipeline.tracking.checkpoints import (
     CHECKPOINTS,
@@ -30,6 +31,7 @@ from pipeline.tracking.tables import COLUMNS, EPOCH_TABLE, LAYER_TABLE, STEP_TAB
 log = logging.getLogger(__name__)
 
 OTHER_METRICS = 20  # of an epoch, beside those of layers and groups: more than losses, accuracies, seconds and thirds
+Measured = dict[str, dict[str, float]]
 UPLOAD_SECONDS = 600.0  # between uploads of the newest checkpoint, unless epochs are counted
 
 
@@ -53,7 +55,7 @@ class SeedLog:
         Metrics of later epochs that the run already has are not logged again, nor their seconds measured.
         """
         self._restore(state)
-        markers = {_marker(part) for part in self._requests(dict.fromkeys(layers, 0.0), {SECONDS: 0.0})}
+        markers = {_marker(part) for part in self._requests({"rwc": dict.fromkeys(layers, 0.0)}, {SECONDS: 0.0})}
         self._logged = {marker: self.run.history(marker) for marker in markers}
         last = state["epoch"] if state else 0
         self._newest = next((c for c in local_checkpoints(self._local, self.run.id) if c.epoch == last), None)
@@ -85,7 +87,7 @@ class SeedLog:
         """
         self.epoch = epoch
         scalars = {**scalars, SECONDS: self._logged.get(SECONDS, {}).get(epoch, scalars[SECONDS])}
-        self._add_metrics(layers["rwc"], scalars, epoch)
+        self._add_metrics(layers, scalars, epoch)
         epoch_rows, layer_rows, step_rows = (self.tables[name] for name in (EPOCH_TABLE, LAYER_TABLE, STEP_TABLE))
         epoch_rows.add((epoch, metric, value) for metric, value in scalars.items())
         for metric, by_layer in layers.items():
@@ -139,10 +141,10 @@ class SeedLog:
         values: dict[int, dict[str, float]] = {}
         for row in self.tables[EPOCH_TABLE].rows():
             values.setdefault(int(row["epoch"]), {})[row["metric"]] = float(row["value"])
-        changes: dict[int, dict[str, float]] = {epoch: {} for epoch in values}
+        changes: dict[int, Measured] = {epoch: {"rwc": {}, ELEMENTWISE: {}} for epoch in values}
         for row in self.tables[LAYER_TABLE].rows():
-            if row["metric"] == "rwc":
-                changes[int(row["epoch"])][row["layer"]] = float(row["value"])
+            if row["metric"] in ("rwc", ELEMENTWISE):
+                changes[int(row["epoch"])][row["metric"]][row["layer"]] = float(row["value"])
         for epoch, scalars in values.items():
             self._add_metrics(changes[epoch], scalars, epoch)
 
@@ -159,28 +161,36 @@ class SeedLog:
     def _named(self, layer: str) -> tuple[str, str]:
         return layer, self.group_of(layer)
 
-    def _add_metrics(self, rwc: Mapping[str, float], scalars: Mapping[str, float], epoch: int) -> None:
-        for number, part in enumerate(self._requests(rwc, scalars)):
+    def _add_metrics(
+        self, measured: Mapping[str, Mapping[str, float]], scalars: Mapping[str, float], epoch: int
+    ) -> None:
+        for number, part in enumerate(self._requests(measured, scalars)):
             if epoch not in self._logged.get(_marker(part), {}):
                 self.outbox.add_metrics(part, epoch, number)
 
-    def _requests(self, rwc: Mapping[str, float], scalars: Mapping[str, float]) -> list[dict[str, float]]:
+    def _requests(
+        self, measured: Mapping[str, Mapping[str, float]], scalars: Mapping[str, float]
+    ) -> list[dict[str, float]]:
         """Return the metrics of an epoch: in one request or, with very many layers, with all scalars in the last."""
+        rwc = measured["rwc"]
         layers = {key: rwc[layer] for layer, key in layer_keys(rwc).items()}
-        rest = {**self._means(rwc), **scalars}
-        if len(layers) + len({self.group_of(layer) for layer in rwc}) + OTHER_METRICS <= BATCH:
+        rest = {**self._means(measured), **scalars}
+        if len(layers) + 2 * len({self.group_of(layer) for layer in rwc}) + OTHER_METRICS <= BATCH:
             return [layers | rest]
         keys = list(layers)
         parts = [keys[first : first + BATCH] for first in range(0, len(keys), BATCH)]
         return [*({key: layers[key] for key in part} for part in parts), rest]
 
-    def _means(self, rwc: Mapping[str, float]) -> dict[str, float]:
-        third_of, values = thirds(list(rwc)), dict[str, list[float]]()
-        for layer, value in rwc.items():
-            if not math.isnan(value):
-                values.setdefault(third_key(third_of[layer]), []).append(value)
+    def _means(self, measured: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        third_of, values = thirds(list(measured["rwc"])), dict[str, list[float]]()
+        for metric in ("rwc", ELEMENTWISE):
+            for layer, value in measured.get(metric, {}).items():
+                if math.isnan(value):
+                    continue
+                if metric == "rwc":
+                    values.setdefault(third_key(third_of[layer]), []).append(value)
                 if group := self.group_of(layer):
-                    values.setdefault(group_key(group), []).append(value)
+                    values.setdefault(group_key(group, metric), []).append(value)
         return {key: sum(its) / len(its) for key, its in values.items()}
 
 

@@ -1,5 +1,6 @@
 """The tracking store of this process: checked, connected, created if it is a missing database, searched."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.host.disk import unwritable
 from pipeline.tracking.database import absolute, create_database, database_file
+from pipeline.tracking.mlflow_internals import EXPERIMENT_KIND, MODEL_TRAINING
 from pipeline.tracking.moved import refuse_moved
 from pipeline.tracking.retry import RESTORE_EXPERIMENT, StoreError, first_line, remedy, repeat, without_password
 
@@ -22,6 +24,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LATER = "MLFLOW_ENABLE_ASYNC_LOGGING"  # locks and the outbox rely on what is written when a call returns
 HERE = ("", "file", "sqlite")  # schemes of stores that are files
 ONE_PROCESS = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME")  # which run a process is; a name that the id makes needless
+log = logging.getLogger(__name__)
 
 
 def current_experiment() -> str:
@@ -125,6 +128,16 @@ def variables() -> dict[str, str]:
     with reaching_store():
         here = {"MLFLOW_TRACKING_URI": absolute(address()), "MLFLOW_EXPERIMENT_ID": current_experiment()}
     return {name: value for name, value in given.items() if name not in ONE_PROCESS} | here
+
+
+def mark_as_training(experiment: str) -> None:
+    """Tag an experiment as one of model training, unless it has a kind or this user may not write to it."""
+    client = mlflow.MlflowClient()
+    try:
+        if EXPERIMENT_KIND not in client.get_experiment(experiment).tags:
+            client.set_experiment_tag(experiment, EXPERIMENT_KIND, MODEL_TRAINING)
+    except Exception as error:  # runs do without it
+        log.debug("the experiment %s has no kind: %s", experiment, first_line(error))
 
 
 @reaching_store()

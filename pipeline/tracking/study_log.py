@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 
 from data.prepared import Prepared
 from pipeline.analysis.figures.study_figures import write_figures
+from pipeline.analysis.paper import figure_medians
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories, final_values
 from pipeline.analysis.study_tables import write_tables
+from pipeline.config.resolve import paper_settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
@@ -80,7 +82,13 @@ def _missing(study: StoredStudy, seeds: Sequence[int]) -> Iterator[str]:
 
 
 def _write_results(facts: Facts, histories: Histories, folder: Path) -> None:
-    write_figures(histories, folder / "figures", title=facts.name, asked=len(facts.asked))
+    write_figures(
+        histories,
+        folder / "figures",
+        title=facts.name,
+        asked=len(facts.asked),
+        paper=figure_medians(facts.model, facts.dataset),
+    )
     write_tables(histories, folder / "tables", model=facts.model, dataset=facts.dataset)
     write_report(facts, histories, folder)
 
@@ -96,6 +104,7 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
         digest=study.digest,
         asked=study.seeds,
         settings=study.settings,
+        paper=paper_settings(study.settings["model_name"], study.settings["dataset"]),
         runs=[
             {
                 "seed": str(seed.number),

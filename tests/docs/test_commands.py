@@ -141,6 +141,7 @@ RULES = (
         "downloads; tests/pipeline/studies/test_image_size.py trains",
     ),
     Rule(r"mlflow run \. --env-manager local -P model_name=ResNet18", Place.skip, "days, and a download"),
+    Rule(r"mlflow run \. .* -P epochs=paper.*", Place.skip, "weeks, and downloads"),
     Rule(r"mlflow run \. .*", Place.run_smaller_by_mlflow, pages="own_network.py"),
     Rule(r"mlflow run \. .*", Place.run_smaller),
     Rule(r"python -m pipeline study .*", Place.skip, "the line before it runs the same study"),

@@ -1,9 +1,10 @@
 """The figures of a study."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -12,24 +13,33 @@ from matplotlib.figure import Figure
 from pipeline.analysis.figures import curves, style
 from pipeline.analysis.figures.equilibrium_figure import equilibrium_figure
 from pipeline.analysis.figures.size_bias import change_by_size, size_bias_figure
+from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories, over_seeds
 from pipeline.analysis.study_tables import HALF, REMAINING
 
 LONGEST_NAME = 200  # bytes: a file system takes 255, with what is added
 RWC_LABEL = "relative weight change per epoch"
+Medians = Mapping[str, tuple[float, float]]
+NO_PAPER: Medians = MappingProxyType({})
+LABELS = {"rwc": RWC_LABEL, ELEMENTWISE: "mean of |change| / |weight| per epoch (rwc_elementwise)"}
 PARTS = {"train": (style.PALETTE[0], "-"), "val": (style.PALETTE[2], "-."), "test": (style.PALETTE[1], "--")}
 
 
-def write_figures(histories: Histories, folder: Path, *, title: str, asked: int) -> None:
-    """Write every figure of a study; `asked` is the number of seeds that the study was asked for."""
-    style.write_all(study_figures(histories, f"{title}, {style.seeds_text(histories.seeds, asked)}"), folder)
+def write_figures(histories: Histories, folder: Path, *, title: str, asked: int, paper: Medians = NO_PAPER) -> None:
+    """Write every figure of a study; `asked` is the number of seeds that the study was asked for.
+
+    `paper` has lower quartile and median of rwc_elementwise in the paper's figure, by group, if it has such a study.
+    """
+    style.write_all(study_figures(histories, f"{title}, {style.seeds_text(histories.seeds, asked)}", paper), folder)
 
 
-def study_figures(histories: Histories, heading: str) -> Iterator[tuple[str, Figure]]:
+def study_figures(histories: Histories, heading: str, paper: Medians = NO_PAPER) -> Iterator[tuple[str, Figure]]:
     """Yield name and figure; measurements that the study lacks have no figure."""
     yield "rwc_layers", curves.layers_figure(histories, "rwc", RWC_LABEL, f"How much each layer changes: {heading}")
     for groups in _panels(histories):
-        yield _file_name(groups), groups_figure(histories, groups, heading)
+        yield _file_name("rwc", groups), groups_figure(histories, groups, heading)
+        if ELEMENTWISE in histories.measurements:
+            yield _file_name(ELEMENTWISE, groups), groups_figure(histories, groups, heading, ELEMENTWISE, paper)
     yield "rwc_heatmap", heat_map(histories, heading)
     if not (sizes := change_by_size(histories)).empty:
         yield "size_bias", size_bias_figure(histories, sizes, heading)
@@ -47,15 +57,27 @@ def study_figures(histories: Histories, heading: str) -> Iterator[tuple[str, Fig
     yield "accuracy_loss", accuracy_and_loss(histories, heading)
 
 
-def groups_figure(histories: Histories, groups: list[str], heading: str) -> Figure:
-    """Draw the RWC of the layers of some groups, each named in the legend."""
+def groups_figure(
+    histories: Histories,
+    groups: list[str],
+    heading: str,
+    metric: str = "rwc",
+    paper: Medians = NO_PAPER,
+) -> Figure:
+    """Draw a measurement of the layers of some groups, each named in the legend, and the values of the paper."""
     count = sum(group in groups for group in histories.group_of.values())
     figure = style.new_figure(height=max(5, 0.19 * count + 1))
     axes = figure.subplots()
-    curves.draw_layers(axes, histories, groups, named=True)
+    curves.draw_layers(axes, histories, groups, metric, named=True)
+    for group in [group for group in groups if group in paper]:
+        low, median = paper[group]
+        colour = style.group_colours(histories.groups)[group]
+        axes.axhspan(low, median, color=colour, alpha=0.12, linewidth=0)
+        axes.axhline(median, color=colour, linestyle=":", label=f"{group}  in the paper: median {median:g}")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
-    curves.finish(axes, histories, RWC_LABEL)
-    axes.set_title(f"{', '.join(groups)}: {heading}\n{curves.HOW_TO_READ}", fontsize=10)
+    curves.finish(axes, histories, LABELS[metric])
+    read = f"{curves.HOW_TO_READ}\nband: the paper, lower quartile to median" if paper else curves.HOW_TO_READ
+    axes.set_title(f"{', '.join(groups)}: {heading}\n{read}", fontsize=10)
     return figure
 
 
@@ -106,9 +128,9 @@ def accuracy_and_loss(histories: Histories, heading: str) -> Figure:
     return figure
 
 
-def _file_name(groups: Sequence[str]) -> str:
-    name = f"rwc_{'_'.join(groups)}".encode()
-    return name.decode() if len(name) <= LONGEST_NAME else f"rwc_{sha256(name).hexdigest()[:16]}"
+def _file_name(metric: str, groups: Sequence[str]) -> str:
+    name = f"{metric}_{'_'.join(groups)}".encode()
+    return name.decode() if len(name) <= LONGEST_NAME else f"{metric}_{sha256(name).hexdigest()[:16]}"
 
 
 def _panels(histories: Histories) -> Iterator[list[str]]:

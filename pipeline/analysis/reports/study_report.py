@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.analysis.claims import claims_table
 from pipeline.analysis.depth import depth_table, group_table
 from pipeline.analysis.inference import effect
-from pipeline.analysis.paper import ACCURACIES
+from pipeline.analysis.paper import ACCURACIES, ELEMENTWISE
 from pipeline.analysis.reports.rendering import picture, render, rows
 from pipeline.analysis.statistics import Histories, final_values
 from pipeline.analysis.study_tables import REMAINING, equilibrium_table, half_way_table, seed_table, undefined_table
@@ -28,7 +28,10 @@ CAPTIONS = {  # in the order of the report
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report shows beside the statistics; `runs` and `provenance` have one {name: text} per seed."""
+    """What a report shows beside the statistics; `runs` and `provenance` have one {name: text} per seed.
+
+    `paper` has the settings that the paper used, if it has such a study.
+    """
 
     name: str
     run_id: str
@@ -37,6 +40,7 @@ class Facts:
     digest: str
     asked: Sequence[int]
     settings: Mapping[str, str]
+    paper: Mapping[str, str]
     runs: Sequence[dict[str, str]]
     provenance: Sequence[Mapping[str, str]]
 
@@ -86,9 +90,15 @@ def _figures(folder: Path) -> list[tuple[str, str]]:
     """Return caption and picture of each figure; those of the groups follow that of all layers."""
     names = sorted(path.stem for path in folder.glob("*.png"))
     known = [name for name in CAPTIONS if name in names]
-    groups = {name: f"The layers of {name.removeprefix('rwc_').replace('_', ', ')}" for name in names}
+    groups = {name: _groups_caption(name) for name in names}
     ordered = known[:1] + [name for name in names if name not in CAPTIONS] + known[1:]
     return [((groups | CAPTIONS)[name], picture(folder / f"{name}.png")) for name in ordered]
+
+
+def _groups_caption(name: str) -> str:
+    if name.startswith(ELEMENTWISE):
+        return f"The same in the paper's form, rwc_elementwise: {name.removeprefix(ELEMENTWISE)[1:].replace('_', ', ')}"
+    return f"The layers of {name.removeprefix('rwc_').replace('_', ', ')}"
 
 
 def _left_out(facts: Facts, histories: Histories) -> list[str]:

@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 
 from data.prepared import Prepared
 from pipeline.config.folders import data_folder
-from pipeline.config.resolve import resolve, with_paper_rates
+from pipeline.config.resolve import resolve, with_paper_values
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
@@ -82,7 +82,7 @@ class Cluster:
         """
         needs = Needs.of(settings, _resources())
         there = replace(
-            with_paper_rates(settings),  # params.yaml is on this machine
+            with_paper_values(settings),  # params.yaml is on this machine
             dataset=_absolute(settings.dataset),
             device="cpu" if settings.device == "auto" and not needs.num_gpus else settings.device,
             ray_gpus=needs.num_gpus,

@@ -10,7 +10,7 @@ from pipeline.analysis.paper import SETTINGS
 from pipeline.analysis.statistics import Histories
 
 GROUPS = {"features.0": "early", "features.3": "middle", "classifier": ""}
-PAPER = {"lr": "0.05", "weight_decay": "0.0005"} | SETTINGS
+PAPER = {"lr": "0.05", "weight_decay": "0.0005", "epochs": "150", "target_val_acc": "94"} | SETTINGS
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def compared(histories: Callable[..., Histories]) -> Callable[..., Compared]:
     def make(dataset: str, factor: float = 1, *, seeds: tuple[int, ...] = (0, 1, 2), **changed: str) -> Compared:
         made = histories(dict.fromkeys(seeds, 3 + (dataset == "MNIST")), GROUPS)
         made = replace(made, layers=made.layers.assign(value=factor * made.layers["value"]))
-        settings = SETTINGS | {"lr": "0.05", "weight_decay": "5e-4", "seeds": "0,1,2", "epochs": "3"} | changed
+        settings = PAPER | {"weight_decay": "5e-4", "seeds": "0,1,2", "epochs": "3"} | changed
         return Compared(f"id-{dataset}", f"VGG19-{dataset}", "VGG19", dataset, settings, PAPER, made)
 
     return make

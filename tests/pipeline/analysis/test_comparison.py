@@ -1,6 +1,7 @@
 """Several studies side by side: labels, accuracies next to the paper's, claims about two data sets."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,9 @@ def test_accuracy_table_has_the_paper_s_values_and_cells_not_run(
     assert ran["difference"] == pytest.approx(54 - 91.6)
     assert ran["remarks"] == "3 of 5 seeds; 3 of 150 epochs"
     assert table.iloc[1]["remarks"] == "2 of 5 seeds; 4 of 150 epochs; lr 0.1, not 0.05; pretrained True, not false"
+    twenty = compared("MNIST")
+    (remark,) = accuracy_table([replace(twenty, paper=twenty.paper | {"epochs": "20"})]).head(1)["remarks"]
+    assert remark == "3 of 5 seeds; 4 of 20 epochs"
     others = table.iloc[2:]
     assert len(others) == 10
     assert set(others["remarks"]) == {"not run"}

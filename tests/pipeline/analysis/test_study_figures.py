@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from models import ARCHITECTURES
 from pipeline.analysis.figures import curves, style
 from pipeline.analysis.figures.study_figures import (
     accuracy_and_loss,
@@ -19,6 +20,7 @@ from pipeline.analysis.figures.study_figures import (
     study_figures,
     write_figures,
 )
+from pipeline.analysis.paper import ACCURACIES, figure_medians
 from pipeline.analysis.statistics import Histories
 
 GROUPS = {"stem": "", "a1": "block1", "a2": "block1", "b1": "block2", "c1": "block3", "d1": "block4", "fc": ""}
@@ -115,7 +117,8 @@ def test_every_figure_is_written_as_png_and_svg(
     histories: Callable, tmp_path: Path, groups: dict[str, str], names: set[str], epochs: dict[int, int]
 ) -> None:
     write_figures(histories(epochs, groups), tmp_path, title="Net-Set", asked=2)
-    expected = names | {"rwc_layers", "rwc_heatmap", "size_bias", "accuracy_loss"}
+    expected = names | {name.replace("rwc", "rwc_elementwise") for name in names}
+    expected |= {"rwc_layers", "rwc_heatmap", "size_bias", "accuracy_loss"}
     assert {path.name for path in tmp_path.iterdir()} == {f"{n}.{end}" for n in expected for end in ("png", "svg")}
 
 
@@ -146,5 +149,28 @@ def test_long_names_of_layers_and_groups_leave_room_for_the_figure(histories: Ca
     axes, _bar = heat_map(study, "title").axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert (len(set(names)), max(map(len, names))) == (4, 61)
-    assert len({name for name, _figure in study_figures(study, "title")}) == 7
+    assert len({name for name, _figure in study_figures(study, "title")}) == 10
     style.write(heat_map(study, "title"), tmp_path, "heat_map")
+
+
+def test_the_paper_s_form_is_drawn_with_the_paper_s_values_where_it_has_such_a_study(
+    histories: Callable[..., Histories],
+) -> None:
+    study = histories({0: 3, 7: 3}, {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""})
+    for dataset, names in {"FMNIST": ["early", "middle", "later"], "Digits": []}.items():
+        figures = dict(study_figures(study, "title", figure_medians("AlexNet", dataset)))
+        (axes,) = figures["rwc_elementwise_early_middle_later"].axes
+        named = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert [text.split()[0] for text in named if "in the paper" in text] == names
+        assert len([patch for patch in axes.patches if patch.get_alpha()]) == len(names)
+        (plain,) = figures["rwc_early_middle_later"].axes
+        assert not any("in the paper" in text.get_text() for text in plain.get_legend().get_texts())
+    assert figure_medians("AlexNet", "FMNIST")["later"] == (1.08, 1.2)
+
+
+def test_the_paper_s_figures_have_every_group_of_its_networks() -> None:
+    for model, cells in ACCURACIES.items():
+        for dataset in cells:
+            found = figure_medians(model, dataset)
+            assert list(found) == list(ARCHITECTURES[model].groups)
+            assert all(0 < low < median for low, median in found.values())

@@ -37,6 +37,7 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
             "digest": "d1ge57",
             "asked": (0, 1, 7),
             "settings": {"epochs": "4", "lr": "0.1"},
+            "paper": {"epochs": "20", "lr": "0.1"},
             "runs": [{"seed": str(seed)} for seed in (0, 1, 7)],
             "provenance": [{"commit": "c0ffee-dirty", "machine": f"machine {number}"} for number in (1, 2, 2)],
         }
@@ -53,7 +54,8 @@ def test_report_shows_accuracies_verdicts_and_provenance(report: Callable[..., s
     text = report()
     assert "<b>56.33 %</b>, 95 % interval" in " ".join(text.split())
     assert "The paper reports 89.5 %" in text
-    assert "this study was asked for 4" in text
+    assert "after up to 20 epochs; this study was asked for 4" in text
+    assert "after up to" not in report(settings={"epochs": "20"})
     assert "epochs 1 to 3, which all seeds ran; 2 of 3 seeds ran longer" in text
     assert "early changes less than middle" in text
     assert text.count("c0ffee-dirty") == 1  # all seeds have it in common

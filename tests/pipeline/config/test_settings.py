@@ -11,8 +11,8 @@ import yaml
 
 from models import ARCHITECTURES
 from models.torchvision_models import torchvision_models
-from pipeline.config.params import TABLE
-from pipeline.config.resolve import load_config, read_settings, resolve
+from pipeline.config.params import LENGTHS, TABLE
+from pipeline.config.resolve import load_config, paper_settings, read_settings, resolve
 from pipeline.config.schema import Settings
 from pipeline.console.errors import BadInput
 from pipeline.host.hardware import can_compile
@@ -66,6 +66,81 @@ def test_names_in_table_1_ignore_case_and_dashes_and_a_weight_decay_may_be_zero(
     params.write_text(params.read_text().replace("ResNet18: {other: [0.1, 1e-4]}", "resnet-18: {cifar10: [0.7, 0]}"))
     config = load_config({"model_name": "ResNet18"})
     assert (config.lr, config.weight_decay) == (0.7, 0)
+
+
+PAPER_LENGTHS = {"CIFAR-10": (150, 94), "CIFAR-100": (150, 94), "MNIST": (20, None), "FMNIST": (20, None)}
+
+
+@pytest.mark.usefixtures("params")
+@pytest.mark.parametrize(
+    ("dataset", "expected"), [*PAPER_LENGTHS.items(), ("Digits", (150, 94)), ("fashion-mnist", (20, None))]
+)
+def test_paper_resolves_to_the_length_of_the_paper_s_studies(dataset: str, expected: tuple[int, float | None]) -> None:
+    config = load_config({"dataset": dataset, "epochs": "paper", "target_val_acc": "Paper"})
+    assert (config.epochs, config.target_val_acc) == expected
+
+
+@pytest.mark.usefixtures("params")
+def test_epochs_and_target_resolve_one_by_one() -> None:
+    common = {"dataset": "MNIST", "target_val_acc": "paper"}
+    assert (load_config(common).epochs, load_config(common | {"epochs": "3"}).target_val_acc) == (150, None)
+    assert load_config({"dataset": "MNIST", "epochs": "paper"}).target_val_acc == 94
+
+
+@pytest.mark.usefixtures("params")
+def test_a_study_of_the_paper_is_the_same_with_its_numbers_or_with_the_word() -> None:
+    word = load_config({"dataset": "MNIST", "epochs": "paper", "target_val_acc": "paper"})
+    numbers = load_config({"dataset": "MNIST", "epochs": "20", "target_val_acc": "none", "lr": "0.1"})
+    assert word == numbers
+    assert (
+        word.study_hash("digest")
+        == numbers.study_hash("digest")
+        != load_config({"dataset": "MNIST"}).study_hash("digest")
+    )
+
+
+def test_an_edit_of_the_lengths_counts_and_names_ignore_case(params: Path) -> None:
+    params.write_text(params.read_text().replace("  MNIST: [20, none]", "  mnist: [7, 99.5]\n  digits: [3, none]"))
+    lengths = {
+        dataset: load_config({"dataset": dataset, "epochs": "paper", "target_val_acc": "paper"})
+        for dataset in ("MNIST", "Digits")
+    }
+    assert {name: (each.epochs, each.target_val_acc) for name, each in lengths.items()} == {
+        "MNIST": (7, 99.5), "Digits": (3, None),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spoil", "remedy"),
+    [
+        (lambda text: text.split("lengths:")[0], "lengths must hold a line `data set: [epochs, target_val_acc]`"),
+        (lambda text: text.replace("MNIST: [20, none]", "MNIST: [20]"), "lengths must hold a line"),
+        (lambda text: text.replace("MNIST: [20, none]", "MNIST: [0, none]"), "lengths must hold a line"),
+        (lambda text: text.replace("MNIST: [20, none]", "MNIST: [20, 0.94]"), "lengths must hold a line"),
+        (lambda text: text.replace("  FMNIST: [", "  FMNISt: ["), None),
+        (lambda text: text.replace("  MNIST: [", "  MNISTS: ["), "a name in lengths must be one of"),
+        (lambda text: text.replace("  other: [150, 94]", ""), "lengths has no [epochs, target_val_acc] for CIFAR-10"),
+    ],
+)
+def test_spoilt_lengths_are_refused_where_they_are_asked_for(params: Path, spoil, remedy: str | None) -> None:
+    params.write_text(spoil(params.read_text()))
+    assert load_config({}).epochs == 150
+    if remedy is None:
+        assert load_config({"epochs": "paper"}).epochs == 150
+        return
+    with pytest.raises(BadInput) as error:
+        load_config({"epochs": "paper"})
+    assert remedy in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("params")
+def test_settings_of_the_paper_are_those_of_its_twelve_studies_alone() -> None:
+    made = paper_settings("AlexNet", "FMNIST")
+    config = load_config({"dataset": "FMNIST", "epochs": "paper", "target_val_acc": "paper"})
+    assert load_config({"dataset": "FMNIST"} | made) == config
+    assert {"lr", "weight_decay", "momentum", "batch_size", "epochs", "target_val_acc", "val_split"} <= set(made)
+    assert paper_settings("AlexNet", "Digits") == paper_settings("Xception", "MNIST") == {}
 
 
 @pytest.mark.usefixtures("params")
@@ -141,8 +216,9 @@ def test_compiling_changes_the_study_hash() -> None:
 
 def test_config_yaml_gives_the_same_configuration_again(params: Path) -> None:
     config = load_config({"model_name": "ResNet18", "seeds": "3,4", "target_val_acc": "none"})
-    table = yaml.safe_load(params.read_text())[TABLE]
-    params.write_text(config.files()["config.yaml"] + yaml.safe_dump({TABLE: table}))
+    content = yaml.safe_load(params.read_text())
+    tables = {key: content[key] for key in (TABLE, LENGTHS)}
+    params.write_text(config.files()["config.yaml"] + yaml.safe_dump(tables))
     assert load_config({}) == config
 
 
@@ -173,12 +249,12 @@ WRONG = {
     "image_size=": "must be an even number of 8 or more, or none; got ''",
     "image_size=64": "must be 32 for AlexNet: only ResNet18, Xception, torchvision:<name> and your own file take other",
     "batch_size=0": "whole number of 1 or more",
-    "target_val_acc=101": "must be a percentage, more than 1 to 100, or none; got '101'",
-    "target_val_acc=0.94": "must be a percentage, more than 1 to 100, or none (did you mean 94?); got '0.94'",
+    "target_val_acc=101": "must be a percentage, more than 1 to 100, or none, or paper; got '101'",
+    "target_val_acc=0.94": "must be a percentage, more than 1 to 100, or none, or paper (did you mean 94?); got '0.94'",
     "target_val_acc=1": "did you mean 100?",
-    "target_val_acc=0.005": "more than 1 to 100, or none; got",
-    "target_val_acc=nan": "more than 1 to 100, or none; got",
-    "target_val_acc=94%": "must be a percentage, more than 1 to 100, or none; got '94%'",
+    "target_val_acc=0.005": "more than 1 to 100, or none, or paper; got",
+    "target_val_acc=nan": "more than 1 to 100, or none, or paper; got",
+    "target_val_acc=94%": "must be a percentage, more than 1 to 100, or none, or paper; got '94%'",
     "val_split=1": "from 0 to less than 1",
     "val_split=10": "from 0 to less than 1 (did you mean 0.1?); got '10'",
     "val_split=100": "from 0 to less than 1; got",

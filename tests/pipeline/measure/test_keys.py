@@ -15,6 +15,7 @@ def test_a_layer_s_key_has_its_position_from_1_and_its_name() -> None:
     keys = layer_keys(LAYERS)
     assert keys == {"conv1": "rwc/01_conv1", "layer1.0.conv1": "rwc/02_layer1.0.conv1", "fc": "rwc/03_fc"}
     assert group_key("early") == "rwc_group/early"
+    assert group_key("early", "rwc_elementwise") == "rwc_elementwise_group/early"
 
 
 @pytest.mark.parametrize(("layers", "first", "last"), [(99, "01", "99"), (100, "001", "100")])

@@ -25,7 +25,7 @@ THIRDS = {
     f"rwc_third/{third}": LAYERS[part]
     for third, part in zip(("first", "middle", "last"), (slice(0, 3), slice(3, 5), slice(5, 8)), strict=True)
 }
-GROUP_KEYS = {f"rwc_group/{group}" for group in GROUPS}
+GROUP_KEYS = {f"{metric}_group/{group}" for metric in ("rwc", "rwc_elementwise") for group in GROUPS}
 SCALARS = {"train_loss", "train_acc", "test_loss", "test_acc", "epoch_seconds"}
 
 

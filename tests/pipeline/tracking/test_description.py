@@ -12,7 +12,7 @@ from data import DataError
 from pipeline.execution import local
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import NOTE, describe
-from pipeline.tracking.mlflow_internals import SHARED_VIEW
+from pipeline.tracking.mlflow_internals import SHARED_VIEW, TRAINING_LAYOUT
 from pipeline.tracking.runs import open_run
 
 Call = Callable[..., tuple[int, str, str]]
@@ -44,10 +44,11 @@ def test_a_study_s_description_has_the_result_and_links(call: Call, options: dic
     assert "\n\nMean and standard deviation of 2 of 2 seeds, after 2 epochs.\n\n" in text
     artifacts = {"report.html", "figures", "tables"}
     for path in artifacts:
-        assert f"(#/experiments/0/runs/{study.info.run_id}/artifacts/{path})" in text
+        assert f"(#/experiments/0/runs/{study.info.run_id}/artifacts/{path}?{TRAINING_LAYOUT})" in text
     assert artifacts <= {item.path for item in client.list_artifacts(study.info.run_id)}
     assert f"(get-artifact?path=figures/rwc_layers.svg&run_uuid={study.info.run_id})" in text
     (key,) = [tag for tag in client.get_experiment("0").tags if tag.startswith(SHARED_VIEW)]
+    assert f"(#/experiments/0/runs?{TRAINING_LAYOUT}&" in text
     assert f"viewStateShareKey={key.removeprefix(SHARED_VIEW)})" in text
     assert "lr 0.01, momentum 0.9" in text
 

@@ -10,8 +10,10 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.host.signals import Interrupted
 from pipeline.tracking.heartbeat import FENCED, HEARTBEAT, HOST, PID, STARTED, identity
+from pipeline.tracking.mlflow_internals import EXPERIMENT_KIND, MODEL_TRAINING, TRAINING_LAYOUT
 from pipeline.tracking.run import KIND, RunTaken
 from pipeline.tracking.runs import close_inherited, open_run
+from pipeline.tracking.store import current_experiment
 
 
 @pytest.mark.usefixtures("store")
@@ -134,3 +136,66 @@ def test_the_run_of_mlflow_run_is_closed_where_an_interrupt_comes_before_a_comma
     assert client.get_run(given).info.status == "KILLED"
     close_inherited("FAILED")
     assert client.get_run(given).info.status == "KILLED", "once"
+
+
+def kind() -> str | None:
+    tags: dict[str, str] = mlflow.MlflowClient().get_experiment(current_experiment()).tags
+    return tags.get(EXPERIMENT_KIND)
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("name", [None, "new"], ids=["an old experiment without a kind", "a new experiment"])
+def test_an_experiment_without_a_kind_is_marked_as_one_of_training(
+    monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    if name:
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    with open_run("study", "x"):
+        assert kind() == MODEL_TRAINING
+
+
+@pytest.mark.usefixtures("store")
+def test_a_kind_that_the_experiment_has_stays() -> None:
+    mlflow.MlflowClient().set_experiment_tag("0", EXPERIMENT_KIND, "genai_development")
+    with open_run("study", "x"):
+        pass
+    assert kind() == "genai_development"
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("error", [MlflowException("PERMISSION_DENIED"), ConnectionError("gone")])
+def test_a_run_ends_as_finished_in_an_experiment_whose_tags_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_experiment_tag", refuse)
+    with open_run("study", "x") as run:
+        pass
+    assert mlflow.MlflowClient().get_run(run.id).info.status == "FINISHED"
+    assert kind() is None
+    assert not [record for record in caplog.records if record.levelname != "DEBUG"]
+
+
+@pytest.mark.usefixtures("store")
+def test_the_run_of_mlflow_run_marks_its_own_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = mlflow.MlflowClient()
+    elsewhere = client.create_experiment("elsewhere")
+    monkeypatch.setenv("MLFLOW_RUN_ID", client.create_run(elsewhere).info.run_id)
+    with open_run("study", "x"):
+        pass
+    assert client.get_experiment(elsewhere).tags[EXPERIMENT_KIND] == MODEL_TRAINING
+    assert EXPERIMENT_KIND not in client.get_experiment("0").tags
+
+
+@pytest.mark.parametrize("server", ["http://ada:secret@host:5000", "http://host:5000/", "https://host/team"])
+def test_the_address_of_a_run_opens_the_training_layout_without_a_password(
+    store: str, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    with open_run("study", "x") as run:
+        assert run.how_to_browse() == f"mlflow ui --backend-store-uri {store}"
+        monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: server)
+        plain = server.replace("ada:secret@", "").rstrip("/")
+        assert run.how_to_browse() == f"{plain}/#/experiments/0/runs/{run.id}?{TRAINING_LAYOUT}"
+        monkeypatch.undo()
