@@ -72,3 +72,9 @@ def has_bf16(device: str) -> bool:
         return torch.cuda.get_device_capability() >= (8, 0)
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+def has_amx() -> bool:
+    """Return whether oneDNN multiplies with AMX, which `ONEDNN_MAX_CPU_ISA` may forbid."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    return bool(torch.cpu.get_capabilities().get("amx_bf16")) and ("AMX" in limit or limit in ("ALL", "DEFAULT"))
