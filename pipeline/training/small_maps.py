@@ -5,6 +5,7 @@ is padding. The form depends on shapes, types and processor alone, never on timi
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MethodType
 from typing import NamedTuple
 
 import torch
@@ -22,17 +23,28 @@ Pair = tuple[int, int]
 Form = Callable[[Tensor, Tensor, Tensor | None, "_Sizes"], Tensor]
 
 
+def forward_of(widths: Mapping[torch.dtype, int]) -> Callable[[nn.Conv2d, Tensor], Tensor]:
+    """Return a forward of Conv2d with the fast forms; `widths`, by type, are those of the maps laid side by side."""
+
+    def forward(self: nn.Conv2d, input: Tensor) -> Tensor:  # noqa: A002  # as Conv2d has it, by which pickle finds it
+        return _convolve(input, self, widths)
+
+    return forward
+
+
+FORWARD, FORWARD_WITH_AMX = forward_of({}), forward_of(WITH_AMX)  # once: torch.compile compares functions by identity
+
+
 def convolve_small_maps(network: nn.Module, device: str) -> nn.Module:
     """Give every plain Conv2d of a network on a CPU the fast forms, in place; return the network.
 
     `forward` of each module becomes an attribute of its own, beside that of its class: types, names, hooks and
     `state_dict` stay, copies work with their own weights, and torch.utils.checkpoint repeats the same form in backward.
     """
-    if device == "cpu":
-        widths = WITH_AMX if has_amx() else {}
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d) and _is_plain(module):
-                module.forward = SmallMaps(module, widths)  # type: ignore[method-assign]
+    forward = FORWARD_WITH_AMX if has_amx() else FORWARD
+    for module in network.modules() if device == "cpu" else ():
+        if isinstance(module, nn.Conv2d) and _is_plain(module):
+            module.forward = MethodType(forward, module)  # type: ignore[method-assign]
     return network
 
 
@@ -45,26 +57,19 @@ def _is_plain(module: nn.Conv2d) -> bool:
     )
 
 
-class SmallMaps:
-    """`widths` are the columns, by type, up to which maps are laid side by side."""
-
-    def __init__(self, module: nn.Conv2d, widths: Mapping[torch.dtype, int]) -> None:
-        self.module, self.widths = module, widths
-
-    def __call__(self, input: Tensor) -> Tensor:  # noqa: A002  # as Conv2d names it
-        conv, dtype = self.module, _type_of(input)
-        weight, bias = conv.weight, conv.bias  # once: a parametrization may change with every look
-        sizes = _sizes(input, weight, conv) if dtype == _type_of(weight) else None
-        if sizes is None:  # nothing to gain, or an error that torch explains
-            return conv2d(input, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-        contiguous = input.is_contiguous() and weight.is_contiguous()  # as is then what torch returns
-        if sizes.kernel == (1, 1) and max(sizes.stride) > 1:
-            input, sizes = _every_stride(input, sizes)  # noqa: A001
-        form = _form(len(input), sizes, self.widths.get(dtype, 0)) if conv.groups == 1 else None
-        if form is None:
-            return conv2d(input, weight, bias, *sizes[2:], conv.groups)
-        out = form(input.to(dtype).permute(0, 2, 3, 1), weight.to(dtype), bias, sizes).permute(0, 3, 1, 2)
-        return out.contiguous() if contiguous else out
+def _convolve(images: Tensor, conv: nn.Conv2d, widths: Mapping[torch.dtype, int]) -> Tensor:
+    dtype, weight, bias = _type_of(images), conv.weight, conv.bias  # once: a parametrization may change with every look
+    sizes = _sizes(images, weight, conv) if dtype == _type_of(weight) else None
+    if sizes is None:  # nothing to gain, or an error that torch explains
+        return conv2d(images, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+    contiguous = images.is_contiguous() and weight.is_contiguous()  # as is then what torch returns
+    if sizes.kernel == (1, 1) and max(sizes.stride) > 1:
+        images, sizes = _every_stride(images, sizes)
+    form = _form(len(images), sizes, widths.get(dtype, 0)) if conv.groups == 1 else None
+    if form is None:
+        return conv2d(images, weight, bias, *sizes[2:], conv.groups)
+    out = form(images.to(dtype).permute(0, 2, 3, 1), weight.to(dtype), bias, sizes).permute(0, 3, 1, 2)
+    return out.contiguous() if contiguous else out
 
 
 class _Sizes(NamedTuple):

@@ -9,11 +9,13 @@ from copy import deepcopy
 from functools import partial
 from itertools import product
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call
 from torch.nn.utils.parametrize import register_parametrization
@@ -23,7 +25,7 @@ from models import ARCHITECTURES
 from pipeline.host.hardware import can_compile
 from pipeline.training import small_maps as forms
 from pipeline.training.loop import autocast
-from pipeline.training.small_maps import SmallMaps, convolve_small_maps
+from pipeline.training.small_maps import convolve_small_maps, forward_of
 
 WIDTHS = {torch.float64: 8, torch.float32: 8, torch.bfloat16: 8}
 KERNELS = (
@@ -46,7 +48,7 @@ SHAPES = ((1, 1), (1, 2), (2, 2), (2, 1), (3, 4), (4, 4), (5, 3), (7, 8), (8, 9)
 def convolution(*sizes: Any, widths: Any = WIDTHS, dtype: torch.dtype = torch.float64, **how: Any) -> nn.Conv2d:
     """Return a convolution with the forms of small maps."""
     conv = nn.Conv2d(*sizes, dtype=dtype, **how)
-    conv.forward = SmallMaps(conv, widths)
+    conv.forward = MethodType(forward_of(widths), conv)
     return conv
 
 
@@ -222,7 +224,7 @@ def test_networks_give_the_loss_and_gradients_of_plain_convolutions(name: str, p
     model = deepcopy(plain)
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
-            module.forward = SmallMaps(module, WIDTHS)
+            module.forward = MethodType(forward_of(WIDTHS), module)
     images, found = torch.randn(33, 3, 32, 32).to(memory_format=torch.channels_last), []
     for network in (model, plain):
         with autocast(images, precision):
@@ -280,12 +282,14 @@ def test_an_empty_batch_and_a_single_image_pass() -> None:
 
 
 @pytest.mark.skipif(not can_compile(), reason="torch.compile needs a C++ compiler and Python's headers")
-def test_a_compiled_network_gives_the_same() -> None:
-    network = convolve_small_maps(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1, stride=2)), "cpu")
-    images = torch.randn(32, 4, 2, 2)
-    expected = network(images)
-    network.compile(dynamic=False)
-    torch.testing.assert_close(network(images), expected)
+def test_compiled_networks_give_the_same_and_share_a_graph() -> None:
+    images, before = torch.randn(32, 4, 2, 2), counters["stats"]["unique_graphs"]
+    for _seed in range(2):
+        network = convolve_small_maps(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1, stride=2)), "cpu")
+        expected = network(images)
+        network.compile(dynamic=False)
+        torch.testing.assert_close(network(images), expected)
+    assert counters["stats"]["unique_graphs"] == before + 1
 
 
 UNSAFE = """
