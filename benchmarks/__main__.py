@@ -12,6 +12,7 @@ from benchmarks.setup import bench
 PARTS = {
     "ab-AlexNet": ("epoch", "AlexNet"),
     "ab-ResNet18": ("epoch", "ResNet18"),
+    "b-convolutions": ("convolutions",),
     "c": ("rwc",),
     "c-costs": ("costs",),
     "d": ("logs",),

@@ -84,3 +84,9 @@ def machine() -> str:
     gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     vectors = f"{torch.backends.cpu.get_cpu_capability()}, {half} bfloat16 arithmetic"
     return ", ".join([processor, f"{os.cpu_count()} cores", vectors, *gpu])
+
+
+def has_amx() -> bool:
+    """Return whether oneDNN multiplies with AMX, which `ONEDNN_MAX_CPU_ISA` may forbid."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    return bool(torch.cpu.get_capabilities().get("amx_bf16")) and ("AMX" in limit or limit in ("ALL", "DEFAULT"))

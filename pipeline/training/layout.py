@@ -1,6 +1,5 @@
 """How a network is trained: which layers are measured, in the order of its forward pass, and its layout in memory."""
 
-import os
 from functools import cache
 from itertools import chain
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from models.architectures import SIZE, Size
 from pipeline.measure import forward_order
 from pipeline.training.attempt import checked
 from pipeline.training.loop import autocast
+from pipeline.training.small_maps import convolve_small_maps
 
 IMAGES = 2  # BatchNorm needs two
 FORMATS = (torch.channels_last, torch.contiguous_format)  # the faster one first
@@ -70,8 +70,7 @@ def _layers(
     with torch.random.fork_rng():
         built = architecture.build(input_channels=channels, num_classes=classes, image_size=image_size).to(device)
         network, parameters = lay_out(built, memory_format), {name for name, _each in built.named_parameters()}
-        if memory_format == torch.channels_last:
-            _refuse_unsafe(network)
+        convolve_small_maps(network, device)
         images = torch.randn(IMAGES, *image_size, channels, device=device)
         turned = channels_second(images, memory_format)
         with autocast(images, precision):
@@ -87,22 +86,6 @@ def _layers(
         if architecture not in ARCHITECTURES.values():
             _refuse_other_gradients(network.eval(), images, memory_format)
     return tuple(layers)
-
-
-def _refuse_unsafe(network: nn.Module) -> None:
-    """Raise where oneDNN writes past the end of its memory, which may end the process (uxlfoundation/oneDNN#6035).
-
-    So do 1 x 1 convolutions with a stride over fewer than 8 channels, on processors without AVX512.
-    """
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "AVX512")  # which leaves torch's own kernels as they are
-    if "AVX512" in torch.backends.cpu.get_cpu_capability() and any(
-        each in limit for each in ("AVX512", "AVX10", "ALL")
-    ):
-        return
-    for name, module in network.named_modules():
-        pointwise = isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.in_channels < 8
-        if pointwise and max(module.stride) > 1:
-            raise ArithmeticError(f"oneDNN's gradient of {name or 'the convolution'} is wrong on this processor")
 
 
 def _refuse_other_gradients(network: nn.Module, images: Tensor, memory_format: torch.memory_format) -> None:

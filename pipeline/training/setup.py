@@ -13,6 +13,7 @@ from pipeline.config.settings import Config
 from pipeline.host.hardware import make_repeatable
 from pipeline.measure import MEASUREMENTS, StepSampler, StepTracker
 from pipeline.training.layout import lay_out, layout_of
+from pipeline.training.small_maps import convolve_small_maps
 from pipeline.training.streams import stream_seed
 from pipeline.training.trainer import Trainer
 
@@ -43,7 +44,7 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
         generator=generator,
         memory_format=memory_format,
     )
-    model = lay_out(build(config, prepared).to(device), memory_format)
+    model = convolve_small_maps(lay_out(build(config, prepared).to(device), memory_format), config.device)
     if config.compile:
         _compile(model)
     optimizer = torch.optim.SGD(

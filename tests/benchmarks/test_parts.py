@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import aggregation, costs, epoch, logs, rwc
+from benchmarks import aggregation, convolutions, costs, epoch, logs, rwc
 from benchmarks.setup import Bench
 from data.prepared import prepare
 from pipeline.config.resolve import load_config
@@ -27,6 +27,16 @@ def test_an_epoch_is_compared_with_the_floor_and_the_usual_loop(bench: Bench, mo
     floor, usual, once = epoch.figures(bench, "AlexNet")
     assert (floor.baseline, usual.baseline) == ("the bare floor", "the usual loop")
     assert "checkpoint and tables" in once.value
+
+
+def test_fast_convolutions_are_compared_with_plain_ones(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "MODELS", ("AlexNet",))
+    monkeypatch.setattr(convolutions, "ROUNDS", 2)
+    monkeypatch.setattr(convolutions, "SIDE", 64)
+    half, _share, full, share = convolutions.figures(bench)
+    assert ("bf16" in half.what, "fp32" in full.what) == (True, True)
+    assert "GFLOP" in full.what
+    assert share.value.endswith(" %")
 
 
 def test_measuring_is_compared_with_a_copy_and_with_training(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,3 +68,24 @@ def test_auto_is_bf16_on_a_cpu_that_computes_in_it(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
     assert precision_on("cpu", "auto") == precision
     assert precision_on("cpu", "fp32") == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("found", "limit", "expected"),
+    [
+        (True, None, True),
+        (True, "ALL", True),
+        (True, "avx512_core_amx", True),
+        (True, "AVX2", False),
+        (True, "AVX512_CORE_BF16", False),
+        (False, None, False),
+    ],
+)
+def test_amx_counts_where_the_processor_has_it_and_onednn_may_use_it(
+    monkeypatch: pytest.MonkeyPatch, found: bool, limit: str | None, expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": found})
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if limit:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert hardware_module.has_amx() is expected

@@ -17,6 +17,7 @@ PINNED = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_CBWR": "COMPATIBLE",
     "OMP_NUM_THREADS": "1",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # the forms of small maps are those of every processor
     "OPENBLAS_CORETYPE": "Haswell",
     "PYTHONPATH": str(ROOT),
 }
