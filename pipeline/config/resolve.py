@@ -12,6 +12,7 @@ from pipeline.config.params import TABLE, paper_rates, read_params
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
+from pipeline.host.cores import best_jobs, seeds_in_memory
 from pipeline.host.hardware import can_compile, compile_on, device_kind, precision_on, threads_each, too_many_devices
 
 
@@ -42,6 +43,19 @@ def with_paper_rates(settings: Settings) -> Settings:
     return replace(settings, **{name: rate for name, rate in rates.items() if getattr(settings, name) == "paper"})
 
 
+def jobs_of(settings: Settings) -> int:
+    """Return how many seeds are trained at once on this machine."""
+    seeds = len(settings.seeds)
+    if settings.executor != "local":
+        return 1
+    if settings.jobs != "auto":
+        return min(settings.jobs, seeds)
+    if device_kind(settings.device) == "cuda" or settings.devices > 1:
+        return 1
+    threads = None if settings.threads == "auto" else settings.threads
+    return best_jobs(seeds, torch.get_num_threads(), threads, seeds_in_memory(settings.batch_size))
+
+
 def resolve(settings: Settings) -> Config:
     """Return settings resolved for this machine; raise BadInput."""
     if settings.device == "cuda" and not torch.cuda.is_available():
@@ -49,13 +63,14 @@ def resolve(settings: Settings) -> Config:
     if settings.compile is True and not can_compile():
         raise BadInput("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
     device, devices = device_kind(settings.device), settings.devices
-    jobs = min(settings.jobs, len(settings.seeds)) if settings.executor == "local" else 1
+    jobs = jobs_of(settings)
     if too_many := too_many_devices(device, devices, settings.batch_size, jobs):
         raise BadInput(f"devices {too_many}; got {devices}")
     found = {
         "device": device,
         "precision": precision_on(device, settings.precision),
         "compile": compile_on(device, settings.compile, devices=devices),
+        "jobs": jobs,
         "ray_gpus": 0 if settings.ray_gpus == "auto" else settings.ray_gpus,
         "threads": threads_each(jobs * devices) if settings.threads == "auto" else settings.threads,
         "data_dir": data_folder(settings.data_dir),

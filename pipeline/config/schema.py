@@ -68,7 +68,9 @@ class Settings:
     compile: Switch | Auto = _setting("use torch.compile; `auto`: on a single CUDA device only")
     devices: Whole = _setting("processes, each with a device of its own, that share the batches of a seed")
     executor: Literal["local", "ray"] = _same_numbers("`local`: train on this machine; `ray`: train on a Ray cluster")
-    jobs: Whole = _same_numbers("`local`: seeds trained side by side, each in a process of its own")
+    jobs: Whole | Auto = _same_numbers(
+        "`local`: seeds trained side by side, each in a process of its own; `auto`: as many as pay on this CPU"
+    )
     ray_address: Text | Nothing = _same_numbers(
         "`ray`: the cluster, like 10.0.0.1:6379; `none`: RAY_ADDRESS, or one is started here"
     )
