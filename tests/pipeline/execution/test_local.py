@@ -128,10 +128,10 @@ def test_the_last_seed_of_an_odd_number_has_all_threads_and_the_bits_that_it_has
     for given in ({"jobs": "auto", "seeds": "0,7,9"}, {"jobs": "1", "seeds": "9", "threads": "2"}):
         torch.set_num_threads(2)
         settings = read_settings(small_options | given | {"fresh": "true"})
-        config = resolve(settings)
+        config, executor = resolve(settings), Local(settings)
         with open_run("study", "study") as study:
             prepared = prepare_inputs(config)
-            Local(settings).train(config, prepared, Queue(config, config.study_hash(prepared.manifest.digest), study))
+            executor.train(config, prepared, Queue(config, config.study_hash(prepared.manifest.digest), study))
     seeds = runs("seed")
     used = sorted((run.data.params["seed"], run.data.params["jobs"], run.data.params["threads"]) for run in seeds)
     assert used == [("0", "2", "1"), ("7", "2", "1"), ("9", "1", "2"), ("9", "2", "2")]
