@@ -34,7 +34,8 @@ from data.prepared import prepare
 from pipeline.config.resolve import load_config
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
-from pipeline.tracking.checkpoints import Damaged, slot_tag, uploaded_checkpoints
+from pipeline.tracking.checkpoints import Damaged, WholeFile
+from pipeline.tracking.slots import slot_tag, uploaded_checkpoints
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = int(os.environ.get("BAD_INPUTS", "40"))
@@ -367,11 +368,11 @@ def test_damaged_checkpoints(tmp_path: Path, content: bytes) -> None:
     assert not Trap.MARK.exists()
 
 
-WHOLE_TAG = slot_tag("slot-a.pt", 3, "a" * 64)["layerwise.checkpoint.slot-a"]
+WHOLE_TAG = slot_tag("slot-a.pt", 3, "a" * 64, WholeFile("best-b.pt", "b" * 64))["layerwise.checkpoint.slot-a"]
 
 
 @many
-@given(st.text(max_size=80) | damaged(WHOLE_TAG.encode()).map(lambda content: content.decode(errors="replace")))
+@given(st.text(max_size=160) | damaged(WHOLE_TAG.encode()).map(lambda content: content.decode(errors="replace")))
 @example(WHOLE_TAG)
 def test_tags_of_any_text_name_no_slot_or_a_whole_one(text: str) -> None:
     found = uploaded_checkpoints("", "", {f"layerwise.checkpoint.slot-{slot}": text for slot in "ab"})
@@ -379,6 +380,7 @@ def test_tags_of_any_text_name_no_slot_or_a_whole_one(text: str) -> None:
     for slot in found:
         assert slot.epoch >= 0
         assert len(slot.sha256) == 64
+        assert slot.best is None or len(slot.best.sha256) == 64
 
 
 def trap_set(folder: Path) -> None:

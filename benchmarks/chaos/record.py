@@ -13,6 +13,9 @@ import pandas as pd
 import torch
 from mlflow.entities import Run
 
+from pipeline.tracking.checkpoints import CHECKPOINTS
+from pipeline.tracking.slots import uploaded_checkpoints
+
 # All that may differ between two studies with the same settings
 DURATIONS = {"epoch_seconds"}  # metrics, and their rows in tables
 SYSTEM = "system/"  # what the machine did meanwhile
@@ -32,7 +35,7 @@ TAGS = {
     "mlflow.parentRunId",
 }
 TAGS_THAT_COME_AND_GO = ("mlflow.source.", "layerwise.lock.", "layerwise.checkpoint.")
-SLOT = "checkpoints/slot-"  # which of the two holds the newest checkpoint depends on the faults
+SLOTS = ("checkpoints/slot-", "checkpoints/best-")  # which of them have the newest checkpoint depends on the faults
 PARAMS = {"data_dir", "server_wait"}
 IN_MODEL_FILES = ("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt")  # ids, times, package lists
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
@@ -86,16 +89,16 @@ def _points_of(client: mlflow.MlflowClient, run: Run) -> Iterator[tuple[tuple[st
     tags = {name: value for name, value in run.data.tags.items() if not name.startswith(TAGS_THAT_COME_AND_GO)}
     yield from ((("tag", name), None if name in TAGS else RUN_ID.sub("run", value)) for name, value in tags.items())
     yield from ((("data", given.dataset.name), given.dataset.digest) for given in run.inputs.dataset_inputs)
-    slots: dict[int, list[tuple[tuple[str, ...], object]]] = {}
     for path in _artifacts(client, run.info.run_id):
-        with TemporaryDirectory() as folder:
-            content = list(_content(Path(client.download_artifacts(run.info.run_id, path, folder))))
-        if path.startswith(SLOT):
-            slots[int(str(dict(content)["epoch",]))] = content
-        else:
+        if not path.startswith(SLOTS):
+            with TemporaryDirectory() as folder:
+                content = list(_content(Path(client.download_artifacts(run.info.run_id, path, folder))))
             yield from ((("artifact", path, *key), value) for key, value in content)
-    if slots:
-        yield from ((("artifact", "newest checkpoint", *key), value) for key, value in slots[max(slots)])
+    if slots := uploaded_checkpoints(run.info.run_id, "", run.data.tags):
+        with TemporaryDirectory() as folder:
+            kept = Path(client.download_artifacts(run.info.run_id, CHECKPOINTS, folder))
+            content = list(_tensors(slots[0]._replace(where=kept).load()))
+        yield from ((("artifact", "newest checkpoint", *key), value) for key, value in content)
     for model in client.search_logged_models(["0"], f"source_run_id = '{run.info.run_id}'"):
         yield ("model", model.name), str(model.status)
 

@@ -38,6 +38,7 @@ SETTINGS = {
     "seeds": "0,7",
     "epochs": "8",
     "target_val_acc": "none",
+    "jobs": "1",
     "threads": "1",
     "rwc_every": "7",
     "checkpoint_every": "1",

@@ -31,7 +31,7 @@ Level = Literal["ok", "note", "fix"]
 CHECK_SECONDS = 8.0  # MLflow gives up on a closed port sooner; a silent server or network disk may never answer
 COLOURS = {"ok": "green", "note": "yellow", "fix": "red"}
 GIGA = 1_000_000_000
-STORED = 9  # times its weights is what a seed stores: three checkpoints of weights, momentum and best
+STORED = 9  # times its weights a seed stores at most: three checkpoints of weights and momentum, each with best weights
 DOWNLOADED = 3 * GIGA // 10  # more than any known data set takes before it is prepared,
 PREPARED = GIGA // 5  # and after it, at 32 x 32
 

@@ -11,6 +11,7 @@ from pipeline.config.params import LENGTHS, TABLE, Length, Rates, paper_length, 
 from pipeline.config.schema import Settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import BadInput
+from pipeline.host.cores import best_jobs, seeds_in_memory
 
 
 def load_config(given: Mapping[str, Any]) -> Config:
@@ -66,6 +67,22 @@ def paper_settings(model: str, dataset: str) -> dict[str, str]:
     return {name: "none" if value is None else str(value) for name, value in found.items()} | SETTINGS
 
 
+def jobs_of(settings: Settings) -> int:
+    """Return how many seeds are trained at once on this machine."""
+    seeds = len(settings.seeds)
+    if settings.executor != "local":
+        return 1
+    if settings.jobs != "auto":
+        return min(settings.jobs, seeds)
+    from pipeline.host import hardware  # here: it imports torch, which takes seconds
+
+    if hardware.device_kind(settings.device) == "cuda" or settings.devices > 1:
+        return 1
+    threads = None if settings.threads == "auto" else settings.threads
+    most = seeds_in_memory(settings.batch_size, settings.image_size or SIZE[0])
+    return best_jobs(seeds, hardware.threads_each(1), threads, most)
+
+
 def resolve(settings: Settings) -> Config:
     """Return settings resolved for this machine; raise BadInput."""
     from pipeline.host import hardware  # here: it imports torch, which takes seconds
@@ -75,13 +92,14 @@ def resolve(settings: Settings) -> Config:
     if settings.compile is True and not hardware.can_compile():
         raise BadInput("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
     device, devices = hardware.device_kind(settings.device), settings.devices
-    jobs = min(settings.jobs, len(settings.seeds)) if settings.executor == "local" else 1
+    jobs = jobs_of(settings)
     if too_many := hardware.too_many_devices(device, devices, settings.batch_size, jobs):
         raise BadInput(f"devices {too_many}; got {devices}")
     found = {
         "device": device,
         "precision": hardware.precision_on(device, settings.precision),
         "compile": hardware.compile_on(device, settings.compile, devices=devices),
+        "jobs": jobs,
         "ray_gpus": 0 if settings.ray_gpus == "auto" else settings.ray_gpus,
         "threads": hardware.threads_each(jobs * devices) if settings.threads == "auto" else settings.threads,
         "data_dir": data_folder(settings.data_dir),

@@ -75,7 +75,9 @@ class Settings:
     device: Literal["auto", "cpu", "cuda"] = _setting("`cpu`, `cuda`, or `auto`: cuda if available")
     devices: Whole = _setting("processes, each with a device of its own, that share the batches of a seed")
     executor: Literal["local", "ray"] = _same_numbers("`local`: train on this machine; `ray`: train on a Ray cluster")
-    jobs: Whole = _same_numbers("`local`: seeds trained side by side, each in a process of its own")
+    jobs: Whole | Auto = _same_numbers(
+        "`local`: seeds trained side by side, each in a process of its own; `auto`: as many as pay on this CPU"
+    )
     threads: Whole | Auto = _same_numbers(
         "CPU threads per process; `auto`: an equal share of the machine's for each (jobs x devices)"
     )

@@ -30,6 +30,7 @@ class Config(Settings):
     precision: Literal["fp32", "bf16"]
     device: Literal["cpu", "cuda"]
     compile: Switch
+    jobs: Whole
     ray_gpus: Gpus
     threads: Whole
     data_dir: Folder

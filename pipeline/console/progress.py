@@ -54,13 +54,13 @@ class Progress:
         return f"seed {self.seed}  epoch {epoch}/{self.epochs}"
 
     def _estimate(self) -> None:
-        rounds = -(-self.seeds // self.jobs)
+        rounds = max(1, self.seeds / self.jobs)  # the last seeds share the threads of all
         total = self._seconds(rounds * self.epochs)
         advice = f"; {SHORTER}" if total > LONG_SECONDS else ""
         seeds, epochs = _count(self.seeds, "seed"), _count(self.epochs, "epoch")
         log.info("the study: %s x %s: about %s%s", seeds, epochs, _duration(total), advice)
 
-    def _seconds(self, epochs: int) -> float:
+    def _seconds(self, epochs: float) -> float:
         return epochs * median(self.seconds_by_epoch)
 
 

@@ -42,7 +42,7 @@ def executor_of(studies: Sequence[Settings]) -> Iterator[Executor]:
     """Give the executor that the settings of all studies name; raise BadInput."""
     (first, *_others) = studies  # all have the same executor
     if first.executor != "ray":
-        yield Local(jobs=first.jobs)
+        yield Local(first)
         return
     try:
         from pipeline.execution.ray.cluster import Cluster  # Ray is optional

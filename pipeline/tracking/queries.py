@@ -13,10 +13,11 @@ from pipeline.config.schema import MEASURE
 from pipeline.config.settings import BEFORE, Config
 from pipeline.config.values import distinct_seeds
 from pipeline.console.errors import BadInput
-from pipeline.tracking.checkpoints import Checkpoint, uploaded_checkpoints
+from pipeline.tracking.checkpoints import Checkpoint
 from pipeline.tracking.heartbeat import is_alive
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import KIND, MEASURED, PARENT, SECONDS, SEED, STOPPED, STUDY, as_measured, setting_tag
+from pipeline.tracking.slots import uploaded_checkpoints
 from pipeline.tracking.store import reaching_store, search
 
 SETTINGS = tuple(setting.name for setting in fields(Config))

@@ -9,9 +9,10 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from pipeline.host.provenance import made_after, made_up_to
-from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, Damaged, State, local_checkpoints
+from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, Damaged, State
 from pipeline.tracking.heartbeat import HOST, PID, is_gone
 from pipeline.tracking.limits import listed
+from pipeline.tracking.local_checkpoints import local_checkpoints
 from pipeline.tracking.outbox import is_current
 from pipeline.tracking.queries import StoredSeed
 from pipeline.tracking.run import PARENT, SECONDS, Run, as_measured

@@ -14,6 +14,7 @@ from mlflow.entities import DatasetInput, Param, RunInfo, RunTag
 
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
+from pipeline.tracking import heartbeat
 from pipeline.tracking.heartbeat import is_ours
 from pipeline.tracking.limits import PARAM, TAG, shortened
 from pipeline.tracking.mlflow_internals import TRAINING_LAYOUT
@@ -30,7 +31,6 @@ PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "m
 MEASURED = "layerwise.measured"  # how the epochs of a seed were measured beyond what every seed is: a history
 PARENT = "mlflow.parentRunId"
 SECONDS = "epoch_seconds"
-CHECKED_SECONDS = 1.0  # the answer to `check_ours` holds for so long, unless the process was stopped meanwhile
 
 Result = TypeVar("Result")
 
@@ -103,8 +103,9 @@ class Run:
         """Raise RunTaken unless the run is still this process's, as far as the store knew a moment ago.
 
         So a process that was stopped (a closed laptop, SIGSTOP, a frozen machine) detects that another has its work.
+        The answer holds until the next heartbeat: others take a run only after the silence of many.
         """
-        if time.time() - self._checked < CHECKED_SECONDS:
+        if time.time() - self._checked < heartbeat.BEAT_SECONDS:
             return
         if not is_ours(self.client.get_run(self.id).data.tags):
             raise RunTaken(f"another process writes to the run {self.id}: this one was stopped or cut off for too long")

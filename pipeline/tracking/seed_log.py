@@ -6,26 +6,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import torch
 
 from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
-from pipeline.tracking.checkpoints import (
-    CHECKPOINTS,
-    SLOTS,
-    Checkpoint,
-    State,
-    link_or_copy,
-    local_checkpoints,
-    slot_tag,
-    tensor_bytes,
-    uploaded_checkpoints,
-    write_local,
-)
+from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, State, tensor_bytes
+from pipeline.tracking.local_checkpoints import LocalCheckpoints, local_checkpoints
 from pipeline.tracking.outbox import BATCH, Outbox
 from pipeline.tracking.run import SECONDS, Run
+from pipeline.tracking.slots import Slots, uploaded_checkpoints
 from pipeline.tracking.tables import COLUMNS, EPOCH_TABLE, LAYER_TABLE, STEP_TABLE, Table
 
 log = logging.getLogger(__name__)
@@ -46,8 +36,9 @@ class SeedLog:
         self.run, self.outbox, self.group_of, self.every = run, outbox, group_of, every
         self.tables, self.epoch = {name: Table(name) for name in COLUMNS}, 0  # the last one in the tables
         self._logged: dict[str, dict[int, float]] = {}  # values by step of the metric that marks each request
-        self._local, self._newest = outbox.folder / CHECKPOINTS, cast(Checkpoint | None, None)
-        self._slot, self._uploaded_epoch, self._uploaded_at = SLOTS[1], 0, time.monotonic()
+        self._newest: Checkpoint | None = None
+        self._local = LocalCheckpoints(outbox.folder / CHECKPOINTS, run.id)
+        self._slots, self._uploaded_at = Slots(outbox), time.monotonic()
 
     def resume(self, state: State | None, layers: Sequence[str]) -> None:
         """Resume an interrupted run from a checkpoint, or from the start.
@@ -58,11 +49,8 @@ class SeedLog:
         markers = {_marker(part) for part in self._requests({"rwc": dict.fromkeys(layers, 0.0)}, {SECONDS: 0.0})}
         self._logged = {marker: self.run.history(marker) for marker in markers}
         last = state["epoch"] if state else 0
-        self._newest = next((c for c in local_checkpoints(self._local, self.run.id) if c.epoch == last), None)
-        for uploaded in uploaded_checkpoints(self.run.id, "", self.run.tags()):
-            if uploaded.epoch <= last:  # a later one is damaged, and the next upload replaces it
-                self._slot, self._uploaded_epoch = uploaded.name, uploaded.epoch
-                break
+        self._newest = next((c for c in local_checkpoints(self._local.folder, self.run.id) if c.epoch == last), None)
+        self._slots.resume(uploaded_checkpoints(self.run.id, "", self.run.tags()), last)
         self._add_metrics_of_tables()  # of which a power failure may have damaged some
 
     def copy(self, state: State, snapshots: Mapping[str, State]) -> None:
@@ -108,15 +96,10 @@ class SeedLog:
 
     def upload(self) -> None:
         """Upload the newest checkpoint, with the tables, unless the server has it, and what was not sent before."""
-        if self._newest and self._newest.epoch > self._uploaded_epoch:
-            newest = self._newest
-            if not self.outbox.holds(f"{CHECKPOINTS}/{self._slot}"):  # or an outage could cost both slots
-                self._slot = SLOTS[1 - SLOTS.index(self._slot)]
+        if self._newest and self._newest.epoch > self._slots.epoch:
             self.add_tables()
-            path = Path(newest.where) / newest.name
-            self.outbox.add_artifact(f"{CHECKPOINTS}/{self._slot}", partial(link_or_copy, path))
-            self.outbox.add_tags(slot_tag(self._slot, newest.epoch, newest.sha256))
-            self._uploaded_epoch, self._uploaded_at = newest.epoch, time.monotonic()
+            self._slots.add(self._newest)
+            self._uploaded_at = time.monotonic()
         self.outbox.send()
 
     def add_file(self, name: str, state: State) -> None:
@@ -150,7 +133,7 @@ class SeedLog:
 
     def _keep(self, state: State) -> None:
         tables = {table.name: table.text for table in self.tables.values()}
-        self._newest = write_local(self._local, self.run.id, state | {"tables": tables})
+        self._newest = self._local.write(state | {"tables": tables})
 
     def _restore(self, state: State | None) -> None:
         """Take the tables of a checkpoint, which may be older than the newest rows in them."""

@@ -137,17 +137,19 @@ class Trainer:
     def state(self) -> "State":
         """Return weights, momentum, states of torch's random generators, the epoch that is over, and the best so far.
 
-        All are copies: training continues while they are written. `torch.load(weights_only=True)` reads them.
+        All are copies: training continues while they are written. `torch.load(weights_only=True)` reads them. Where
+        the best epoch is this one, its weights are not in the state a second time.
         """
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         generator = self.loaders["train"].generator
         assert generator, "the training batches are shuffled"
+        earlier = {"model": self.best.weights} if self.best.epoch < self.epoch else {}
         return {
             "epoch": self.epoch,
             "model": deepcopy(self.model.state_dict()),
             "optimizer": deepcopy(self.optimizer.state_dict()),
             "random": {"torch": torch.get_rng_state(), "cuda": cuda, "loader": generator.get_state()},
-            "best": {"epoch": self.best.epoch, "accuracy": self.best.accuracy, "model": self.best.weights},
+            "best": {"epoch": self.best.epoch, "accuracy": self.best.accuracy} | earlier,
         } | ({"steps": deepcopy(self.steps.state())} if self.steps else {})
 
     def restore(self, state: "State") -> None:
@@ -161,7 +163,7 @@ class Trainer:
         train, best = self.loaders["train"], state["best"]
         if train.generator:
             train.generator.set_state(state["random"]["loader"])
-        self.best = Best(best["epoch"], best["accuracy"], best["model"])
+        self.best = Best(best["epoch"], best["accuracy"], best.get("model", state["model"]))
         if self.steps:  # without a state of their own they begin at the end of this epoch
             begin = {"step": len(train) * self.epoch, "before": self.steps.weights}
             self.steps.restore(state.get("steps", begin))

@@ -104,7 +104,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def options(tiny_npz: Path, networks: Path) -> dict[str, str]:
     """A study that takes seconds: a narrow AlexNet on the tiny set; the learning rate as a person may spell it."""
-    given = {"dataset": str(tiny_npz), "batch_size": "16", "epochs": "2", "lr": "1e-2"}
+    given = {"dataset": str(tiny_npz), "batch_size": "16", "epochs": "2", "lr": "1e-2", "jobs": "1"}
     return {"model_name": f"{networks}:AlexNet"} | given
 
 

@@ -15,6 +15,7 @@ from pipeline.config.params import LENGTHS, TABLE
 from pipeline.config.resolve import load_config, paper_settings, read_settings, resolve
 from pipeline.config.schema import Settings
 from pipeline.console.errors import BadInput
+from pipeline.host import cores
 from pipeline.host.hardware import can_compile
 
 ROOT = Path(__file__).parents[3]
@@ -410,8 +411,35 @@ def test_jobs_are_of_this_machine_and_take_no_threads_on_ray(monkeypatch: pytest
 @pytest.mark.usefixtures("params")
 def test_threads_are_shared_by_jobs_or_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 12)
-    given = [{}, {"devices": "3"}, {"jobs": "4"}, {"jobs": "4", "seeds": "0,1"}, {"devices": "24"}]
+    given = [{"jobs": "1"}, {"devices": "3"}, {"jobs": "4"}, {"jobs": "4", "seeds": "0,1"}, {"devices": "24"}]
     assert [load_config({"device": "cpu"} | each).threads for each in given] == [12, 4, 3, 6, 1]
+
+
+@pytest.mark.usefixtures("params")
+@pytest.mark.parametrize(
+    ("given", "jobs", "threads"),
+    [
+        ({}, 2, 1),
+        ({"seeds": "7"}, 1, 2),
+        ({"threads": "1"}, 2, 1),
+        ({"threads": "2"}, 1, 2),
+        ({"devices": "2"}, 1, 1),
+        ({"executor": "ray"}, 1, 2),
+        ({"batch_size": "2048"}, 1, 2),
+        ({"device": "cuda"}, 1, 2),
+        ({"jobs": "9"}, 5, 1),
+    ],
+    ids=str,
+)
+def test_auto_trains_as_many_seeds_at_once_as_two_cores_and_16_gb_carry(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], jobs: int, threads: int
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(cores, "memory_bytes", lambda: 16_000_000_000)
+    config = load_config({"device": "cpu"} | given)
+    assert (config.jobs, config.threads) == (jobs, threads)
 
 
 def test_params_yaml_has_every_setting_with_its_meaning() -> None:

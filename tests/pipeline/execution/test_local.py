@@ -11,7 +11,7 @@ import pytest
 import torch
 from mlflow.entities import Run
 
-from pipeline.config.resolve import load_config
+from pipeline.config.resolve import read_settings, resolve
 from pipeline.execution.local import Local
 from pipeline.execution.queue import Queue
 from pipeline.tracking.runs import open_run
@@ -54,11 +54,12 @@ def test_side_by_side_gives_the_same_bits_as_one_after_another(
     options: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     for jobs in (1, 2):
-        config = load_config(options | TWO | {"jobs": jobs, "target_val_acc": "none", "fresh": "true"})
+        settings = read_settings(options | TWO | {"jobs": jobs, "target_val_acc": "none", "fresh": "true"})
+        config = resolve(settings)
         with open_run("study", f"jobs-{jobs}") as study:
             prepared = prepare_inputs(config)
             queue = Queue(config, config.study_hash(prepared.manifest.digest), study)
-            Local(jobs).train(config, prepared, queue)
+            Local(settings).train(config, prepared, queue)
         assert capfd.readouterr().out.count("the study: 2 seeds x 2 epochs") == 1
     client = mlflow.MlflowClient()
     seeds = runs("seed")
@@ -117,3 +118,23 @@ def test_an_interrupt_ends_all_processes_and_kills_the_runs(start: Callable) -> 
     assert process.returncode == 128 + signal.SIGTERM
     assert [run.info.status for run in runs("study") + runs("seed")] == ["KILLED"] * 3
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+def test_the_last_seed_of_an_odd_number_has_all_threads_and_the_bits_that_it_has_alone_with_them(
+    small_options: dict[str, str],
+) -> None:
+    for given in ({"jobs": "auto", "seeds": "0,7,9"}, {"jobs": "1", "seeds": "9", "threads": "2"}):
+        torch.set_num_threads(2)
+        settings = read_settings(small_options | given | {"fresh": "true"})
+        config, executor = resolve(settings), Local(settings)
+        with open_run("study", "study") as study:
+            prepared = prepare_inputs(config)
+            executor.train(config, prepared, Queue(config, config.study_hash(prepared.manifest.digest), study))
+    seeds = runs("seed")
+    used = sorted((run.data.params["seed"], run.data.params["jobs"], run.data.params["threads"]) for run in seeds)
+    assert used == [("0", "2", "1"), ("7", "2", "1"), ("9", "1", "2"), ("9", "2", "2")]
+    one, other = (run for run in seeds if run.data.params["seed"] == "9")
+    assert one.info.start_time >= max(run.info.end_time for run in seeds[:2]), "it waits until the threads are free"
+    assert all(one.data.metrics[key] == other.data.metrics[key] for key in set(one.data.metrics) - {"epoch_seconds"})

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.tracking.checkpoints import CHECKPOINTS, slot_tag, write_local
+from pipeline.tracking.checkpoints import CHECKPOINTS
 from pipeline.tracking.heartbeat import FENCED, identity, signs_of_life
+from pipeline.tracking.local_checkpoints import LocalCheckpoints
 from pipeline.tracking.outbox import OWNERS
 from pipeline.tracking.queries import StoredSeed
 from pipeline.tracking.resume import choose
 from pipeline.tracking.run import Run
+from pipeline.tracking.slots import slot_tag
 
 ALIVE, GONE = signs_of_life(), signs_of_life() | {"layerwise.pid": "999999999"}
 
@@ -126,8 +128,9 @@ def kept(tmp_path: Path) -> Callable[..., None]:
     """Return a writer of local checkpoints of a run, as a process that the tags name would write them."""
 
     def keep(run_id: str, *epochs: int, owner: dict[str, str]) -> None:
+        local = LocalCheckpoints(tmp_path / run_id / CHECKPOINTS, run_id)
         for epoch in epochs:
-            write_local(tmp_path / run_id / CHECKPOINTS, run_id, {"epoch": epoch, "weights": torch.ones(2)})
+            local.write({"epoch": epoch, "model": torch.ones(2), "best": {"epoch": 1, "model": torch.zeros(2)}})
         (tmp_path / run_id / OWNERS).write_text(json.dumps([owner]))
 
     return keep
@@ -159,12 +162,23 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before_and_reported(
     assert "is damaged: its sha256 differs" in caplog.text
 
 
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"x")], ids=["missing", "damaged"])
+def test_without_its_best_weights_a_local_checkpoint_is_damaged(
+    kept: Callable[..., None], tmp_path: Path, caplog: pytest.LogCaptureFixture, harm: Callable[[Path], object]
+) -> None:
+    kept("broken", 4, owner=identity())
+    harm(next((tmp_path / "broken" / CHECKPOINTS).glob("best-*")))
+    _start, state = choose(3, 5, [BROKEN._replace(tags=identity() | GONE)], outboxes=tmp_path).load()
+    assert state is None
+    assert "is damaged: its best weights (best-" in caplog.text
+
+
 def test_the_checkpoint_of_another_run_is_resumed_in_a_new_run_where_those_of_the_own_run_are_damaged(
     kept: Callable[..., None], tmp_path: Path
 ) -> None:
     kept("broken", 4, owner=identity())
     kept("other", 1, owner=identity())
-    next((tmp_path / "broken" / CHECKPOINTS).glob("*.pt")).write_bytes(b"damaged")
+    next((tmp_path / "broken" / CHECKPOINTS).glob("0*.pt")).write_bytes(b"damaged")
     other = run("other", epochs=9, status="KILLED")
     own = BROKEN._replace(tags=identity() | GONE)
     start, state = choose(3, 5, [other, own], outboxes=tmp_path).load()
@@ -175,7 +189,7 @@ def test_no_whole_checkpoint_means_from_the_start(
     kept: Callable[..., None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept("broken", 4, owner=identity())
-    next((tmp_path / "broken" / CHECKPOINTS).glob("*.pt")).write_bytes(b"damaged")
+    next((tmp_path / "broken" / CHECKPOINTS).glob("0*.pt")).write_bytes(b"damaged")
     own = BROKEN._replace(tags=identity() | GONE)
     start, state = choose(3, 5, [own], outboxes=tmp_path).load()
     assert (start.own_run, state) == ("broken", None)
