@@ -12,17 +12,19 @@ from pipeline.analysis.depth import depth_table, group_table
 from pipeline.analysis.inference import effect
 from pipeline.analysis.paper import ACCURACIES
 from pipeline.analysis.reports.rendering import picture, render, rows
+from pipeline.analysis.reports.study_charts import (
+    change_chart,
+    level_charts,
+    remaining_chart,
+    score_charts,
+    straightness_chart,
+)
 from pipeline.analysis.statistics import Histories, final_values
 from pipeline.analysis.study_tables import REMAINING, equilibrium_table, half_way_table, seed_table, undefined_table
 
-CAPTIONS = {  # in the order of the report
-    "rwc_layers": "How much each layer changes in each epoch",
-    "rwc_heatmap": "The same as a heat map: first layer at the top, lighter means more change",
-    "size_bias": "Why rwc_elementwise cannot compare layers: at equal true change it grows with their size",
-    "equilibrium": "Scale-invariant layers relative to their equilibrium level under SGD with weight decay",
-    "straightness": "Distance that each layer covered in an epoch, relative to a random walk with steps of that size",
-    "remaining_distance": "Remaining distance of each layer to its final weights",
-    "accuracy_loss": "Accuracy and loss",
+CAPTIONS = {
+    "rwc_heatmap": "Relative weight change as a heat map: first layer at the top, lighter means more change",
+    "size_bias": "At equal true change, rwc_elementwise grows with the size of a layer",
 }
 
 
@@ -50,7 +52,13 @@ def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
         accuracy=effect(final_values(histories, "test_acc").to_numpy()),
         paper_accuracy=ACCURACIES.get(facts.model, {}).get(facts.dataset),
         seeds=rows(seed_table(histories)),
-        figures=_figures(folder / "figures"),
+        change=change_chart(histories),
+        scores=score_charts(histories),
+        levels=list(level_charts(histories)),
+        straightness=straightness_chart(histories),
+        remaining=remaining_chart(histories),
+        captions=CAPTIONS,
+        pictures=_pictures(folder / "figures"),
         groups=rows(group_table(histories)),
         depths=rows(depth_table(histories)),
         equilibrium=_by_layer(equilibrium),
@@ -82,13 +90,10 @@ def _provenance(facts: Facts) -> dict[str, object]:
     return {"common": common, "runs": [run | line for run, line in zip(facts.runs, rest, strict=True)]}
 
 
-def _figures(folder: Path) -> list[tuple[str, str]]:
-    """Return caption and picture of each figure; those of the groups follow that of all layers."""
-    names = sorted(path.stem for path in folder.glob("*.png"))
-    known = [name for name in CAPTIONS if name in names]
-    groups = {name: f"The layers of {name.removeprefix('rwc_').replace('_', ', ')}" for name in names}
-    ordered = known[:1] + [name for name in names if name not in CAPTIONS] + known[1:]
-    return [((groups | CAPTIONS)[name], picture(folder / f"{name}.png")) for name in ordered]
+def _pictures(folder: Path) -> dict[str, str]:
+    """Return the figures that are no line charts, by name."""
+    paths = {name: folder / f"{name}.png" for name in CAPTIONS}
+    return {name: picture(path) for name, path in paths.items() if path.exists()}
 
 
 def _left_out(facts: Facts, histories: Histories) -> list[str]:

@@ -61,11 +61,21 @@ def test_report_shows_accuracies_verdicts_and_provenance(report: Callable[..., s
     assert "d1ge57" in text
 
 
-def test_figures_of_groups_follow_the_figure_of_all_layers(report: Callable[..., str]) -> None:
-    pictures = re.findall(r'src="data:image/png;base64,([^"]*)"', report())
-    assert [b64decode(picture).decode() for picture in pictures] == [
-        "rwc_layers", "rwc_early_middle_later", "rwc_heatmap", "accuracy_loss",
+def test_line_figures_are_drawn_in_the_page_and_the_others_are_pictures(report: Callable[..., str]) -> None:
+    text = report()
+    pictures = re.findall(r'src="data:image/png;base64,([^"]*)"', text)
+    assert [b64decode(picture).decode() for picture in pictures] == ["rwc_heatmap"]
+    assert re.findall(r'<b>([^<]*)</b> · ([^<]*?) ·', text)[:4] == [
+        ("conv1", "early"), ("conv2", "middle"), ("conv3", "later"), ("fc", "no group"),
     ]  # fmt: skip
+    assert "<title>conv1 · early · epoch 2 · mean 0.527 · seed 0 0.5 · seed 1 0.51 · seed 7 0.57</title>" in text
+
+
+def test_tables_are_folded(report: Callable[..., str]) -> None:
+    text = report()
+    unfolded = re.sub("<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert text.count("<table>") > 3
+    assert "<table>" not in unfolded
 
 
 def test_layers_with_a_level_are_shown_relative_to_it(report: Callable[..., str]) -> None:
