@@ -7,19 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.analysis.claims import claims_table
-from pipeline.analysis.depth import depth_table, group_table
+from pipeline.analysis.claims import not_learned
 from pipeline.analysis.inference import effect
 from pipeline.analysis.paper import ACCURACIES
 from pipeline.analysis.reports.rendering import picture, render, rows
 from pipeline.analysis.statistics import Histories, final_values
-from pipeline.analysis.study_tables import REMAINING, equilibrium_table, half_way_table, seed_table, undefined_table
 
 CAPTIONS = {  # in the order of the report
     "rwc_layers": "How much each layer changes in each epoch",
     "rwc_heatmap": "The same as a heat map: first layer at the top, lighter means more change",
-    "size_bias": "Why rwc_elementwise cannot compare layers: at equal true change it grows with their size",
-    "equilibrium": "Scale-invariant layers relative to their equilibrium level under SGD with weight decay",
+    "size_bias": "Why rwc_elementwise cannot compare layers: it contains the shape and the size of their weights",
+    "equilibrium": "Scale-invariant layers beside the levels that they have in equilibrium under SGD with weight decay",
     "straightness": "Distance that each layer covered in an epoch, relative to a random walk with steps of that size",
     "remaining_distance": "Remaining distance of each layer to its final weights",
     "accuracy_loss": "Accuracy and loss",
@@ -41,25 +39,23 @@ class Facts:
     provenance: Sequence[Mapping[str, str]]
 
 
-def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
-    """Write report.html with the pictures of `folder`/figures."""
-    equilibrium = equilibrium_table(histories)
+def write_report(facts: Facts, histories: Histories, tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write report.html from a study's tables, with the pictures of `folder`/figures."""
+    equilibrium = tables["equilibrium"]
     text = render(
         "study_report.html.jinja",
         facts=facts,
         accuracy=effect(final_values(histories, "test_acc").to_numpy()),
         paper_accuracy=ACCURACIES.get(facts.model, {}).get(facts.dataset),
-        seeds=rows(seed_table(histories)),
+        seeds=rows(tables["seeds"]),
         figures=_figures(folder / "figures"),
-        groups=rows(group_table(histories)),
-        depths=rows(depth_table(histories)),
+        groups=rows(tables["groups"]),
+        depths=rows(tables["depth"]),
         equilibrium=_by_layer(equilibrium),
-        quantities=list(dict.fromkeys(equilibrium["quantity"])),
-        equilibrium_epoch=histories.equilibrium_epoch,
-        half_way=rows(half_way_table(histories)) if REMAINING in histories.measurements else [],
-        claims=rows(claims_table(histories, facts.model, facts.dataset)),
-        last=histories.last_common_epoch,
-        left_out=_left_out(facts, histories),
+        levels=dict(zip(equilibrium["quantity"], equilibrium["level"], strict=True)),
+        claims=rows(tables["claims"]),
+        not_learned=not_learned(histories),
+        left_out=_left_out(facts, histories, tables["undefined"]),
         nan=math.nan,
         **_provenance(facts),
     )
@@ -91,18 +87,20 @@ def _figures(folder: Path) -> list[tuple[str, str]]:
     return [((groups | CAPTIONS)[name], picture(folder / f"{name}.png")) for name in ordered]
 
 
-def _left_out(facts: Facts, histories: Histories) -> list[str]:
+def _left_out(facts: Facts, histories: Histories, undefined: pd.DataFrame) -> list[str]:
     """Return a sentence for everything that the statistics leave out."""
     sentences = []
     if missing := [str(seed) for seed in facts.asked if seed not in histories.seeds]:
         sentences.append(f"Seeds that did not finish: {', '.join(missing)}.")
-    last = histories.last_common_epoch
-    if longer := [seed for seed, epoch in histories.last_epochs.items() if epoch > last]:
+    last = histories.last_epoch
+    if shorter := [str(seed) for seed, epoch in histories.last_epochs.items() if epoch < last]:
         sentences.append(
-            f"Comparisons use epochs 1 to {last}, which all seeds ran; {len(longer)} of {len(histories.seeds)} seeds "
-            "ran longer, and only the figures show their later epochs."
+            f"Seeds that ended before epoch {last}: {', '.join(shorter)}. Comparisons take the epochs of each seed, "
+            "so these end earlier."
         )
-    for (metric, why), lines in undefined_table(histories).groupby(["metric", "why"], sort=False, observed=True):
+    if ones := [str(seed) for seed, epoch in histories.last_epochs.items() if epoch == 1 < last]:
+        sentences.append(f"Seeds of one epoch, which no comparison includes: {', '.join(ones)}.")
+    for (metric, why), lines in undefined.groupby(["metric", "why"], sort=False, observed=True):
         layers = ", ".join(lines["layer"].unique())
         sentences.append(f"{metric} is undefined {lines['times'].sum()} times, because {why}: {layers}.")
     zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]
