@@ -11,7 +11,7 @@ from data.prepared import Prepared
 from pipeline.analysis.figures.study_figures import write_figures
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories, final_values
-from pipeline.analysis.study_tables import write_tables
+from pipeline.analysis.study_tables import study_tables, write_tables
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
@@ -81,8 +81,9 @@ def _missing(study: StoredStudy, seeds: Sequence[int]) -> Iterator[str]:
 
 def _write_results(facts: Facts, histories: Histories, folder: Path) -> None:
     write_figures(histories, folder / "figures", title=facts.name, asked=len(facts.asked))
-    write_tables(histories, folder / "tables", model=facts.model, dataset=facts.dataset)
-    write_report(facts, histories, folder)
+    tables = study_tables(histories, model=facts.model, dataset=facts.dataset)
+    write_tables(tables, folder / "tables")
+    write_report(facts, histories, tables, folder)
 
 
 def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories) -> Facts:

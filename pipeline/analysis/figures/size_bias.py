@@ -12,10 +12,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.analysis.depth import layer_sizes, mean_logs
+from pipeline.analysis.depth import layer_sizes
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.style import Numbers
+from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.statistics import Histories
+from pipeline.analysis.windows import Window, mean_logs
 
 FORMS = {"rwc": "o", "rwc_elementwise": "^"}
 SIZES = np.geomspace(100, 4e6, 24).astype(int)
@@ -35,8 +37,9 @@ def synthetic_ratios() -> Numbers:
 
 def change_by_size(histories: Histories) -> pd.DataFrame:
     """Return weights, group and the geometric means of both forms of RWC, by layer; only layers that changed."""
-    means = {form: np.exp(mean_logs(histories, form, "layer").mean()) for form in FORMS}
-    table = pd.DataFrame({"weights": layer_sizes(histories)}).join(pd.DataFrame(means)).dropna()
+    layers = list(histories.group_of)
+    means = {form: np.exp(mean_of_finite(mean_logs(histories, form), axis=0)) for form in FORMS}
+    table = pd.DataFrame({"weights": layer_sizes(histories)}).join(pd.DataFrame(means, index=layers)).dropna()
     return table.assign(group=[histories.group_of[str(layer)] for layer in table.index])
 
 
@@ -60,7 +63,7 @@ def size_bias_figure(histories: Histories, table: pd.DataFrame, heading: str) ->
         axes.set_xscale("log")
         axes.set_xlabel("weights in the layer")
         style.open_axes(axes)
-    read = f"one point per layer: geometric mean over the seeds and epochs 1 to {histories.last_common_epoch}"
+    read = f"one point per layer: geometric mean over the seeds and {Window.WHOLE.text(histories.last_epoch)}"
     figure.suptitle(f"The elementwise form grows with a layer's size: {heading}\n{read}", fontsize=10)
     return figure
 

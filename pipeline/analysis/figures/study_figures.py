@@ -13,7 +13,7 @@ from pipeline.analysis.figures import curves, style
 from pipeline.analysis.figures.equilibrium_figure import equilibrium_figure
 from pipeline.analysis.figures.size_bias import change_by_size, size_bias_figure
 from pipeline.analysis.statistics import Histories, over_seeds
-from pipeline.analysis.study_tables import HALF, REMAINING
+from pipeline.analysis.study_tables import REMAINING
 
 LONGEST_NAME = 200  # bytes: a file system takes 255, with what is added
 RWC_LABEL = "relative weight change per epoch"
@@ -43,7 +43,7 @@ def study_figures(histories: Histories, heading: str) -> Iterator[tuple[str, Fig
     if REMAINING in histories.measurements:
         label = "distance to the final weights / initial distance"
         title = f"Remaining distance of each layer to its final weights: {heading}"
-        yield REMAINING, curves.layers_figure(histories, REMAINING, label, title, reference=HALF, log=False)
+        yield REMAINING, curves.layers_figure(histories, REMAINING, label, title, log=False)
     yield "accuracy_loss", accuracy_and_loss(histories, heading)
 
 
@@ -52,7 +52,7 @@ def groups_figure(histories: Histories, groups: list[str], heading: str) -> Figu
     count = sum(group in groups for group in histories.group_of.values())
     figure = style.new_figure(height=max(5, 0.19 * count + 1))
     axes = figure.subplots()
-    curves.draw_layers(axes, histories, groups, named=True)
+    curves.draw_layers(axes, histories, groups, histories.by_seed("rwc"), named=True)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     curves.finish(axes, histories, RWC_LABEL)
     axes.set_title(f"{', '.join(groups)}: {heading}\n{curves.HOW_TO_READ}", fontsize=10)

@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.line_ends import spread
 from pipeline.analysis.figures.style import Numbers
+from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.reports.colours import shades
 from pipeline.analysis.reports.lines import Curve, Line, Pen
 from pipeline.analysis.reports.scales import FULL, Scale, Tick, across, epoch_ticks
@@ -45,17 +46,16 @@ class Chart:
 
 def layers_chart(
     histories: Histories,
-    metric: str,
+    values: Numbers,
     label: str,
     *,
     layers: Sequence[str] | None = None,
-    unit: float = 1,
     levels: Mapping[str, Numbers] | None = None,
     log: bool = True,
     height: int = TALL,
 ) -> Chart:
-    """Return the chart of a measurement, in multiples of `unit`, of all layers or of some, with lines at `levels`."""
-    means, by_seed = histories.means(metric) / unit, histories.by_seed(metric) / unit
+    """Return the chart of values, seeds x layers x epochs, of all layers or of some, with the lines of `levels`."""
+    means = mean_of_finite(values, axis=0)
     places = {layer: place for place, layer in enumerate(histories.group_of)}
     curves = []
     for group, colour in style.group_colours(histories.groups).items():
@@ -63,7 +63,7 @@ def layers_chart(
         members = [name for name in of_group if layers is None or name in layers]
         for name, shade in zip(members, shades(colour, len(members)), strict=True):
             place = places[name]
-            curves.append(Curve(name, group or style.NO_GROUP, means[place], by_seed[:, place], shade, not group))
+            curves.append(Curve(name, group or style.NO_GROUP, means[place], values[:, place], shade, not group))
     return line_chart(histories, curves, label, levels or {}, log=log, height=height)
 
 

@@ -5,27 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from pipeline.analysis.claims import claims_table
-from pipeline.analysis.depth import depth_table, group_table
-from pipeline.analysis.inference import effect
-from pipeline.analysis.paper import ACCURACIES
+from pipeline.analysis.claims import not_learned
+from pipeline.analysis.depth import layer_sizes
+from pipeline.analysis.inference import effects
 from pipeline.analysis.reports.rendering import picture, render, rows
-from pipeline.analysis.reports.study_charts import (
-    change_chart,
-    level_charts,
-    remaining_chart,
-    score_charts,
-    straightness_chart,
-)
-from pipeline.analysis.statistics import Histories, final_values
-from pipeline.analysis.study_tables import REMAINING, equilibrium_table, half_way_table, seed_table, undefined_table
+from pipeline.analysis.reports.study_charts import balance_charts, change_chart, other_charts, score_charts
+from pipeline.analysis.statistics import Histories
+from pipeline.analysis.windows import mean_logs
 
 CAPTIONS = {
     "rwc_heatmap": "Relative weight change as a heat map: first layer at the top, lighter means more change",
-    "size_bias": "At equal true change, rwc_elementwise grows with the size of a layer",
+    "size_bias": "rwc_elementwise cannot compare layers: it contains the shape and the size of their weights",
 }
+FOLDED = {"rwc_heatmap": "Heat map of the same", "size_bias": "Why rwc_elementwise cannot compare layers"}
 
 
 @dataclass(frozen=True)
@@ -43,31 +38,31 @@ class Facts:
     provenance: Sequence[Mapping[str, str]]
 
 
-def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
-    """Write report.html with the pictures of `folder`/figures."""
-    equilibrium = equilibrium_table(histories)
+def write_report(
+    facts: Facts, histories: Histories, tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], folder: Path
+) -> None:
+    """Write report.html: the sentences of the answer, charts and a study's tables, with pictures of `folder`/figures."""
+    equilibrium = tables["equilibrium"]
     text = render(
         "study_report.html.jinja",
         facts=facts,
-        accuracy=effect(final_values(histories, "test_acc").to_numpy()),
-        paper_accuracy=ACCURACIES.get(facts.model, {}).get(facts.dataset),
-        seeds=rows(seed_table(histories)),
+        answer=sentences,
+        changes=_changes(histories),
         change=change_chart(histories),
         scores=score_charts(histories),
-        levels=list(level_charts(histories)),
-        straightness=straightness_chart(histories),
-        remaining=remaining_chart(histories),
+        balance=balance_charts(histories),
+        others=other_charts(histories),
         captions=CAPTIONS,
+        folded=FOLDED,
         pictures=_pictures(folder / "figures"),
-        groups=rows(group_table(histories)),
-        depths=rows(depth_table(histories)),
+        seeds=rows(tables["seeds"]),
+        groups=_sorted(tables["groups"]),
+        depths=rows(tables["depth"]),
         equilibrium=_by_layer(equilibrium),
-        quantities=list(dict.fromkeys(equilibrium["quantity"])),
-        equilibrium_epoch=histories.equilibrium_epoch,
-        half_way=rows(half_way_table(histories)) if REMAINING in histories.measurements else [],
-        claims=rows(claims_table(histories, facts.model, facts.dataset)),
-        last=histories.last_common_epoch,
-        left_out=_left_out(facts, histories),
+        levels=dict(zip(equilibrium["quantity"], equilibrium["level"], strict=True)),
+        claims=rows(tables["claims"]),
+        not_learned=not_learned(histories),
+        left_out=_left_out(facts, histories, tables["undefined"]),
         nan=math.nan,
         **_provenance(facts),
     )
@@ -90,24 +85,41 @@ def _provenance(facts: Facts) -> dict[str, object]:
     return {"common": common, "runs": [run | line for run, line in zip(facts.runs, rest, strict=True)]}
 
 
+def _changes(histories: Histories) -> list[dict[str, object]]:
+    """Return each layer's change in percent, the largest first; only layers that changed."""
+    found = effects(mean_logs(histories, "rwc"))
+    table = 100 * np.exp(found[["mean", "lowest", "highest"]].rename(columns={"mean": "change"}))
+    layers = table.assign(layer=list(histories.group_of), group=list(histories.group_of.values()))
+    layers["weights"] = layers["layer"].map(layer_sizes(histories))
+    return rows(layers.dropna(subset="change").sort_values("change", ascending=False, kind="stable"))
+
+
+def _sorted(groups: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the ratios of groups, the largest of each measurement and window first."""
+    parts = groups.groupby(["measured by", "window"], sort=False)
+    return [row for _part, table in parts for row in rows(table.sort_values("mean", ascending=False, kind="stable"))]
+
+
 def _pictures(folder: Path) -> dict[str, str]:
     """Return the figures that are no line charts, by name."""
     paths = {name: folder / f"{name}.png" for name in CAPTIONS}
     return {name: picture(path) for name, path in paths.items() if path.exists()}
 
 
-def _left_out(facts: Facts, histories: Histories) -> list[str]:
+def _left_out(facts: Facts, histories: Histories, undefined: pd.DataFrame) -> list[str]:
     """Return a sentence for everything that the statistics leave out."""
     sentences = []
     if missing := [str(seed) for seed in facts.asked if seed not in histories.seeds]:
         sentences.append(f"Seeds that did not finish: {', '.join(missing)}.")
-    last = histories.last_common_epoch
-    if longer := [seed for seed, epoch in histories.last_epochs.items() if epoch > last]:
+    last = histories.last_epoch
+    if shorter := [str(seed) for seed, epoch in histories.last_epochs.items() if epoch < last]:
         sentences.append(
-            f"Comparisons use epochs 1 to {last}, which all seeds ran; {len(longer)} of {len(histories.seeds)} seeds "
-            "ran longer, and only the figures show their later epochs."
+            f"Seeds that ended before epoch {last}: {', '.join(shorter)}. Comparisons take the epochs of each seed, "
+            "so these end earlier."
         )
-    for (metric, why), lines in undefined_table(histories).groupby(["metric", "why"], sort=False, observed=True):
+    if ones := [str(seed) for seed, epoch in histories.last_epochs.items() if epoch == 1 < last]:
+        sentences.append(f"Seeds of one epoch, which no comparison includes: {', '.join(ones)}.")
+    for (metric, why), lines in undefined.groupby(["metric", "why"], sort=False, observed=True):
         layers = ", ".join(lines["layer"].unique())
         sentences.append(f"{metric} is undefined {lines['times'].sum()} times, because {why}: {layers}.")
     zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]

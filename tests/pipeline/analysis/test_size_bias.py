@@ -46,7 +46,7 @@ def test_points_are_drawn_at_size_and_geometric_mean(study: Callable[..., Histor
     points = {marker: [line for line in forms.lines if line.get_marker() == marker and len(line.get_xdata())]
               for marker in ("o", "^")}  # fmt: skip
     first = points["o"][0]
-    values = [depth + 0.01 * seed for depth, seed in ((1, 0), (1 / 2, 0), (1, 7), (1 / 2, 7))]
+    values = [depth + 0.01 * seed for depth, seed in ((1 / 2, 0), (1 / 2, 0), (1 / 2, 7), (1 / 3, 7))]
     assert list(first.get_xdata()) == [100]
     seeds = np.log(values).reshape(2, 2).mean(axis=1)
     assert first.get_ydata()[0] == pytest.approx(np.exp(seeds.mean()))

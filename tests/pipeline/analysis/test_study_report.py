@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories
+from pipeline.analysis.study_tables import study_tables
 from pipeline.tracking.tables import LEVELS
 
 GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
@@ -25,10 +26,12 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
     def make(
         layers: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
         levels: pd.DataFrame | None = None,
+        scalars: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
         **changed: object,
     ) -> str:
         made = histories({0: 4, 1: 3, 7: 4}, GROUPS)
         made = replace(made, layers=layers(made.layers.copy()), levels=made.levels if levels is None else levels)
+        made = replace(made, scalars=scalars(made.scalars))
         facts = {
             "name": "AlexNet-FMNIST",
             "run_id": "0123abc",
@@ -43,7 +46,9 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
         (tmp_path / "figures").mkdir(exist_ok=True)
         for name in PICTURES:
             (tmp_path / "figures" / f"{name}.png").write_bytes(name.encode())
-        write_report(Facts(**facts | changed), made, tmp_path)
+        facts |= changed
+        tables = study_tables(made, model=facts["model"], dataset=facts["dataset"])
+        write_report(Facts(**facts), made, tables, tmp_path)
         return (tmp_path / "report.html").read_text()
 
     return make
@@ -54,7 +59,7 @@ def test_report_shows_accuracies_verdicts_and_provenance(report: Callable[..., s
     assert "<b>56.33 %</b>, 95 % interval" in " ".join(text.split())
     assert "The paper reports 89.5 %" in text
     assert "this study was asked for 4" in text
-    assert "epochs 1 to 3, which all seeds ran; 2 of 3 seeds ran longer" in text
+    assert "Seeds that ended before epoch 4: 1." in text
     assert "early changes less than middle" in text
     assert text.count("c0ffee-dirty") == 1  # all seeds have it in common
     assert [text.count(f"machine {number}") for number in (1, 2)] == [1, 2]
@@ -78,19 +83,31 @@ def test_tables_are_folded(report: Callable[..., str]) -> None:
     assert "<table>" not in unfolded
 
 
-def test_layers_with_a_level_are_shown_relative_to_it(report: Callable[..., str]) -> None:
+def test_few_seeds_are_told_in_words(report: Callable[..., str]) -> None:
+    assert "above 1 in all; a verdict needs 5 seeds" in report()
+
+
+def test_a_study_that_has_not_learned_is_marked(report: Callable[..., str]) -> None:
+    def at_chance(scalars: pd.DataFrame) -> pd.DataFrame:
+        return scalars.assign(value=scalars["value"].where(scalars["metric"] != "train_loss", 2.3026))
+
+    text = report(scalars=at_chance)
+    assert "<b>No verdicts:</b> the training loss of seed 0, 1, 7 has not moved" in text
+
+
+def test_layers_with_a_level_are_shown_beside_it(report: Callable[..., str]) -> None:
     assert "No layer of this network has an equilibrium level" in report()
     others = [(layer, group, False, *3 * [np.nan]) for layer, group in GROUPS.items() if layer != "conv1"]
     levels = pd.DataFrame([("conv1", "early", True, 0.1, 0.5, 77), *others], columns=LEVELS)
-    text = " ".join(report(levels=levels).split())
-    assert "expected from epoch 77, which not all seeds reached: the numbers are of epoch 3" in text
-    assert "<td>conv1</td>" in text
-    levels["epoch"] = levels["epoch"].replace(77, 2)
-    text = " ".join(report(levels=levels).split())
-    assert "the numbers are means over epochs 2 to 3" in text
-    ratio = np.mean([(1 / 2 + 1 / 3) / 2 + 0.01 * seed for seed in (0, 1, 7)]) / 0.5
-    assert f'<td>conv1</td><td class="n">{ratio:.3g}</td>' in text
-    assert "step angle / level" not in text  # no step was measured
+
+    def with_l2(layers: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([layers, layers[layers["metric"] == "rwc"].assign(metric="l2_change")])
+
+    text = " ".join(report(with_l2, levels=levels).split())
+    assert '<tr><td>level</td><td></td><td class="n">0.5</td>' in text
+    mean = np.mean([1 / 4, 1 / 3 + 0.01, 1 / 4 + 0.07])  # of each seed's last epoch
+    assert f'<td>conv1</td><td></td><td class="n">{mean:.3g}</td>' in text
+    assert "step_angle" not in text  # no step was measured
 
 
 def test_report_is_self_contained(report: Callable[..., str]) -> None:
