@@ -54,10 +54,18 @@ def _beside_levels(histories: Histories, captions: dict[str, str], height: int) 
         layers = None if quantity in OF_ALL_LAYERS else with_level
         if quantity in measured and (layers is None or layers):
             level = level_of(quantity, histories)
-            yield captions[quantity], layers_chart(
-                histories, measured[quantity], LABELS[quantity], layers=layers, log=quantity not in LINEAR, height=height,
-                levels={} if level is None else {"the level of scale-invariant layers": level},
-            )  # fmt: skip
+            yield (
+                captions[quantity],
+                layers_chart(
+                    histories,
+                    measured[quantity],
+                    LABELS[quantity],
+                    layers=layers,
+                    levels={} if level is None else {"the level of scale-invariant layers": level},
+                    log=quantity not in LINEAR,
+                    height=height,
+                ),
+            )
 
 
 def _scores(histories: Histories, kind: str, label: str) -> Chart:

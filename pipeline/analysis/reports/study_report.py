@@ -41,7 +41,7 @@ class Facts:
 def write_report(
     facts: Facts, histories: Histories, tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], folder: Path
 ) -> None:
-    """Write report.html: the sentences of the answer, charts and a study's tables, with pictures of `folder`/figures."""
+    """Write report.html: the sentences of the answer, charts, a study's tables, and pictures of `folder`/figures."""
     equilibrium = tables["equilibrium"]
     text = render(
         "study_report.html.jinja",
@@ -88,8 +88,9 @@ def _provenance(facts: Facts) -> dict[str, object]:
 def _changes(histories: Histories) -> list[dict[str, object]]:
     """Return each layer's change in percent, the largest first; only layers that changed."""
     found = effects(mean_logs(histories, "rwc"))
-    table = 100 * np.exp(found[["mean", "lowest", "highest"]].rename(columns={"mean": "change"}))
-    layers = table.assign(layer=list(histories.group_of), group=list(histories.group_of.values()))
+    layers = pd.DataFrame({"layer": list(histories.group_of), "group": list(histories.group_of.values())})
+    for name, column in {"change": "mean", "lowest": "lowest", "highest": "highest"}.items():
+        layers[name] = 100 * np.exp(found[column])
     layers["weights"] = layers["layer"].map(layer_sizes(histories))
     return rows(layers.dropna(subset="change").sort_values("change", ascending=False, kind="stable"))
 

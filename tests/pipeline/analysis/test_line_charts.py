@@ -21,6 +21,10 @@ GROUPS = {"stem": "", "a1": "block1", "a2": "block1", "b1": "block2", "fc": ""}
 Make = Callable[..., Histories]
 
 
+def chart_of(study: Histories, **options: object) -> Chart:
+    return layers_chart(study, study.by_seed("rwc"), "RWC", **options)
+
+
 def lines(chart: Chart) -> dict[str, Line]:
     return {named.line.curve.name: named.line for group in chart.groups.values() for named in group}
 
@@ -32,7 +36,7 @@ def places(path: str) -> list[list[tuple[int, int]]]:
 
 
 def test_lines_stand_in_the_order_of_groups_with_layers_outside_groups_last_and_dashed(histories: Make) -> None:
-    chart = layers_chart(histories({0: 3, 7: 3}, GROUPS), "rwc", "RWC")
+    chart = chart_of(histories({0: 3, 7: 3}, GROUPS))
     assert {group: [named.line.curve.name for named in its] for group, its in chart.groups.items()} == {
         "block1": ["a1", "a2"], "block2": ["b1"], "no group": ["stem", "fc"],
     }  # fmt: skip
@@ -40,7 +44,7 @@ def test_lines_stand_in_the_order_of_groups_with_layers_outside_groups_last_and_
 
 
 def test_a_line_tells_layer_group_epochs_values_and_seeds(histories: Make) -> None:
-    line = lines(layers_chart(histories({0: 3, 7: 3}, GROUPS), "rwc", "RWC"))["a1"]
+    line = lines(chart_of(histories({0: 3, 7: 3}, GROUPS)))["a1"]
     assert line.epochs == [(1, "2.04"), (2, "1.04"), (3, "0.702")]
     assert line.last == "seed 0 0.667 · seed 7 0.737"
     assert [text for _path, text in line.seeds] == ["a1 · block1 · seed 0", "a1 · block1 · seed 7"]
@@ -50,18 +54,18 @@ def test_a_line_tells_layer_group_epochs_values_and_seeds(histories: Make) -> No
 
 
 def test_the_line_of_one_seed_names_it_and_has_no_mean(histories: Make) -> None:
-    line = lines(layers_chart(histories({42: 2}, GROUPS), "rwc", "RWC"))["a1"]
+    line = lines(chart_of(histories({42: 2}, GROUPS)))["a1"]
     assert (line.seeds, line.last) == ([], "")
     assert line.points[0][1] == "a1 · block1 · epoch 1 · 2.42 · seed 42"
 
 
 def test_many_seeds_are_told_by_their_range(histories: Make) -> None:
-    line = lines(layers_chart(histories(dict.fromkeys(range(9), 2), GROUPS), "rwc", "RWC"))["a1"]
+    line = lines(chart_of(histories(dict.fromkeys(range(9), 2), GROUPS)))["a1"]
     assert line.last == "9 seeds from 1 to 1.08"
 
 
 def test_points_lie_where_the_axes_say(histories: Make) -> None:
-    chart = layers_chart(histories({0: 4}, GROUPS), "rwc", "RWC")
+    chart = chart_of(histories({0: 4}, GROUPS))
     (points,) = places(lines(chart)["stem"].path)
     assert [x for x, _y in points] == [round((epoch - 0.5) / 4 * NAMES) for epoch in (1, 2, 3, 4)]
     ticks = {float(tick.text): 10 * tick.place for tick in chart.y_ticks}
@@ -73,7 +77,7 @@ def test_a_missing_value_leaves_a_gap_and_a_value_alone_is_a_dot(histories: Make
     study = histories({0: 5}, GROUPS)
     missing = (study.layers["layer"] == "a1") & study.layers["epoch"].isin([2, 4])
     holed = replace(study, layers=study.layers.assign(value=study.layers["value"].mask(missing)))
-    line = lines(layers_chart(holed, "rwc", "RWC"))["a1"]
+    line = lines(chart_of(holed))["a1"]
     assert line.path.count("M") == line.path.count("h0") == 3
     assert [epoch for epoch, _value in line.epochs] == [1, 3, 5]
 
@@ -81,21 +85,21 @@ def test_a_missing_value_leaves_a_gap_and_a_value_alone_is_a_dot(histories: Make
 def test_a_layer_that_never_changed_has_a_name_and_no_line(histories: Make) -> None:
     study = histories({0: 3, 1: 3}, GROUPS)
     still = study.layers.assign(value=study.layers["value"].mask(study.layers["layer"] == "a1", 0.0))
-    line = lines(layers_chart(replace(study, layers=still), "rwc", "RWC"))["a1"]
+    line = lines(chart_of(replace(study, layers=still)))["a1"]
     assert (line.path, line.end, line.points, line.epochs) == ("", None, [], [])
 
 
 def test_epochs_without_any_value_are_bridged(histories: Make) -> None:
     study = histories({0: 5}, GROUPS)
     snapshots = study.layers[study.layers["epoch"].isin([1, 2, 5])]
-    (points,) = places(lines(layers_chart(replace(study, layers=snapshots), "rwc", "RWC"))["a1"].path)
+    (points,) = places(lines(chart_of(replace(study, layers=snapshots)))["a1"].path)
     assert [x for x, _y in points] == [94, 282, 846]
 
 
 def test_names_stand_at_the_ends_where_there_is_room_else_below_or_nowhere(histories: Make) -> None:
     def placed(count: int, height: int) -> str:
         groups = {f"layer{number}": "all" for number in range(count)}
-        return layers_chart(histories({0: 2}, groups), "rwc", "RWC", height=height).places
+        return chart_of(histories({0: 2}, groups), height=height).places
 
     assert [placed(count, TALL) for count in (5, 24, 25, 120, 121)] == ["ends", "ends", "below", "below", "nowhere"]
     assert [placed(count, LOW) for count in (15, 16)] == ["ends", "nowhere"]
@@ -103,7 +107,7 @@ def test_names_stand_at_the_ends_where_there_is_room_else_below_or_nowhere(histo
 
 def test_a_large_study_keeps_to_the_number_of_points(histories: Make) -> None:
     study = histories(dict.fromkeys(range(4), 40), {f"layer{number}": "all" for number in range(100)})
-    drawn = lines(layers_chart(study, "rwc", "RWC")).values()
+    drawn = lines(chart_of(study)).values()
     assert 2000 < sum(len(places(line.path)[0]) for line in drawn) <= MOST_POINTS
     assert 2000 < sum(len(places(path)[0]) for line in drawn for path, _text in line.seeds) <= MOST_POINTS
     assert sum(len(line.points) for line in drawn) <= MOST_TITLES
@@ -111,13 +115,13 @@ def test_a_large_study_keeps_to_the_number_of_points(histories: Make) -> None:
 
 
 def test_a_level_is_drawn_over_the_epochs(histories: Make) -> None:
-    chart = layers_chart(histories({0: 3}, GROUPS), "rwc", "RWC", levels={"half": np.array([1.0, 1.0, 0.5])})
+    chart = chart_of(histories({0: 3}, GROUPS), levels={"half": np.array([1.0, 1.0, 0.5])})
     (points,) = places(chart.levels["half"])
     assert points[0][1] == points[1][1] < points[2][1]
 
 
 def test_seeds_that_end_early_are_marked(histories: Make) -> None:
-    assert layers_chart(histories({0: 4, 1: 2, 2: 2}, GROUPS), "rwc", "RWC").stops == [NAMES / 2]
+    assert chart_of(histories({0: 4, 1: 2, 2: 2}, GROUPS)).stops == [NAMES / 2]
 
 
 def test_charts_of_scores_have_a_line_for_each_part(histories: Make) -> None:

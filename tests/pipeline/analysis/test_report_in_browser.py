@@ -17,10 +17,12 @@ from matplotlib.colors import to_hex
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.tour import CHROMIUM, FLAGS
+from pipeline.analysis.answer import answer
 from pipeline.analysis.figures.study_figures import write_figures
 from pipeline.analysis.reports.colours import PAGE
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories
+from pipeline.analysis.study_tables import study_tables
 from pipeline.tracking.tables import LEVELS
 
 pytestmark = [
@@ -56,7 +58,9 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
             runs=[{"seed": seed, "run": f"{seed:0>32}"} for seed in seeds],
             provenance=[{"commit": "c0ffee", "machine": seed} for seed in seeds],
         )  # fmt: skip
-        write_report(facts, made, tmp_path)
+        tables = study_tables(made, model=facts.model, dataset=facts.dataset)
+        said = answer(made, tables, model=facts.model, dataset=facts.dataset, asked=3)
+        write_report(facts, made, tables, said, tmp_path)
         return tmp_path / "report.html"
 
     return write

@@ -15,6 +15,7 @@ from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
 from pipeline.tracking.tables import LEVELS
 
+SAID = ("AlexNet was trained.", "It is <b>so</b>.")
 GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
 PICTURES = ("accuracy_loss", "rwc_early_middle_later", "rwc_heatmap", "rwc_layers")
 
@@ -48,7 +49,7 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
             (tmp_path / "figures" / f"{name}.png").write_bytes(name.encode())
         facts |= changed
         tables = study_tables(made, model=facts["model"], dataset=facts["dataset"])
-        write_report(Facts(**facts), made, tables, tmp_path)
+        write_report(Facts(**facts), made, tables, SAID, tmp_path)
         return (tmp_path / "report.html").read_text()
 
     return make
@@ -56,9 +57,7 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
 
 def test_report_shows_accuracies_verdicts_and_provenance(report: Callable[..., str]) -> None:
     text = report()
-    assert "<b>56.33 %</b>, 95 % interval" in " ".join(text.split())
-    assert "The paper reports 89.5 %" in text
-    assert "this study was asked for 4" in text
+    assert "<li>AlexNet was trained.</li>\n<li>It is &lt;b&gt;so&lt;/b&gt;.</li>" in text
     assert "Seeds that ended before epoch 4: 1." in text
     assert "early changes less than middle" in text
     assert text.count("c0ffee-dirty") == 1  # all seeds have it in common
