@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,8 @@ def _what_ran(histories: Histories, model: str, dataset: str, asked: int) -> str
     count, ends = len(histories.seeds), sorted(set(histories.last_epochs.values()))
     seeds = f"{count} of {asked} seeds" if count < asked else _counted(count, "seed")
     epochs = f"{ends[0]} to {ends[-1]} epochs, as some stopped early" if len(ends) > 1 else _counted(ends[0], "epoch")
-    return f"{model} was trained on {dataset} with {seeds} for {epochs}."
+    network, images = model.rpartition(":")[2], PurePath(dataset).stem if dataset.endswith(".npz") else dataset
+    return f"{network} was trained on {images} with {seeds} for {epochs}."
 
 
 def _accuracy(histories: Histories, model: str, dataset: str) -> str:
@@ -111,9 +113,7 @@ def _most_and_least(histories: Histories, found: Extremes | None) -> str:
     of_seeds = f", {ratio[3]:.3g} to {ratio[4]:.3g} in single seeds" if found.row["n"] > 1 else ""
     if found.row["n"] >= MIN_SEEDS and np.isfinite(ratio[1]):
         of_seeds = f", 95 % interval {ratio[1]:.3g} to {ratio[2]:.3g}"
-    names = (
-        "The layers of {} changed most and those of {} least" if found.are_groups else "{} changed most and {} least"
-    )
+    names = "The group {} changed most and the group {} least" if found.are_groups else "{} changed most and {} least"
     return f"{names.format(found.most, found.least)}: {ratio[0]:.3g} times as much in an epoch (RWC, {when}{of_seeds})."
 
 
@@ -132,7 +132,7 @@ def _how_sure(found: Extremes | None, hindered: str) -> str:
     if hindered:
         return f"Nothing follows from that difference: {hindered}."
     phrases = {
-        HOLDS: f"That difference is sure, among {_counted(found.pairs, 'pair')} that it could have been ({_p(found)}).",
+        HOLDS: f"That difference is sure ({_p(found)}).",
         ALIKE: "So all are alike: the difference is certain to be within 10 %.",
         CANNOT_TELL: f"Whether that is a difference cannot be told from {count} seeds ({_p(found)}).",
     }
@@ -151,7 +151,8 @@ def _few(found: Extremes, count: int) -> str:
 
 def _p(found: Extremes) -> str:
     p = min(1.0, found.row["p"] * found.pairs)
-    return f"p = {p:.2g}" if p >= 0.001 else "p under 0.001"
+    corrected = f", corrected for {found.pairs} pairs" if found.pairs > 1 else ""
+    return f"p {f'= {p:.2g}' if p >= 0.001 else 'under 0.001'}{corrected}"
 
 
 def _claims(claims: pd.DataFrame, model: str, dataset: str) -> str:
@@ -166,7 +167,7 @@ def _claims(claims: pd.DataFrame, model: str, dataset: str) -> str:
 def _equilibrium(table: pd.DataFrame) -> str:
     layers = table[table["scale_invariant"].astype(bool)].drop_duplicates("layer")
     if layers.empty:
-        return "No layer can be in equilibrium: none is scale-invariant, or there is no weight decay."
+        return "No layer has a level of equilibrium: none is scale-invariant, or there is no weight decay."
     known = layers[layers["equilibrium"] != ""]
     if known.empty:
         return "Whether its layers are in equilibrium is unknown: their norms were not measured over two epochs."
@@ -178,19 +179,14 @@ def _equilibrium(table: pd.DataFrame) -> str:
 
 
 def _unsaid(histories: Histories, hindered: str) -> str:
-    last = histories.last_epoch
-    unsaid = []
-    if len(histories.seeds) < MIN_SEEDS:
-        unsaid.append("which differences would be there with other seeds")
-    if last < FEW_EPOCHS and not (hindered and last == 1):
-        unsaid.append("what comes after the beginning of training")
-    unsaid.append("what another network or other settings would show")
-    return f"{_counted(len(histories.seeds), 'seed')} and {_counted(last, 'epoch')} cannot say {_listed(unsaid)}."
+    seeds, last = len(histories.seeds), histories.last_epoch
+    unsaid = ["what another network or other settings would show"]
+    if last < FEW_EPOCHS and not hindered:
+        unsaid.insert(0, "what comes after the beginning of training")
+    if seeds < MIN_SEEDS:
+        unsaid.insert(0, "which differences other seeds would have")
+    return f"{_counted(seeds, 'seed').capitalize()} and {_counted(last, 'epoch')} cannot say {'; '.join(unsaid)}."
 
 
 def _counted(count: int, what: str) -> str:
     return f"{'one' if count == 1 else count} {what}{'s' * (count != 1)}"
-
-
-def _listed(parts: list[str]) -> str:
-    return " nor ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

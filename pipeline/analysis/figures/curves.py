@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pipeline.analysis.figures import style
+from pipeline.analysis.figures.line_ends import name_lines
 from pipeline.analysis.figures.style import Numbers
 from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.statistics import Histories
 
 HOW_TO_READ = "bold: mean over the seeds that ran the epoch; thin: each seed"
+COLUMNS = 6  # of a legend below the axes
 
 
 def layers_figure(
@@ -20,9 +23,9 @@ def layers_figure(
     """Draw a measurement of all layers in the colours of their groups, and a dashed line at `reference`."""
     figure = style.new_figure()
     axes = figure.subplots()
-    draw_layers(axes, histories, histories.groups, histories.by_seed(metric))
+    lines = draw_layers(axes, histories, histories.groups, histories.by_seed(metric))
     finish(axes, histories, label, reference=reference, log=log)
-    group_legend(axes, histories, histories.groups)
+    group_legend(axes, histories, histories.groups, below=name_lines(axes, lines))
     axes.set_title(f"{title}\n{HOW_TO_READ}", fontsize=10)
     return figure
 
@@ -35,10 +38,10 @@ def draw_layers(
     *,
     layers: Sequence[str] | None = None,
     named: bool = False,
-) -> None:
+) -> dict[str, Line2D]:
     """Draw values, seeds x layers x epochs, of the given groups' layers, or of those among `layers`.
 
-    Epochs without a value are left out: some measurements are not taken in every epoch.
+    Return the line of each layer's mean. Epochs without a value are left out: some measurements are not taken in each.
     """
     names, chosen, shades = list(histories.group_of), [], []
     colours = style.group_colours(histories.groups)
@@ -53,13 +56,15 @@ def draw_layers(
     epochs, means, by_seed = _measured(values)
     style.thin_lines(axes, epochs, by_seed[:, chosen], shades)
     width = min(1.8, max(1, 60 / len(chosen))) if chosen else 1
+    lines = {}
     for layer, shade in zip(chosen, shades, strict=True):
         group = histories.group_of[names[layer]]
-        axes.plot(
+        (lines[names[layer]],) = axes.plot(
             epochs, means[layer], style.line(group), color=shade, linewidth=width,
             label=f"{group}  {style.label(names[layer])}" if named else None,
             marker=style.marker(histories), markersize=3,
         )  # fmt: skip
+    return lines
 
 
 def finish(axes: Axes, histories: Histories, label: str, *, reference: float | None = None, log: bool = True) -> None:
@@ -74,12 +79,16 @@ def finish(axes: Axes, histories: Histories, label: str, *, reference: float | N
     style.epoch_axis(axes, histories)
 
 
-def group_legend(axes: Axes, histories: Histories, groups: Sequence[str]) -> None:
-    """Draw a legend of the groups' colours beside the axes."""
+def group_legend(axes: Axes, histories: Histories, groups: Sequence[str], *, below: bool = False) -> None:
+    """Draw a legend of the groups' colours beside the axes, or below them where names of lines stand beside."""
     colours = style.group_colours(histories.groups)
     for group in sorted(groups, key=list(colours).index):
         axes.plot([], [], style.line(group), color=colours[group], linewidth=3, label=group or style.NO_GROUP)
-    axes.legend(title="group (dark: shallow, light: deep)", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    title = "group (dark: shallow, light: deep)"
+    if below:
+        axes.figure.legend(loc="outside lower center", title=title, frameon=False, ncols=min(len(groups), COLUMNS))
+    else:
+        axes.legend(title=title, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _measured(by_seed: Numbers) -> tuple[Numbers, Numbers, Numbers]:

@@ -14,7 +14,7 @@ from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
 BLOCKS = {"layer1": "block1", "layer2": "block2", "layer3": "block3", "layer4": "block4", "fc": ""}
 PLAIN = {"first": "", "second": "", "third": ""}
 NOISE = np.array([0.01, -0.02, 0.015, 0.0, -0.005, 0.02, -0.01, 0.005])
-NO_LEVEL = "No layer can be in equilibrium: none is scale-invariant, or there is no weight decay."
+NO_LEVEL = "No layer has a level of equilibrium: none is scale-invariant, or there is no weight decay."
 
 
 def study(
@@ -63,9 +63,9 @@ def test_five_seeds_with_a_clear_difference_say_what_ran_how_well_and_that_it_is
         "ResNet18 was trained on CIFAR-10 with 5 seeds for 20 epochs.",
         "It classifies 82.0 % of the test images correctly (95 % interval of the mean over 5 seeds: 80.0 to 84.0 %); "
         "the paper reports 91.0 % after up to 150 epochs.",
-        "The layers of block4 changed most and those of block1 least: 2 times as much in an epoch "
+        "The group block4 changed most and the group block1 least: 2 times as much in an epoch "
         "(RWC, epochs 2 to 20, 95 % interval 1.94 to 2.07).",
-        "That difference is sure, among 6 pairs that it could have been (p under 0.001).",
+        "That difference is sure (p under 0.001, corrected for 6 pairs).",
         "Of the paper's 5 claims about ResNet18 on CIFAR-10: 3 shown, 1 reversed, 1 without a verdict.",
         NO_LEVEL,
         "5 seeds and 20 epochs cannot say what another network or other settings would show.",
@@ -75,7 +75,7 @@ def test_five_seeds_with_a_clear_difference_say_what_ran_how_well_and_that_it_is
 def test_the_order_may_be_the_reverse_of_the_paper_s() -> None:
     falling = dict(zip(BLOCKS, (0.3, 0.2, 0.15, 0.1, 0.05), strict=True))
     sentences = said(study(falling, BLOCKS))
-    assert sentences[2].startswith("The layers of block1 changed most and those of block4 least: 2.99 times")
+    assert sentences[2].startswith("The group block1 changed most and the group block4 least: 2.99 times")
     assert "reversed" in sentences[4]
 
 
@@ -99,8 +99,8 @@ def test_three_seeds_have_ranges_and_no_verdict(noise: float, where: str) -> Non
     assert sentences[3] == f"That was so {where}, but 3 seeds are too few to be sure: a verdict needs 5."
     assert sentences[4] == "Of the paper's 5 claims about ResNet18 on CIFAR-10: 5 without a verdict."
     assert sentences[-1] == (
-        "3 seeds and 20 epochs cannot say which differences would be there with other seeds "
-        "nor what another network or other settings would show."
+        "3 seeds and 20 epochs cannot say which differences other seeds would have; "
+        "what another network or other settings would show."
     )
 
 
@@ -121,14 +121,14 @@ def test_seeds_without_any_spread_are_not_judged() -> None:
 def test_without_groups_layers_are_compared() -> None:
     sentences = said(study({"first": 0.1, "second": 0.2, "third": 0.3}, PLAIN), "mine", "my data")
     assert sentences[2].startswith("third changed most and first least: 3 times as much in an epoch")
-    assert sentences[3].startswith("That difference is sure, among 3 pairs")
+    assert sentences[3].startswith("That difference is sure (p under 0.001, corrected for 3 pairs).")
     assert not any("paper" in sentence for sentence in sentences)
 
 
 def test_one_group_is_compared_by_its_layers() -> None:
     sentences = said(study({"a": 0.1, "b": 0.2}, {"a": "all", "b": "all"}), "mine", "my data")
     assert sentences[2].startswith("b changed most and a least: 2 times")
-    assert sentences[3].startswith("That difference is sure, among one pair")
+    assert sentences[3].startswith("That difference is sure (p under 0.001).")
 
 
 def test_one_layer_is_named_with_its_change() -> None:
@@ -167,7 +167,7 @@ def test_one_epoch_shows_no_learning() -> None:
 
 def test_few_epochs_show_the_beginning_alone() -> None:
     assert (
-        "4 epochs cannot say what comes after the beginning of training nor"
+        "4 epochs cannot say what comes after the beginning of training;"
         in said(study(RISING, BLOCKS, epochs=(4,) * 5))[-1]
     )
 
@@ -190,3 +190,18 @@ def test_levels_without_norms_of_two_epochs_leave_equilibrium_open() -> None:
     assert said(study(RISING, BLOCKS, norms=1.0, epochs=(1,) * 5))[5].startswith(
         "Whether its layers are in equilibrium is unknown"
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "sentence"),
+    [
+        (
+            "examples/own_network.py:SmallNet",
+            "/data/leaves.of.trees.npz",
+            "SmallNet was trained on leaves.of.trees with",
+        ),
+        ("torchvision:resnet18", "MNIST", "resnet18 was trained on MNIST with"),
+    ],
+)
+def test_files_of_networks_and_data_are_named_without_their_folders(model: str, dataset: str, sentence: str) -> None:
+    assert said(study(RISING, BLOCKS), model, dataset)[0].startswith(sentence)
