@@ -41,7 +41,6 @@ class Clock(NamedTuple):
 LEVELS: dict[str, Callable[[Clock], Values]] = {
     "l2_change": lambda clock: clock.constant(math.sqrt(2 * (1 - clock.kept))),
     "angular_update": lambda clock: clock.constant(math.acos(clock.kept)),
-    "epoch_cosine": lambda clock: clock.constant(-(1 - clock.kept) / 2),
     "layer_rotation": lambda clock: 1 - np.exp(-clock.x * clock.epochs),
     "remaining_distance": lambda clock: _remaining(clock),
     STRAIGHTNESS: lambda clock: clock.constant(math.sqrt((1 - clock.kept) / clock.x)),

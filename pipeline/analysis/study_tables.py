@@ -19,7 +19,6 @@ UNDEFINED_WHEN = {
     "rwc_elementwise": NO_WEIGHTS,
     "rwc_median": NO_WEIGHTS,
     "shape_factor": NO_WEIGHTS,
-    "epoch_cosine": "it is the first epoch, or the layer did not move",
     "l2_change": NO_WEIGHTS,
     "angular_update": NO_DIRECTION,
     "step_angle": NO_DIRECTION,

@@ -13,13 +13,12 @@ LABELS = {
     "step_angle": "angle of one step, radians",
     "l2_change": "change of an epoch, 2-norm; level: RWC*",
     "angular_update": "angle of an epoch, radians",
-    "epoch_cosine": "cosine of successive epochs' changes",
     "layer_rotation": "rotation since initialisation, 1 - cos",
     "remaining_distance": "remaining distance",
     "straightness": "straightness of an epoch",
     NORM_BALANCE: "norm balance: growth of ln |w|² / 2x",
 }
-LINEAR = {"epoch_cosine", "layer_rotation", "remaining_distance", NORM_BALANCE}
+LINEAR = {"layer_rotation", "remaining_distance", NORM_BALANCE}
 PANELS_PER_ROW = 2
 
 
