@@ -8,12 +8,12 @@ import mlflow
 import pandas as pd
 
 from benchmarks.report import ROOT, fill, markdown
-from pipeline.analysis.reports.rendering import MISSING, interval, number
+from pipeline.analysis.reports.rendering import interval, number
 from pipeline.tracking.run import COMPARED
 
 PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "figures" / "results"
-TEXTS = ("remarks", "measured by")  # an empty one is read as NaN
+TEXTS = ("remarks", "measured by", "note")  # an empty one is read as NaN
 OF_ALL = ("accuracies", "rwc_by_model")
 OF_A_STUDY = ("equilibrium", "straightness", "size_bias")
 
@@ -76,25 +76,26 @@ def _accuracies(table: pd.DataFrame) -> list[str]:
 
 
 def _claims(table: pd.DataFrame) -> list[str]:
-    """Return a line a study and claim, with verdict and effect under each measurement."""
-    measured = list(dict.fromkeys(table["measured by"]))
-    rows = []
-    for (study, claim), lines in table.groupby(["study", "claim"], sort=False):
-        by = {line["measured by"]: line for line in lines.to_dict("records")}
-        said = {name: f"{row['verdict']}: {number(row['effect'])} ({interval(row)})" for name, row in by.items()}
-        rows.append([study, claim, *(said.get(name, MISSING) for name in measured)])
-    return markdown(["study", "claim", *measured], *rows)
+    """Return a line for each study and claim that may have a verdict."""
+    heading = ["study", "claim", "outcome", "ratio", "95 % interval", "p (Holm)", "n", "why"]
+    return markdown(
+        heading,
+        *(
+            [row["study"], row["claim"], row["outcome"], number(row["ratio"]), interval(row), number(row["p_holm"]),
+             str(row["n"]), row["reason"]]
+            for row in table[table["primary"]].to_dict("records")
+        ),
+    )  # fmt: skip
 
 
 def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Return a line a study, with the correlation of change and depth, raw and given the size, under RWC."""
-    whats = ("depth", "depth, given ln n")
+    """Return a line for each study and set of layers, with correlation and p of their order, under RWC."""
     rows = []
     for study, table in tables.items():
-        by = table[table["measured by"] == "rwc"].set_index("what").to_dict("index")
-        said = {what: f"{number(row['mean'])} ({interval(row)})" for what, row in by.items()}
-        rows.append([study, *(said.get(what, MISSING) for what in whats)])
-    return markdown(["study", *(f"RWC and {what}" for what in whats)], *rows)
+        for row in table[table["measured by"] == "rwc"].to_dict("records"):
+            seeds = row["note"] or interval(row)
+            rows.append([study, row["layers"], f"{number(row['correlation'])} ({seeds})", number(row["order_p"])])
+    return markdown(["study", "layers", "RWC and depth", "p of the order"], *rows)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.tracker import LayerTracker
 from pipeline.measure.weights import copy_of, layer_weights
 from pipeline.training.loop import autocast
+from pipeline.training.setup import SAMPLED_STEPS
 
 MODELS = ("AlexNet", "ResNet18", "VGG19")
 ROUNDS = 41
@@ -50,7 +51,7 @@ def _figures(bench: Bench, name: str) -> Iterator[Figure]:
     of_step = ratio(seconds["steps"], seconds["copy"])
     yield Figure(f"{name}, RWC as `rwc_every` takes it ({_ms(seconds['steps'])})", copied, str(of_step), "", None)
     trained = median(time_in_turns({"step": _training_step(bench, model)}, STEP_ROUNDS, warm_up=2)["step"])
-    every = bench.config.step_angle_every or 50
+    every = TRAIN_STEPS // SAMPLED_STEPS
     for what, key, base, target in (
         (f"{name}, all measurements of an epoch ({_ms(seconds['all'])})", "all", TRAIN_STEPS * trained, 2),
         (f"{name}, measuring one step of {every} ({_ms(seconds['sample'])})", "sample", every * trained, 1),

@@ -98,10 +98,17 @@ def _follow_to_charts(page: Page) -> None:
 
 STOPS = (
     Stop("runs", lambda _store: "#/experiments/0/runs", ("compare-2-studies",), _open_seeds),
-    Stop("study", lambda store: _run(store.studies[-1]), ("test accuracy", "Child runs", "seed-0"), _open_description),
-    Stop("charts", lambda store: _run(store.studies[-1]), ("test accuracy",), _follow_to_charts),
+    Stop(
+        "study",
+        lambda store: _run(store.studies[-1]),
+        ("of the test images correctly", "Child runs", "seed-0"),
+        _open_description,
+    ),
+    Stop("charts", lambda store: _run(store.studies[-1]), ("of the test images correctly",), _follow_to_charts),
     Stop("system", lambda store: _run(store.seed, "/system-metrics"), ("cpu_utilization_percentage",)),
-    Stop("report", lambda store: _run(store.studies[-1], "/artifacts/report.html"), ("Do groups differ?",)),
+    Stop(
+        "report", lambda store: _run(store.studies[-1], "/artifacts/report.html"), ("How much does each layer change?",)
+    ),
     Stop("figure", lambda store: _run(store.studies[-1], "/artifacts/figures/rwc_layers.png"), ("rwc_layers.png",)),
     Stop("compare", _compare_runs, ("Comparing 2 Runs",), _fold_visualizations),
     Stop("comparison", lambda store: _run(store.comparison, "/artifacts/compare.html"), ("Claims about one data set",)),

@@ -154,6 +154,7 @@ def histories() -> Callable[..., Histories]:
                 for depth, (layer, group) in enumerate(groups.items(), start=1):
                     for metric in ("rwc", "rwc_elementwise"):
                         layers.append((seed, epoch, layer, group, metric, depth / epoch + 0.01 * seed))
+                    layers.append((seed, epoch, layer, group, "shape_factor", 2.0 * depth))
                     layers.append((seed, epoch, layer, group, "weights", 100.0))
         levels = [(layer, group, False, np.nan, np.nan, np.nan) for layer, group in groups.items()]
         return Histories(

@@ -1,68 +1,115 @@
-"""Verdicts of a study on the paper's claims about which layers change more."""
+"""What a study says to the paper's claims: one test a claim that may give a verdict, and others to explore."""
 
-import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from pipeline.analysis.depth import depth_by_seed, mean_logs
-from pipeline.analysis.inference import Effect, effect
-from pipeline.analysis.paper import CLAIMS, Claim, Comparison
-from pipeline.analysis.statistics import Histories
+from pipeline.analysis.depth import ALL, IN_GROUPS, depths, layers_in_groups, order_p_of_mean, places_of, trends
+from pipeline.analysis.groups import group_logs, group_ratio
+from pipeline.analysis.inference import Values, effects, mean_of_finite
+from pipeline.analysis.paper_claims import CLAIMS, Claim
+from pipeline.analysis.statistics import Histories, final_values, first_values
+from pipeline.analysis.verdicts import DECIDED, decide
+from pipeline.analysis.windows import Window, mean_logs
 
-CLAIM_METRICS = ("rwc", "rwc_elementwise", "step_angle")
-COLUMNS = ["claim", "number", "measured by", "verdict", "effect", "low", "high", "p", "n", "first", "last", "means"]
-MIN_SEEDS = 3  # for a verdict: with two, the interval covers the mean in half of the cases
-ALIKE = math.log(1.25)  # two groups change alike if their ratio is between 0.8 and 1.25
+PRIMARY = "rwc"  # declared before any study: only this measurement, in the whole window, gives verdicts
+CLAIM_METRICS = (PRIMARY, "rwc_elementwise", "rwc_median", "step_angle")
+LEAST_FALL = 0.05  # of the training loss, from the first epoch to the last
+LABELS = ["claim", "number", "layers", "measured by", "window", "first", "last", "primary"]
+NEEDED = ["comparison", "hindered", "ratio of"]
+COLUMNS = [*LABELS, *DECIDED, "order_p", "ratio of"]
+Logs = Callable[[str, Window], Values]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One number per seed, a log ratio that the claim says is above zero or near it, and what it is of."""
+
+    by_seed: Values
+    order_p: float
+    labels: dict[str, object]
 
 
 def claims_table(histories: Histories, model: str, dataset: str) -> pd.DataFrame:
-    """Return a row for each claim about this model and data set and each of CLAIM_METRICS that was measured: COLUMNS.
+    """Return the verdicts on the claims about this model and data set, and exploratory rows: COLUMNS.
 
-    Epochs are those that all seeds ran. `effect` is the mean over the seeds, with its 95 % interval: for groups the
-    ratio second / first, from the mean of the logarithms over the epochs; for depth Spearman's correlation. `p` is
-    the two-sided p-value of no effect, from sign flips.
+    `primary` rows are one each claim, by RWC over all epochs but the first: one family. The others, by other
+    measurements, in the first tenth and the last third of the epochs, and over all layers, give no verdict. `ratio` is
+    the geometric mean over the seeds. `order_p` is that of the order of the layers by depth, with layers as units.
     """
-    rows = []
-    metrics = [metric for metric in CLAIM_METRICS if metric in histories.measurements]
-    for claim in CLAIMS:
-        if claim.model != model or dataset not in claim.datasets:
-            continue
-        for metric in metrics:
-            found = effect(_by_seed(claim, histories, metric))
-            shown, means = _shown(claim, found)
-            rows.append((str(claim), claim.number, metric, verdict(claim.comparison, found), *shown, found.p, found.n,
-                         1, histories.last_common_epoch, means))  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return decide(claim_tests(histories, model, dataset))[COLUMNS]
 
 
-def verdict(comparison: Comparison, found: Effect) -> str:
-    """Return "holds" or "does not hold" if the whole interval, of three or more seeds, says so; else "cannot tell"."""
-    low, high = found.low, found.high
-    if found.n < MIN_SEEDS or math.isnan(low):
-        return "cannot tell"
-    if comparison == "~":
-        within, outside = low >= -ALIKE and high <= ALIKE, high < -ALIKE or low > ALIKE
-    else:
-        within, outside = low > 0, high < 0
-    return "holds" if within else "does not hold" if outside else "cannot tell"
+def claim_tests(histories: Histories, model: str, dataset: str) -> pd.DataFrame:
+    """Return the tests of `claims_table` before the family is corrected."""
+    claims = [claim for claim in CLAIMS if claim.model == model and dataset in claim.datasets]
+    return tests_table(list(_tests(claims, histories)))
 
 
-def _by_seed(claim: Claim, histories: Histories, metric: str) -> NDArray[np.float64]:
-    """Return one number per seed, which the claim says is above zero ("<", "depth") or near zero ("~")."""
-    if claim.comparison == "depth":
-        return depth_by_seed(histories, metric)
-    means = mean_logs(histories, metric, "group")
-    if not {claim.first, claim.second} <= set(means):
-        return np.array([])
-    difference: NDArray[np.float64] = (means[claim.second] - means[claim.first]).to_numpy()
-    return difference
+def tests_table(tests: Sequence[Evidence]) -> pd.DataFrame:
+    """Return a row a test: its labels and EFFECTS."""
+    longest = max((len(test.by_seed) for test in tests), default=0)
+    values = np.full((longest, len(tests)), np.nan)
+    for column, test in enumerate(tests):
+        values[: len(test.by_seed), column] = test.by_seed
+    labels = pd.DataFrame([test.labels for test in tests], columns=[*LABELS, *NEEDED])
+    return pd.concat([labels, effects(values)], axis=1).assign(order_p=[test.order_p for test in tests])
 
 
-def _shown(claim: Claim, found: Effect) -> tuple[tuple[float, ...], str]:
-    """Return the effect with its interval, as ratios for groups, and what the effect means."""
-    values = (found.mean, found.low, found.high)
-    if claim.comparison == "depth":
-        return values, "Spearman's correlation of depth and change"
-    return tuple(math.exp(value) for value in values), f"{claim.second} / {claim.first}"
+def not_learned(histories: Histories) -> str:
+    """Return why a study gives no verdicts: the training loss of a seed fell by under 5 %; else an empty string."""
+    if histories.last_epoch == 1:
+        return "one epoch only: nothing shows that the network learned"
+    longer = [seed for seed, last in histories.last_epochs.items() if last > 1]
+    first, last = (values(histories, "train_loss")[longer] for values in (first_values, final_values))
+    moved = last <= (1 - LEAST_FALL) * first
+    if moved.all():
+        return ""
+    named = ", ".join(str(seed) for seed in moved.index[~moved])
+    return f"the training loss of seed {named} has not moved: it fell by less than 5 %"
+
+
+def _tests(claims: Sequence[Claim], histories: Histories) -> Iterator[Evidence]:
+    hindered, logs = not_learned(histories), cache(partial(mean_logs, histories))
+    for claim in claims:
+        for metric in (metric for metric in CLAIM_METRICS if metric in histories.measurements):
+            for window in [Window.WHOLE] if claim.of == "time" else Window:
+                for name, layers in _layers(claim, histories):
+                    tested = _by_seed(claim, histories, logs, metric, window, layers)
+                    primary = (metric, window, name) == (PRIMARY, Window.WHOLE, IN_GROUPS)
+                    first, last = window.bounds(histories.last_epoch)
+                    which = f"{Window.EARLY} and {Window.LATE}" if claim.of == "time" else window.value
+                    labels = str(claim), claim.number, name, metric, which, first, last, primary
+                    rest = claim.comparison, hindered, claim.ratio_of
+                    yield Evidence(*tested, dict(zip([*LABELS, *NEEDED], [*labels, *rest], strict=True)))
+
+
+def _layers(claim: Claim, histories: Histories) -> Iterator[tuple[str, list[str]]]:
+    yield IN_GROUPS, layers_in_groups(histories)
+    if claim.of == "depth":
+        yield ALL, list(histories.group_of)
+
+
+def _by_seed(
+    claim: Claim, histories: Histories, logs_of: Logs, metric: str, window: Window, layers: list[str]
+) -> tuple[Values, float]:
+    """Return the log ratio of each seed, and the p-value of the order of the layers where the claim is about it."""
+    places = places_of(layers, histories)
+    if claim.of == "time":
+        return mean_of_finite(_early_over_late(histories, logs_of, metric)[:, places], axis=1), np.nan
+    logs = logs_of(metric, window)
+    if claim.of == "depth":
+        of_layers = logs[:, places], depths(tuple(layers))
+        return trends(*of_layers), order_p_of_mean(*of_layers) if window is Window.WHOLE else np.nan
+    return group_ratio(group_logs(logs, histories), claim.first, claim.second), np.nan
+
+
+def _early_over_late(histories: Histories, logs_of: Logs, metric: str) -> Values:
+    """Return log ratios of the first tenth to the last third of the epochs, NaN where these overlap."""
+    ends = [histories.last_epochs[seed] for seed in histories.seeds]
+    apart = np.array([Window.EARLY.bounds(last)[1] < Window.LATE.bounds(last)[0] for last in ends])
+    ratios = logs_of(metric, Window.EARLY) - logs_of(metric, Window.LATE)
+    return np.where(apart[:, None], ratios, np.nan)

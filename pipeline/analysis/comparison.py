@@ -1,17 +1,14 @@
-"""Several studies side by side: accuracies next to the paper's, and verdicts on the paper's claims."""
+"""Several studies side by side: their settings, and accuracies next to the paper's."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
-from pipeline.analysis.claims import CLAIM_METRICS, claims_table, verdict
-from pipeline.analysis.depth import mean_logs
 from pipeline.analysis.inference import Effect, effect
-from pipeline.analysis.paper import ACCURACIES, CLAIMS_BETWEEN, SEEDS
+from pipeline.analysis.paper import ACCURACIES, SEEDS
 from pipeline.analysis.statistics import Histories, final_values
 
 DISTINGUISHING_SETTINGS = (
@@ -19,9 +16,6 @@ DISTINGUISHING_SETTINGS = (
     "precision", "device", "compile", "devices",
 )  # fmt: skip
 ACCURACY_COLUMNS = ["model", "dataset", "study", "test_acc", "low", "high", "n", "paper", "difference", "remarks"]
-BETWEEN_COLUMNS = [
-    "claim", "number", "measured by", "verdict", "ratio", "low", "high", "p", "n", "last", "less", "more",
-]  # fmt: skip
 NOT_RUN = "not run"
 
 
@@ -51,11 +45,11 @@ class Compared:
         epochs = int(self.paper.get("epochs", self.settings["epochs"]))
         remarks += [f"{ran} of {epochs} epochs"] * (ran < epochs)
         its = {n: value for n, value in self.paper.items() if n != "epochs"}
-        changed = {n: value for n, value in its.items() if _comparable(self.settings[n]) != _comparable(value)}
+        changed = {n: value for n, value in its.items() if comparable(self.settings[n]) != comparable(value)}
         return "; ".join([*remarks, *(f"{name} {self.settings[name]}, not {value}" for name, value in changed.items())])
 
 
-def _comparable(value: str) -> float | str:
+def comparable(value: str) -> float | str:
     """Return a setting's value so that 0.10 equals 0.1, and False equals false."""
     try:
         return float(value)
@@ -90,42 +84,3 @@ def accuracy_table(studies: Sequence[Compared]) -> pd.DataFrame:
                 nan = math.nan
                 rows.append((model, dataset, f"{model}-{dataset}", nan, nan, nan, 0, paper, nan, NOT_RUN))
     return pd.DataFrame(rows, columns=ACCURACY_COLUMNS)
-
-
-def claims_within(studies: Sequence[Compared]) -> pd.DataFrame:
-    """Return the verdicts on the claims about one data set, with the study's label as the first column."""
-    tables = []
-    for study in studies:
-        table = claims_table(study.histories, study.model, study.dataset)
-        table.insert(0, "study", study.label)
-        tables.append(table)
-    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
-
-
-def claims_between(studies: Sequence[Compared]) -> pd.DataFrame:
-    """Return a row for each claim about two data sets and each measurement of both studies: BETWEEN_COLUMNS.
-
-    `ratio` is more / less: the mean of the logarithms over all layers and the epochs that all seeds of both studies
-    ran (up to `last`), paired by the seeds of both. If a model was run several times on a data set, the newest counts.
-    """
-    newest = {(study.model, study.dataset): study for study in studies}
-    rows = []
-    for claim in CLAIMS_BETWEEN:
-        less, more = (newest.get((claim.model, dataset)) for dataset in (claim.less, claim.more))
-        if less is None or more is None:
-            rows.append((str(claim), claim.number, "", NOT_RUN, *[math.nan] * 4, 0, 0, "", ""))
-            continue
-        last = min(study.histories.last_common_epoch for study in (less, more))
-        for metric in CLAIM_METRICS:
-            if all(metric in study.histories.measurements for study in (less, more)):
-                found = _difference(less.histories, more.histories, metric, last)
-                ratios = np.exp([found.mean, found.low, found.high])
-                rows.append((str(claim), claim.number, metric, verdict("<", found), *ratios, found.p, found.n, last,
-                             less.label, more.label))  # fmt: skip
-    return pd.DataFrame(rows, columns=BETWEEN_COLUMNS)
-
-
-def _difference(less: Histories, more: Histories, metric: str, last: int) -> Effect:
-    """Return the effect of the difference of the logarithms, more - less, seed by seed."""
-    by_seed = [mean_logs(histories, metric, "layer", last).mean(axis=1) for histories in (more, less)]
-    return effect((by_seed[0] - by_seed[1]).dropna().to_numpy())

@@ -1,21 +1,30 @@
-"""Inference from few seeds: bootstrap intervals, sign-flip tests, and rank correlation with depth."""
+"""Inference from few seeds: Student's t, equivalence, Holm's correction, and permutations of layers.
+
+`docs/statistics.md` has the simulated rates; tests/pipeline/analysis/test_rates.py measures them.
+"""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import scipy  # which imports its statistics where they are first used
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-QUANTILES = (0.025, 0.975)
-RESAMPLES = 2000
-FLIPS = 9999
-BLOCK = 2048  # columns at once, which bounds the memory
+MARGIN = math.log(1.1)  # ratios between 1 / 1.1 and 1.1 count as alike
+TAIL = 0.025  # on either side of a 95 % interval
+MIN_SEEDS_IQM = 8  # with fewer, the interquartile mean leaves out one seed on either side at most
+PERMUTATIONS = 40_320  # all orders of 8 layers
+EFFECTS = ["mean", "lowest", "highest", "low", "high", "p", "alike_p", "beyond_p", "n"]
+NO_SPREAD = 1e-12  # relative to the values: their rounding
 
 
 class Effect(NamedTuple):
-    """A mean over `n` seeds, its 95 % interval (NaN for one seed), and the p-value of no effect."""
+    """A mean over `n` seeds, its 95 % interval, and the p-value of a mean of zero.
+
+    Interval and p are NaN for one seed, and where all seeds have the same value: without spread there is no test.
+    """
 
     mean: float
     low: float
@@ -25,71 +34,116 @@ class Effect(NamedTuple):
 
 
 def interval(values: Values) -> tuple[Values, Values]:
-    """Return the ends of the 95 % percentile bootstrap interval of the mean over the first axis, the seeds.
-
-    All columns share the resampled seeds, so the means are one product of matrices; `scipy.stats.bootstrap`, with which
-    a test compares it, takes 20 times as long for the curves of a study. Like every bootstrap it is too narrow for few
-    seeds: for normal values it covers the mean in 84 % of the cases with 5 seeds, in 92 % with 20
-    (tests/pipeline/analysis/test_inference.py).
-    """
-    seeds, columns = len(values), values.reshape(len(values), -1)
-    ends = np.full((2, columns.shape[1]), np.nan)
-    if seeds > 1:
-        drawn = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
-        weights = np.stack([np.bincount(draw, minlength=seeds) for draw in drawn]) / seeds
-        for first in range(0, columns.shape[1], BLOCK):
-            part = slice(first, first + BLOCK)
-            ends[:, part] = np.quantile(columns[:, part].T @ weights.T, QUANTILES, axis=1)
-    low, high = ends.reshape(2, *values.shape[1:])
-    return low, high
+    """Return the ends of Student's 95 % interval of the mean over the first axis, the seeds; NaN for one seed."""
+    seeds = len(values)
+    if seeds < 2:
+        nan = np.full(values.shape[1:], np.nan)
+        return nan, nan
+    mean, half = values.mean(axis=0), scipy.stats.t.ppf(1 - TAIL, seeds - 1) * scipy.stats.sem(values, axis=0)
+    return mean - half, mean + half
 
 
 def interquartile_mean(values: Values) -> Values:
-    """Return the mean over the first axis without the lowest and the highest quarter of the values, rounded down."""
+    """Return the mean over the first axis without the lowest and the highest quarter; NaN for fewer than 8 seeds."""
+    if len(values) < MIN_SEEDS_IQM:
+        return np.full(values.shape[1:], np.nan)
     means: Values = scipy.stats.trim_mean(values, 0.25, axis=0)
     return means
 
 
-def sign_flip_p(differences: Values) -> float:
-    """Return the two-sided p-value of a mean of zero, from flipping the sign of each seed's difference.
-
-    Up to 13 seeds all flips are counted, so the smallest p-value is 2 / 2**n: 0.0625 with 5 seeds. Beyond, FLIPS
-    random ones are.
-    """
-    if len(differences) < 2:
-        return math.nan
-    tested = scipy.stats.permutation_test(
-        (differences,), np.mean, permutation_type="samples", vectorized=True, n_resamples=FLIPS, axis=-1, rng=0
-    )
-    return float(tested.pvalue)
+def mean_of_finite(values: Values, axis: int) -> Values:
+    """Return the mean over an axis of the values that are finite, NaN where none is."""
+    finite = np.isfinite(values)
+    counts, sums = finite.sum(axis=axis), np.where(finite, values, 0.0).sum(axis=axis)
+    means: Values = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return means
 
 
 def effect(by_seed: Values) -> Effect:
     """Return mean, interval and p-value of one number per seed; zero is no effect. NaN values are left out."""
-    by_seed = by_seed[np.isfinite(by_seed)]
-    if not len(by_seed):
-        return Effect(math.nan, math.nan, math.nan, math.nan, 0)
-    low, high = interval(by_seed)
-    return Effect(float(by_seed.mean()), float(low), float(high), sign_flip_p(by_seed), len(by_seed))
+    row = effects(by_seed[:, None]).iloc[0]
+    return Effect(row["mean"], row["low"], row["high"], row["p"], int(row["n"]))
 
 
-def depth_correlation(by_layer: Values, given: Values | None = None) -> float:
-    """Return Spearman's correlation of depth and one number per layer, or the partial one given a covariate.
+def effects(values: Values) -> pd.DataFrame:
+    """Return a row for each column of seeds x columns: EFFECTS. NaN values are left out.
+
+    `lowest` and `highest` are those of the seeds. Where all seeds have the same value, up to rounding, there is no
+    test: interval and p-values are NaN.
+    """
+    found = np.full((len(EFFECTS), values.shape[1]), np.nan)
+    patterns, of_column = np.unique(np.isfinite(values), axis=1, return_inverse=True)
+    for number, seeds in enumerate(patterns.T):
+        columns = np.flatnonzero(of_column.ravel() == number)
+        chosen = values[np.ix_(seeds, columns)]
+        found[-1, columns] = len(chosen)
+        if len(chosen):
+            found[:3, columns] = chosen.mean(axis=0), chosen.min(axis=0), chosen.max(axis=0)
+        differ = ~all_alike(chosen)
+        if differ.any():
+            found[3:-1, columns[differ]] = *interval(chosen[:, differ]), *p_values(chosen[:, differ])
+    return pd.DataFrame(found.T, columns=EFFECTS).astype({"n": int})
+
+
+def all_alike(values: Values) -> NDArray[np.bool_]:
+    """Return of which columns the values have no spread: there is one at most, or all are equal up to rounding."""
+    if len(values) < 2:
+        return np.ones(values.shape[1:], dtype=bool)
+    alike: NDArray[np.bool_] = np.ptp(values, axis=0) <= NO_SPREAD * np.maximum(1.0, np.abs(values).max(axis=0))
+    return alike
+
+
+def p_values(values: Values) -> tuple[Values, Values, Values]:
+    """Return p-values of Student's t test for each column of seeds x columns: of zero, and of the two ends of MARGIN.
+
+    The first is two-sided, of a mean of zero. The second is that of equivalence, the larger of two one-sided ones: it
+    is below 0.05 where the 90 % interval lies within MARGIN of zero. The third is two-sided, of a mean within MARGIN of
+    zero: it is small where the mean lies beyond.
+    """
+    against = np.array([0.0, -MARGIN, MARGIN])[:, None]
+    tested = scipy.stats.ttest_1samp(values[:, None, :], against[None], axis=0)
+    half = tested.pvalue / 2
+    higher = np.where(tested.statistic > 0, half, 1 - half)  # one-sided: the mean is above
+    above_low, above_high = higher[1], higher[2]
+    alike = np.maximum(above_low, 1 - above_high)
+    beyond = np.minimum(1.0, 2 * np.minimum(above_high, 1 - above_low))
+    return tested.pvalue[0], alike, beyond
+
+
+def holm(p: Values) -> Values:
+    """Return the p-values of a family, corrected by Holm's step-down rule, which scipy lacks."""
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+def rank_correlation(by_layer: Values, depth: Values) -> float:
+    """Return Spearman's correlation of one number per layer and its depth.
 
     NaN for fewer than two layers, or if all values or depths are the same.
     """
-    if len(by_layer) < 2:
+    if len(by_layer) < 2 or all_alike(by_layer) or all_alike(depth):
         return math.nan
-    ranks = scipy.stats.rankdata(by_layer)
-    depth = np.arange(len(by_layer), dtype=float)
-    if given is not None:
-        ranks, depth = (_residuals(values, scipy.stats.rankdata(given)) for values in (ranks, depth))
-    if np.ptp(ranks) < 1e-9 or np.ptp(depth) < 1e-9:
-        return math.nan
-    return float(np.corrcoef(ranks, depth)[0, 1])
+    return float(scipy.stats.spearmanr(by_layer, depth).statistic)
 
 
-def _residuals(values: Values, covariate: Values) -> Values:
-    line = np.column_stack([np.ones_like(covariate), covariate])
-    residuals: Values = values - line @ np.linalg.lstsq(line, values, rcond=None)[0]
-    return residuals
+def order_p(by_layer: Values, depth: Values) -> float:
+    """Return the two-sided p-value of Spearman's correlation among all orders of the layers, with layers as units.
+
+    Up to 8 layers all orders are counted, so that 5 layers give at least 2 / 120; beyond, 40,320 random ones are. NaN
+    where there is no correlation.
+    """
+    if math.isnan(rank_correlation(by_layer, depth)):
+        return math.nan
+    against = scipy.stats.rankdata(depth) - (len(depth) + 1) / 2
+
+    def along(ranks: Values, axis: int = -1) -> Values:
+        sums: Values = np.moveaxis(ranks, axis, -1) @ against  # linear in the correlation
+        return sums
+
+    tested = scipy.stats.permutation_test(
+        (scipy.stats.rankdata(by_layer) - (len(depth) + 1) / 2,), along,
+        permutation_type="pairings", vectorized=True, n_resamples=PERMUTATIONS, rng=0,
+    )  # fmt: skip
+    return float(tested.pvalue)

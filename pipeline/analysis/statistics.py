@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis.inference import interquartile_mean, interval
+from pipeline.analysis.inference import interquartile_mean, interval, mean_of_finite
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,7 @@ class Histories:
     """What the seeds of a study logged, as long tables: `scalars` and `layers` by seed and epoch.
 
     `levels` has one row per layer, the same for all seeds: whether the layer is scale-invariant, and if so its
-    equilibrium levels, the step angle (radians) and RWC*, and the epoch from which equilibrium can be expected; else
-    NaN.
+    equilibrium levels, the step angle (radians) and RWC*; else NaN.
 
     The rows of `layers` and `levels` are in the order of the network's layers; epochs count from 1. A large study has
     millions of rows, so what several tables and figures need is computed once.
@@ -35,11 +34,6 @@ class Histories:
         """The last epoch of each seed."""
         last = self.scalars.groupby("seed", as_index=False)["epoch"].max()
         return dict(zip(last["seed"].tolist(), last["epoch"].tolist(), strict=True))
-
-    @property
-    def last_common_epoch(self) -> int:
-        """The last epoch that all seeds ran: comparisons use epochs 1 to this one."""
-        return min(self.last_epochs.values())
 
     @property
     def last_epoch(self) -> int:
@@ -64,29 +58,26 @@ class Histories:
     @property
     def layers_with_level(self) -> list[str]:
         """The layers that have equilibrium levels: the scale-invariant ones, under weight decay."""
-        return self.levels.loc[self.levels["epoch"].notna(), "layer"].tolist()
-
-    @property
-    def equilibrium_epoch(self) -> int | None:
-        """The epoch from which equilibrium can be expected; None if no layer has a level."""
-        epochs = self.levels["epoch"].dropna()
-        return int(epochs.iloc[0]) if len(epochs) else None
+        return self.levels.loc[self.levels["rwc"].notna(), "layer"].tolist()
 
     def means(self, metric: str) -> NDArray[np.float64]:
         """Return the mean of a measurement over the seeds: layers x epochs, NaN for missing values."""
-        means = over_seeds(self.measurements[metric])
-        return self._by_layer_and_epoch(means, means["mean"])
+        return mean_of_finite(self.by_seed(metric), axis=0)
 
     def by_seed(self, metric: str) -> NDArray[np.float64]:
         """Return a measurement of every seed: seeds x layers x epochs, NaN for missing values."""
-        seeds = self.measurements[metric].groupby("seed")
-        return np.stack([self._by_layer_and_epoch(rows, rows["value"]) for _seed, rows in seeds])
+        if metric not in self._by_seed:
+            rows = self.measurements[metric]
+            grid = np.full((len(self.seeds), len(self.group_of), self.last_epoch), np.nan)
+            seed = np.searchsorted(self.seeds, rows["seed"])
+            layer = pd.Index(list(self.group_of)).get_indexer(pd.Index(rows["layer"]))
+            grid[seed, layer, rows["epoch"] - 1] = rows["value"]
+            self._by_seed[metric] = grid
+        return self._by_seed[metric]
 
-    def _by_layer_and_epoch(self, rows: pd.DataFrame, values: pd.Series) -> NDArray[np.float64]:
-        grid = np.full((len(self.group_of), self.last_epoch), np.nan)
-        depth = pd.Index(list(self.group_of)).get_indexer(pd.Index(rows["layer"]))
-        grid[depth, rows["epoch"] - 1] = values
-        return grid
+    @cached_property
+    def _by_seed(self) -> dict[str, NDArray[np.float64]]:
+        return {}
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -101,9 +92,9 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of `over_seeds`, and median, interquartile mean and the 95 % interval of the mean (low, high).
+    """Return the columns of `over_seeds`, and median, interquartile mean and Student's 95 % interval (low, high).
 
-    Rows with the same seeds are resampled together; NaN values are left out.
+    NaN values are left out. Fewer than 8 seeds have no interquartile mean, and one has no interval.
     """
     result = over_seeds(table)
     keys = [column for column in result.columns if column not in ("mean", "std", "n")]
@@ -127,7 +118,17 @@ def final_values(histories: Histories, metric: str) -> pd.Series:
     return last.set_index("seed")["value"].sort_index()
 
 
+def first_values(histories: Histories, metric: str) -> pd.Series:
+    """Return the metric of each seed at its first epoch, by seed."""
+    rows = histories.scalars[histories.scalars["metric"] == metric]
+    first = rows.loc[rows.groupby("seed")["epoch"].idxmin()]
+    return first.set_index("seed")["value"].sort_index()
+
+
 def group_means(layers: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the mean of a measurement over each group's layers: seed, epoch, group, value; in depth order."""
+    """Return the mean of a measurement over each group's layers: seed, epoch, group, value; in depth order.
+
+    This is the curve that MLflow shows; comparisons of groups take means of logarithms (`groups.py`).
+    """
     rows = layers[(layers["metric"] == metric) & (layers["group"] != "")].dropna(subset="value")
     return rows.groupby(["seed", "epoch", "group"], sort=False, observed=True)["value"].mean().reset_index()

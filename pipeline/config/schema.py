@@ -97,8 +97,8 @@ class Settings:
     rwc_every: Whole | Nothing = _measures(
         "steps between measurements of RWC within epochs, into `rwc_steps.csv`; `none`: off"
     )
-    step_angle_every: Whole | Nothing = _measures(
-        "steps between measurements of a single step (its angle and size); `none`: off"
+    step_angle_every: Whole | Auto | Nothing = _measures(
+        "steps between measurements of a single step (its angle and size); `auto`: a sixteenth of an epoch; `none`: off"
     )
     checkpoint_every: Whole | ByTime = _same_numbers(
         "epochs between uploaded checkpoints; `auto`: at most one every 10 minutes, and one at the end"

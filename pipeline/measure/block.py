@@ -1,10 +1,12 @@
 """Blocks: parts of a layer's weights that fit into the processor's cache while they are measured."""
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import threshold
 
 # 1 MB of float32: larger blocks fall out of the cache; for smaller ones the calls cost more than the arithmetic
 CPU_ELEMENTS = 1 << 18
@@ -35,6 +37,11 @@ class Block:
     def size(self) -> Tensor:
         """|before|, elementwise."""
         return self.before.abs()
+
+    @cached_property
+    def inverse(self) -> Tensor:
+        """1 / |before|, elementwise; 0 where before is zero."""
+        return 1 / threshold(self.size, 0, math.inf)
 
     @cached_property
     def difference(self) -> Tensor:

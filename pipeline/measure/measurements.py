@@ -77,7 +77,7 @@ def parts_of(name: str) -> tuple[str, ...]:
 def names_of(measurements: Iterable[str] | None) -> tuple[str, ...]:
     """Return the names of measurements, checked; by default those made of sums. ValueError for an unknown one, or none.
 
-    The others take eigenvalues of a matrix, which for a layer of 4,096 x 4,096 takes seconds.
+    The others take a layer as a whole: its median, or eigenvalues, which for 4,096 x 4,096 weights take seconds.
     """
     if measurements is None:
         return tuple(name for name in MEASUREMENTS if SUMS.keys() >= {*parts_of(name)})

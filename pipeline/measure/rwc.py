@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import threshold
 
 from .block import Block
 from .measurements import measurement, summed
@@ -23,7 +22,13 @@ def size(block: Block) -> Tensor:
 @summed
 def relative_changes(block: Block) -> Tensor:
     """Sum |after - before| / |before| over the elements that were not zero."""
-    return (block.change / threshold(block.size, 0, math.inf)).sum()
+    return (block.change * block.inverse).sum()
+
+
+@summed
+def inverse_sizes(block: Block) -> Tensor:
+    """Sum 1 / |before| over the elements that were not zero."""
+    return block.inverse.sum()
 
 
 @summed
@@ -51,6 +56,17 @@ def elementwise_weight_change(relative_changes: Tensor, nonzero: Tensor) -> Tens
     if all previous weights are zero.
     """
     return relative_changes / nonzero
+
+
+@measurement("shape_factor", "B = mean |before| x mean(1 / |before|) over the elements that were not zero")
+def shape_factor(size: Tensor, inverse_sizes: Tensor, nonzero: Tensor) -> Tensor:
+    """Return B, the mean of |before| times the mean of 1 / |before| over the elements that were not zero.
+
+    It is what `rwc_elementwise` has beside `rwc` where changes do not depend on the weights: rwc_elementwise = rwc B
+    (1 + what |change| and 1 / |before| have in common). It grows with the number of weights, and is larger for peaked
+    distributions than for flat ones. NaN if all previous weights are zero.
+    """
+    return size / nonzero * (inverse_sizes / nonzero)
 
 
 @measurement("weights", "number of elements, with which rwc_elementwise grows")

@@ -3,6 +3,7 @@
 Sums over a layer are sums over its parts, so that no process needs to hold the whole. All processes measure together.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -73,6 +74,22 @@ def largest(value: Tensor, split: Split) -> Tensor:
     for group in split.groups:
         dist.all_reduce(value, op=dist.ReduceOp.MAX, group=group)
     return value
+
+
+def processes_of(split: Split) -> int:
+    """Return over how many processes a weight is split."""
+    return math.prod(dist.get_world_size(group) for group in split.groups)
+
+
+def gather(values: Tensor, most: int, split: Split) -> Tensor:
+    """Return the values of all processes, 1-D; each has `most` at most, and NaN in place of what it has less."""
+    for group in split.groups:
+        filled = values.new_full((most,), math.nan)
+        filled[: len(values)] = values
+        parts = [torch.empty_like(filled) for _ in range(dist.get_world_size(group))]
+        dist.all_gather(parts, filled, group=group)
+        values, most = torch.cat(parts), most * len(parts)
+    return values
 
 
 def gram_matrix(part: Tensor, split: Split, *, of_outputs: bool) -> Tensor:

@@ -1,6 +1,7 @@
 """The description at the top of a run's page in MLflow: what ran, the result, and links to details."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 
 from pipeline.tracking.limits import TAG, shortened
@@ -9,6 +10,7 @@ from pipeline.tracking.run import Run
 
 NOTE = "mlflow.note.content"
 OURS = "layerwise.description"
+MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
 
 
 class Page:
@@ -41,6 +43,11 @@ def describe(run: Run, paragraphs: Sequence[str]) -> None:
 def links(addresses: Mapping[str, str]) -> str:
     """Return links {what: where to} in a line."""
     return " · ".join(f"[{what}]({address})" for what, address in addresses.items())
+
+
+def plain(text: str) -> str:
+    """Return text so that Markdown shows it as it is: names of layers and data sets may hold anything."""
+    return MARKS.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def _digest(text: str) -> str:

@@ -151,8 +151,10 @@ def _candidates(run: StoredSeed, epochs: int, outboxes: Path | None) -> Iterator
 
 
 def _covers(had: str, name: str, asked: str) -> bool:
-    """Return whether a setting measured what is asked; more samples of the same quantity do."""
-    return had == asked or (name == "step_angle_every" and had.isdecimal() and int(had) <= int(asked))
+    """Return whether a setting measured what is asked; more samples of the same quantity do, and `auto` takes any."""
+    if had == asked or name != "step_angle_every":
+        return had == asked
+    return had.isdecimal() and (asked == "auto" or int(had) <= int(asked))
 
 
 def warn_of_lacking(starts: Sequence[Start], asked: Mapping[str, str]) -> None:

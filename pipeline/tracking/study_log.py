@@ -8,11 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from data.prepared import Prepared
+from pipeline.analysis.answer import answer
 from pipeline.analysis.figures.study_figures import write_figures
 from pipeline.analysis.paper import figure_medians
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories, final_values
-from pipeline.analysis.study_tables import write_tables
+from pipeline.analysis.study_tables import study_tables, write_tables
 from pipeline.config.resolve import paper_settings
 from pipeline.config.settings import Config
 from pipeline.console.errors import Failure
@@ -61,13 +62,31 @@ def aggregate_seeds(study: Run, *, register: bool) -> None:
             log.info("seed %s: reused from the study %s", seed, former)
         histories = read_histories(finished, stored.epochs)
         log_means(study.id, histories)
+        facts = _facts(stored, finished, histories)
+        tables = study_tables(histories, model=facts.model, dataset=facts.dataset)
+        said = answer(
+            histories,
+            tables,
+            model=facts.model,
+            dataset=facts.dataset,
+            asked=len(facts.asked),
+            paper=paper_settings(facts.model, facts.dataset),
+        )
         with TemporaryDirectory() as temporary:
             folder = Path(temporary)
             with disk_space(folder, "figures and tables"):
-                _write_results(_facts(stored, finished, histories), histories, folder)
+                write_figures(
+                    histories,
+                    folder / "figures",
+                    title=facts.name,
+                    asked=len(facts.asked),
+                    paper=figure_medians(facts.model, facts.dataset),
+                )
+                write_tables(tables, folder / "tables")
+                write_report(facts, histories, tables, said, folder)
             with study.disk_space_for(folder, "figures and tables"):
                 study.log_files(folder)
-        publish(study, stored, finished, histories, registers=register)
+        publish(study, stored, finished, histories, said, registers=register)
         _print_result(study, stored.name, histories, len(stored.seeds))
     if missing:
         named = ", ".join(_missing(stored, missing))
@@ -81,18 +100,6 @@ def _missing(study: StoredStudy, seeds: Sequence[int]) -> Iterator[str]:
         yield f"{seed} ({max(run.epochs for run in runs)} of {study.epochs} epochs)" if runs else str(seed)
 
 
-def _write_results(facts: Facts, histories: Histories, folder: Path) -> None:
-    write_figures(
-        histories,
-        folder / "figures",
-        title=facts.name,
-        asked=len(facts.asked),
-        paper=figure_medians(facts.model, facts.dataset),
-    )
-    write_tables(histories, folder / "tables", model=facts.model, dataset=facts.dataset)
-    write_report(facts, histories, folder)
-
-
 def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories) -> Facts:
     seeds = sorted(seeds, key=lambda seed: seed.number)
     seconds = histories.scalars[histories.scalars["metric"] == "epoch_seconds"].groupby("seed")["value"].sum()
@@ -104,7 +111,6 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
         digest=study.digest,
         asked=study.seeds,
         settings=study.settings,
-        paper=paper_settings(study.settings["model_name"], study.settings["dataset"]),
         runs=[
             {
                 "seed": str(seed.number),

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from pipeline.analysis.statistics import Histories, final_values
+from pipeline.analysis.statistics import Histories
 from pipeline.config.settings import Config
 from pipeline.tracking.charts import share_view
-from pipeline.tracking.description import Page, describe, links
+from pipeline.tracking.description import Page, describe, links, plain
 from pipeline.tracking.limits import listed
 from pipeline.tracking.logged_models import BestModel, best_models
 from pipeline.tracking.queries import StoredSeed, StoredStudy
@@ -32,15 +32,21 @@ def announce(study: Run, config: Config) -> None:
 
 
 def publish(
-    study: Run, stored: StoredStudy, finished: Sequence[StoredSeed], histories: Histories, *, registers: bool
+    study: Run,
+    stored: StoredStudy,
+    finished: Sequence[StoredSeed],
+    histories: Histories,
+    answer: Sequence[str],
+    *,
+    registers: bool,
 ) -> None:
-    """Describe a study with results and, where asked for, register the model of its best seed."""
+    """Describe a study, beginning with the sentences of its answer, and register its best model where asked for."""
     seed_of = {seed.id: seed.number for seed in sorted(finished, key=lambda seed: seed.number)}
     models = best_models(list(seed_of))
     within = [model for model in models if model.epoch <= stored.epochs]
     best, name = next(iter(within), None), safe(stored.name)
     version = registered_as(best, name) if best else None
-    paragraphs = _paragraphs(study, stored, histories)
+    paragraphs = _paragraphs(study, stored, histories, answer)
     beyond = _beyond([seed_of[model.run_id] for model in models if model not in within], stored.epochs)
     describe(study, [*paragraphs, _best(study, best, seed_of, name, version) + beyond])
     if not registers:
@@ -65,34 +71,23 @@ def _beyond(seeds: Sequence[int], epochs: int) -> str:
     return f" Left out, as their best models are from after epoch {epochs}: seed {listed(seeds)}."
 
 
-def _paragraphs(study: Run, stored: StoredStudy, histories: Histories) -> list[str]:
+def _paragraphs(study: Run, stored: StoredStudy, histories: Histories, answer: Sequence[str]) -> list[str]:
     page = Page(study)
     view = share_view(page.experiment, histories.group_of, dict.fromkeys(histories.group_of.values()))
     shown = {name: page.artifact(path) for name, path in (("report", "report.html"), ("figures", "figures"))}
     shown |= {"tables": page.artifact("tables"), "charts, groups first": view}
     return [
-        f"**{stored.name}**: test accuracy **{_accuracy(histories)}** · {links(shown)}",
-        _seeds(stored, histories),
+        f"{plain(' '.join(answer[:2]))} {links(shown)}",
+        plain(" ".join(answer[2:])),
+        *_missing(stored, histories),
         page.picture("figures/rwc_layers.svg", "relative weight change of each layer in each epoch"),
         "Settings: " + ", ".join(f"{setting} {stored.settings[setting]}" for setting in SETTINGS) + ".",
     ]
 
 
-def _accuracy(histories: Histories) -> str:
-    accuracies = final_values(histories, "test_acc")
-    return f"{accuracies.mean():.2f}" + (f" ± {accuracies.std():.2f} %" if len(accuracies) > 1 else " %")
-
-
-def _seeds(stored: StoredStudy, histories: Histories) -> str:
-    last = sorted(set(histories.last_epochs.values()))
-    epochs = f"{last[0]} to {last[-1]} epochs" if len(last) > 1 else f"{last[0]} epoch{'s' * (last[0] > 1)}"
+def _missing(stored: StoredStudy, histories: Histories) -> list[str]:
     missing = [str(seed) for seed in stored.seeds if seed not in histories.last_epochs]
-    broken = f" **Missing: seed {listed(missing)}**; the same command trains it." if missing else ""
-    if len(histories.seeds) == 1:
-        return f"Only one seed: no estimate of the spread; {epochs}.{broken}"
-    return (
-        f"Mean and standard deviation of {len(histories.seeds)} of {len(stored.seeds)} seeds, after {epochs}.{broken}"
-    )
+    return [f"**Missing: seed {listed(missing)}**; the same command trains it."] if missing else []
 
 
 def _best(study: Run, best: BestModel | None, seed_of: Mapping[str, int], name: str, version: str | None) -> str:

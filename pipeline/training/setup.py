@@ -17,6 +17,8 @@ from pipeline.training.small_maps import convolve_small_maps
 from pipeline.training.streams import stream_seed
 from pipeline.training.trainer import Trainer
 
+SAMPLED_STEPS = 16  # of an epoch, if `step_angle_every` is `auto`: 31 at most, all where it has fewer
+
 log = logging.getLogger(__name__)
 
 
@@ -80,7 +82,8 @@ def _step_sampler(
     if not config.step_angle_every:
         return None
     last = train.whole_batches or len(train)
-    return StepSampler(model, optimizer, every=config.step_angle_every, last=last, layers=layers)
+    every = max(1, last // SAMPLED_STEPS) if config.step_angle_every == "auto" else config.step_angle_every
+    return StepSampler(model, optimizer, every=every, last=last, layers=layers)
 
 
 def _compile(model: nn.Module) -> None:

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.analysis.comparison import NOT_RUN, Compared
-from pipeline.analysis.depth import mean_logs
 from pipeline.analysis.figures import style
+from pipeline.analysis.inference import mean_of_finite
+from pipeline.analysis.windows import Window, mean_logs
 
 PANELS_PER_ROW = 2
 LABEL_WIDTH = 40  # characters per line
@@ -68,17 +69,19 @@ def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     figure.suptitle(
-        "Geometric mean over the epochs that all seeds ran\nbold: mean over the seeds; thin: each seed", fontsize=10
+        "Geometric mean over the epochs of each seed, without the first\nbold: mean over the seeds; thin: each seed",
+        fontsize=10,
     )
     return figure
 
 
 def _draw_depth(axes: Axes, study: Compared, colour: str) -> None:
-    logs = mean_logs(study.histories, "rwc", "layer")
-    layers = pd.Index(list(study.histories.group_of))
-    depth = layers.get_indexer(logs.columns) / max(1, len(layers) - 1)  # frozen layers have a place, too
-    for values in logs.to_numpy():
-        axes.plot(depth, np.exp(values), color=colour, linewidth=0.6, alpha=0.5)
-    epochs = f"epochs 1 to {study.histories.last_common_epoch}"
+    logs = mean_logs(study.histories, "rwc")
+    depth = np.arange(logs.shape[1]) / max(1, logs.shape[1] - 1)
+    changed = np.isfinite(logs).any(axis=0)  # frozen layers keep their place, too
+    for values in logs[:, changed]:
+        axes.plot(depth[changed], np.exp(values), color=colour, linewidth=0.6, alpha=0.5)
+    epochs = Window.WHOLE.text(study.histories.last_epoch)
     label = f"{study.label}\n{len(logs)} seed{'s' * (len(logs) != 1)}, {epochs}"
-    axes.plot(depth, np.exp(logs.mean()), color=colour, linewidth=1.8, marker="o", markersize=3, label=label)
+    means = np.exp(mean_of_finite(logs, axis=0))[changed]
+    axes.plot(depth[changed], means, color=colour, linewidth=1.8, marker="o", markersize=3, label=label)

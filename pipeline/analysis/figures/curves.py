@@ -5,12 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pipeline.analysis.figures import style
+from pipeline.analysis.figures.line_ends import name_lines
 from pipeline.analysis.figures.style import Numbers
+from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.statistics import Histories
 
 HOW_TO_READ = "bold: mean over the seeds that ran the epoch; thin: each seed"
+COLUMNS = 6  # of a legend below the axes
 
 
 def layers_figure(
@@ -19,9 +23,9 @@ def layers_figure(
     """Draw a measurement of all layers in the colours of their groups, and a dashed line at `reference`."""
     figure = style.new_figure()
     axes = figure.subplots()
-    draw_layers(axes, histories, histories.groups, metric)
+    lines = draw_layers(axes, histories, histories.groups, histories.by_seed(metric))
     finish(axes, histories, label, reference=reference, log=log)
-    group_legend(axes, histories, histories.groups)
+    group_legend(axes, histories, histories.groups, below=name_lines(axes, lines))
     axes.set_title(f"{title}\n{HOW_TO_READ}", fontsize=10)
     return figure
 
@@ -30,15 +34,14 @@ def draw_layers(
     axes: Axes,
     histories: Histories,
     groups: Sequence[str],
-    metric: str = "rwc",
+    values: Numbers,
     *,
     layers: Sequence[str] | None = None,
-    unit: float = 1,
     named: bool = False,
-) -> None:
-    """Draw a measurement, in multiples of `unit`, of the given groups' layers, or of those among `layers`.
+) -> dict[str, Line2D]:
+    """Draw values, seeds x layers x epochs, of the given groups' layers, or of those among `layers`.
 
-    Epochs without a value are left out: some measurements are not taken in every epoch.
+    Return the line of each layer's mean. Epochs without a value are left out: some measurements are not taken in each.
     """
     names, chosen, shades = list(histories.group_of), [], []
     colours = style.group_colours(histories.groups)
@@ -50,16 +53,18 @@ def draw_layers(
         ]
         chosen += members
         shades += style.shades(colours[group], len(members))
-    epochs, means, by_seed = _measured(histories, metric)
-    style.thin_lines(axes, epochs, by_seed[:, chosen] / unit, shades)
+    epochs, means, by_seed = _measured(values)
+    style.thin_lines(axes, epochs, by_seed[:, chosen], shades)
     width = min(1.8, max(1, 60 / len(chosen))) if chosen else 1
+    lines = {}
     for layer, shade in zip(chosen, shades, strict=True):
         group = histories.group_of[names[layer]]
-        axes.plot(
-            epochs, means[layer] / unit, style.line(group), color=shade, linewidth=width,
+        (lines[names[layer]],) = axes.plot(
+            epochs, means[layer], style.line(group), color=shade, linewidth=width,
             label=f"{group}  {style.label(names[layer])}" if named else None,
             marker=style.marker(histories), markersize=3,
         )  # fmt: skip
+    return lines
 
 
 def finish(axes: Axes, histories: Histories, label: str, *, reference: float | None = None, log: bool = True) -> None:
@@ -74,17 +79,21 @@ def finish(axes: Axes, histories: Histories, label: str, *, reference: float | N
     style.epoch_axis(axes, histories)
 
 
-def group_legend(axes: Axes, histories: Histories, groups: Sequence[str]) -> None:
-    """Draw a legend of the groups' colours beside the axes."""
+def group_legend(axes: Axes, histories: Histories, groups: Sequence[str], *, below: bool = False) -> None:
+    """Draw a legend of the groups' colours beside the axes, or below them where names of lines stand beside."""
     colours = style.group_colours(histories.groups)
     for group in sorted(groups, key=list(colours).index):
         axes.plot([], [], style.line(group), color=colours[group], linewidth=3, label=group or style.NO_GROUP)
-    axes.legend(title="group (dark: shallow, light: deep)", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    title = "group (dark: shallow, light: deep)"
+    if below:
+        axes.figure.legend(loc="outside lower center", title=title, frameon=False, ncols=min(len(groups), COLUMNS))
+    else:
+        axes.legend(title=title, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _measured(histories: Histories, metric: str) -> tuple[Numbers, Numbers, Numbers]:
+def _measured(by_seed: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """Return epochs, means (layers x epochs) and values (seeds x layers x epochs) of epochs that have any."""
-    means, by_seed = histories.means(metric), histories.by_seed(metric)
+    means = mean_of_finite(by_seed, axis=0)
     measured = np.flatnonzero(np.isfinite(means).any(axis=0))
     if not len(measured):
         measured = np.arange(means.shape[1])

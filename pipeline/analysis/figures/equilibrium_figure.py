@@ -1,30 +1,47 @@
-"""Scale-invariant layers relative to the level at which SGD with weight decay keeps them in equilibrium."""
+"""Scale-invariant layers beside the levels that they have in equilibrium, where SGD with weight decay keeps them."""
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.analysis.figures import curves, style
+from pipeline.analysis.figures.style import Numbers
+from pipeline.analysis.levels import NORM_BALANCE, level_of, quantities
 from pipeline.analysis.statistics import Histories
 
-LABELS = {"step_angle": "angle of one step / its level", "rwc": "RWC / its white-noise reference RWC*"}
+LABELS = {
+    "step_angle": "angle of one step, radians",
+    "l2_change": "change of an epoch, 2-norm; level: RWC*",
+    "angular_update": "angle of an epoch, radians",
+    "layer_rotation": "rotation since initialisation, 1 - cos",
+    "remaining_distance": "remaining distance",
+    "straightness": "straightness of an epoch",
+    NORM_BALANCE: "norm balance: growth of ln |w|² / 2x",
+}
+LINEAR = {"layer_rotation", "remaining_distance", NORM_BALANCE}
+PANELS_PER_ROW = 2
 
 
 def equilibrium_figure(histories: Histories, heading: str) -> Figure:
-    """Draw step angle, if it was measured, and RWC of the layers that have levels, in multiples of these."""
-    metrics = [metric for metric in LABELS if metric in histories.measurements]
+    """Draw each measured quantity of the layers that have levels, a panel each, with its level as a dashed line."""
     layers = histories.layers_with_level
-    levels = histories.levels.dropna(subset="epoch").iloc[0]
     groups = list(dict.fromkeys(histories.group_of[layer] for layer in layers))
-    figure = style.new_figure(width=6 * len(metrics) + 2, height=4.6)
-    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
-    for axes, metric in zip(panels, metrics, strict=True):
-        curves.draw_layers(axes, histories, groups, metric, layers=layers, unit=levels[metric])
-        level = f"{levels[metric]:.3g}" + (" rad" if metric == "step_angle" else "")
-        curves.finish(axes, histories, f"{LABELS[metric]} ({level})", reference=1)
-        if levels["epoch"] <= histories.last_epoch:
-            axes.axvline(levels["epoch"], color="black", linewidth=0.9, linestyle="-.")
-    curves.group_legend(panels[-1], histories, groups)
-    line = "dash-dotted line" if levels["epoch"] <= histories.last_epoch else "after the end of this study"
-    when = f"equilibrium can be expected from epoch {histories.equilibrium_epoch} ({line}); dashed: the level"
-    title = f"Scale-invariant layers relative to their equilibrium level: {heading}"
-    figure.suptitle(f"{title}\n{when}; {curves.HOW_TO_READ}", fontsize=10)
+    measured = list(quantities(histories))
+    rows = -(-len(measured) // PANELS_PER_ROW)
+    figure = style.new_figure(width=12.5, height=3.6 * rows + 0.8)
+    grid = figure.subplots(rows, PANELS_PER_ROW, squeeze=False).ravel()
+    for axes, (quantity, values) in zip(grid, measured, strict=False):
+        curves.draw_layers(axes, histories, groups, values, layers=layers)
+        _draw_level(axes, level_of(quantity, histories))
+        curves.finish(axes, histories, LABELS[quantity], log=quantity not in LINEAR)
+    for axes in grid[len(measured) :]:
+        axes.set_visible(False)
+    curves.group_legend(grid[min(PANELS_PER_ROW, len(measured)) - 1], histories, groups)
+    title = f"Scale-invariant layers beside their equilibrium levels (dashed): {heading}"
+    figure.suptitle(f"{title}\n{curves.HOW_TO_READ}", fontsize=10)
     return figure
+
+
+def _draw_level(axes: Axes, level: Numbers | None) -> None:
+    if level is not None:
+        axes.plot(np.arange(1, len(level) + 1), level, "--", color="black", linewidth=1)

@@ -15,7 +15,7 @@ from pipeline.analysis.figures.equilibrium_figure import equilibrium_figure
 from pipeline.analysis.figures.size_bias import change_by_size, size_bias_figure
 from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories, over_seeds
-from pipeline.analysis.study_tables import HALF, REMAINING
+from pipeline.analysis.study_tables import REMAINING
 
 LONGEST_NAME = 200  # bytes: a file system takes 255, with what is added
 RWC_LABEL = "relative weight change per epoch"
@@ -53,7 +53,7 @@ def study_figures(histories: Histories, heading: str, paper: Medians = NO_PAPER)
     if REMAINING in histories.measurements:
         label = "distance to the final weights / initial distance"
         title = f"Remaining distance of each layer to its final weights: {heading}"
-        yield REMAINING, curves.layers_figure(histories, REMAINING, label, title, reference=HALF, log=False)
+        yield REMAINING, curves.layers_figure(histories, REMAINING, label, title, log=False)
     yield "accuracy_loss", accuracy_and_loss(histories, heading)
 
 
@@ -68,7 +68,7 @@ def groups_figure(
     count = sum(group in groups for group in histories.group_of.values())
     figure = style.new_figure(height=max(5, 0.19 * count + 1))
     axes = figure.subplots()
-    curves.draw_layers(axes, histories, groups, metric, named=True)
+    curves.draw_layers(axes, histories, groups, histories.by_seed(metric), named=True)
     for group in [group for group in groups if group in paper]:
         low, median = paper[group]
         colour = style.group_colours(histories.groups)[group]

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.analysis.comparison import Compared, accuracy_table, claims_between, claims_within
+from pipeline.analysis.claims import not_learned
+from pipeline.analysis.comparison import Compared, accuracy_table
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.comparison_figures import comparison_figures
+from pipeline.analysis.page_claims import page_of_claims
 from pipeline.analysis.reports.rendering import picture, render, rows
 
 CAPTIONS = {
@@ -17,21 +19,18 @@ CAPTIONS = {
 
 def write_comparison(studies: Sequence[Compared], folder: Path) -> None:
     """Write figures/, tables/ and compare.html."""
-    tables = {
-        "accuracies": accuracy_table(studies),
-        "claims": claims_within(studies),
-        "claims_between": claims_between(studies),
-    }
+    within, between = page_of_claims(studies)
+    tables = {"accuracies": accuracy_table(studies), "claims": within, "claims_between": between}
     (folder / "tables").mkdir(parents=True)
     for name, table in tables.items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
     style.write_all(comparison_figures(studies, tables["accuracies"]), folder / "figures")
     text = render(
         "comparison_report.html.jinja",
-        studies=studies,
+        studies=[(study, not_learned(study.histories)) for study in studies],
         accuracies=rows(tables["accuracies"]),
         figures=[(caption, picture(folder / "figures" / f"{name}.png")) for name, caption in CAPTIONS.items()],
-        between=rows(tables["claims_between"]),
-        within=rows(tables["claims"]),
+        between=rows(between),
+        within=rows(within),
     )
     (folder / "compare.html").write_text(text, encoding="utf-8")

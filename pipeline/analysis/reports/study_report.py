@@ -5,33 +5,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from pipeline.analysis.claims import claims_table
-from pipeline.analysis.depth import depth_table, group_table
-from pipeline.analysis.inference import effect
-from pipeline.analysis.paper import ACCURACIES, ELEMENTWISE
+from pipeline.analysis.claims import not_learned
+from pipeline.analysis.depth import layer_sizes
+from pipeline.analysis.inference import effects
+from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.reports.rendering import picture, render, rows
-from pipeline.analysis.statistics import Histories, final_values
-from pipeline.analysis.study_tables import REMAINING, equilibrium_table, half_way_table, seed_table, undefined_table
+from pipeline.analysis.reports.study_charts import balance_charts, change_chart, other_charts, score_charts
+from pipeline.analysis.statistics import Histories
+from pipeline.analysis.windows import mean_logs
 
-CAPTIONS = {  # in the order of the report
-    "rwc_layers": "How much each layer changes in each epoch",
-    "rwc_heatmap": "The same as a heat map: first layer at the top, lighter means more change",
-    "size_bias": "Why rwc_elementwise cannot compare layers: at equal true change it grows with their size",
-    "equilibrium": "Scale-invariant layers relative to their equilibrium level under SGD with weight decay",
-    "straightness": "Distance that each layer covered in an epoch, relative to a random walk with steps of that size",
-    "remaining_distance": "Remaining distance of each layer to its final weights",
-    "accuracy_loss": "Accuracy and loss",
+PICTURES = {  # by the beginning of their names: a summary, and a caption
+    "rwc_heatmap": (
+        "Heat map of the same",
+        "Relative weight change as a heat map: first layer at the top, lighter means more change",
+    ),
+    f"{ELEMENTWISE}_": (
+        "The paper's form of these figures, rwc_elementwise",
+        "Mean of |change| / |weight| of each layer in each epoch, which the paper's code computes",
+    ),
+    "size_bias": (
+        "Why rwc_elementwise cannot compare layers",
+        "rwc_elementwise cannot compare layers: it contains the shape and the size of their weights",
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report shows beside the statistics; `runs` and `provenance` have one {name: text} per seed.
-
-    `paper` has the settings that the paper used, if it has such a study.
-    """
+    """What a report shows beside the statistics; `runs` and `provenance` have one {name: text} per seed."""
 
     name: str
     run_id: str
@@ -40,30 +44,33 @@ class Facts:
     digest: str
     asked: Sequence[int]
     settings: Mapping[str, str]
-    paper: Mapping[str, str]
     runs: Sequence[dict[str, str]]
     provenance: Sequence[Mapping[str, str]]
 
 
-def write_report(facts: Facts, histories: Histories, folder: Path) -> None:
-    """Write report.html with the pictures of `folder`/figures."""
-    equilibrium = equilibrium_table(histories)
+def write_report(
+    facts: Facts, histories: Histories, tables: Mapping[str, pd.DataFrame], sentences: Sequence[str], folder: Path
+) -> None:
+    """Write report.html: the sentences of the answer, charts, a study's tables, and pictures of `folder`/figures."""
+    equilibrium = tables["equilibrium"]
     text = render(
         "study_report.html.jinja",
         facts=facts,
-        accuracy=effect(final_values(histories, "test_acc").to_numpy()),
-        paper_accuracy=ACCURACIES.get(facts.model, {}).get(facts.dataset),
-        seeds=rows(seed_table(histories)),
-        figures=_figures(folder / "figures"),
-        groups=rows(group_table(histories)),
-        depths=rows(depth_table(histories)),
+        answer=sentences,
+        changes=_changes(histories),
+        change=change_chart(histories),
+        scores=score_charts(histories),
+        balance=balance_charts(histories),
+        others=other_charts(histories),
+        pictures=_pictures(folder / "figures"),
+        seeds=rows(tables["seeds"]),
+        groups=_sorted(tables["groups"]),
+        depths=rows(tables["depth"]),
         equilibrium=_by_layer(equilibrium),
-        quantities=list(dict.fromkeys(equilibrium["quantity"])),
-        equilibrium_epoch=histories.equilibrium_epoch,
-        half_way=rows(half_way_table(histories)) if REMAINING in histories.measurements else [],
-        claims=rows(claims_table(histories, facts.model, facts.dataset)),
-        last=histories.last_common_epoch,
-        left_out=_left_out(facts, histories),
+        levels=dict(zip(equilibrium["quantity"], equilibrium["level"], strict=True)),
+        claims=rows(tables["claims"]),
+        not_learned=not_learned(histories),
+        left_out=_left_out(facts, histories, tables["undefined"]),
         nan=math.nan,
         **_provenance(facts),
     )
@@ -86,33 +93,42 @@ def _provenance(facts: Facts) -> dict[str, object]:
     return {"common": common, "runs": [run | line for run, line in zip(facts.runs, rest, strict=True)]}
 
 
-def _figures(folder: Path) -> list[tuple[str, str]]:
-    """Return caption and picture of each figure; those of the groups follow that of all layers."""
-    names = sorted(path.stem for path in folder.glob("*.png"))
-    known = [name for name in CAPTIONS if name in names]
-    groups = {name: _groups_caption(name) for name in names}
-    ordered = known[:1] + [name for name in names if name not in CAPTIONS] + known[1:]
-    return [((groups | CAPTIONS)[name], picture(folder / f"{name}.png")) for name in ordered]
+def _changes(histories: Histories) -> list[dict[str, object]]:
+    """Return each layer's change in percent, the largest first; only layers that changed."""
+    found = effects(mean_logs(histories, "rwc"))
+    layers = pd.DataFrame({"layer": list(histories.group_of), "group": list(histories.group_of.values())})
+    for name, column in {"change": "mean", "lowest": "lowest", "highest": "highest"}.items():
+        layers[name] = 100 * np.exp(found[column])
+    layers["weights"] = layers["layer"].map(layer_sizes(histories))
+    return rows(layers.dropna(subset="change").sort_values("change", ascending=False, kind="stable"))
 
 
-def _groups_caption(name: str) -> str:
-    if name.startswith(ELEMENTWISE):
-        return f"The same in the paper's form, rwc_elementwise: {name.removeprefix(ELEMENTWISE)[1:].replace('_', ', ')}"
-    return f"The layers of {name.removeprefix('rwc_').replace('_', ', ')}"
+def _sorted(groups: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the ratios of groups, the largest of each measurement and window first."""
+    parts = groups.groupby(["measured by", "window"], sort=False)
+    return [row for _part, table in parts for row in rows(table.sort_values("mean", ascending=False, kind="stable"))]
 
 
-def _left_out(facts: Facts, histories: Histories) -> list[str]:
+def _pictures(folder: Path) -> list[tuple[str, str, list[str]]]:
+    """Return summary, caption and pictures of the figures that are no line charts of the report."""
+    found = [(*texts, sorted(folder.glob(f"{name}*.png"))) for name, texts in PICTURES.items()]
+    return [(summary, caption, list(map(picture, paths))) for summary, caption, paths in found if paths]
+
+
+def _left_out(facts: Facts, histories: Histories, undefined: pd.DataFrame) -> list[str]:
     """Return a sentence for everything that the statistics leave out."""
     sentences = []
     if missing := [str(seed) for seed in facts.asked if seed not in histories.seeds]:
         sentences.append(f"Seeds that did not finish: {', '.join(missing)}.")
-    last = histories.last_common_epoch
-    if longer := [seed for seed, epoch in histories.last_epochs.items() if epoch > last]:
+    last = histories.last_epoch
+    if shorter := [str(seed) for seed, epoch in histories.last_epochs.items() if epoch < last]:
         sentences.append(
-            f"Comparisons use epochs 1 to {last}, which all seeds ran; {len(longer)} of {len(histories.seeds)} seeds "
-            "ran longer, and only the figures show their later epochs."
+            f"Seeds that ended before epoch {last}: {', '.join(shorter)}. Comparisons take the epochs of each seed, "
+            "so these end earlier."
         )
-    for (metric, why), lines in undefined_table(histories).groupby(["metric", "why"], sort=False, observed=True):
+    if ones := [str(seed) for seed, epoch in histories.last_epochs.items() if epoch == 1 < last]:
+        sentences.append(f"Seeds of one epoch, which no comparison includes: {', '.join(ones)}.")
+    for (metric, why), lines in undefined.groupby(["metric", "why"], sort=False, observed=True):
         layers = ", ".join(lines["layer"].unique())
         sentences.append(f"{metric} is undefined {lines['times'].sum()} times, because {why}: {layers}.")
     zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]

@@ -9,7 +9,7 @@ from pipeline.analysis.comparison import Compared
 from pipeline.analysis.paper import SETTINGS
 from pipeline.analysis.statistics import Histories
 
-GROUPS = {"features.0": "early", "features.3": "middle", "classifier": ""}
+GROUPS = {"features.0": "early", "features.3": "middle", "features.6": "later", "classifier": ""}
 PAPER = {"lr": "0.05", "weight_decay": "0.0005", "epochs": "150", "target_val_acc": "94"} | SETTINGS
 
 

@@ -1,11 +1,11 @@
-"""Several studies side by side: labels, accuracies next to the paper's, claims about two data sets."""
+"""Several studies side by side: labels, and accuracies next to the paper's."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from pipeline.analysis.comparison import Compared, accuracy_table, claims_between, labels
+from pipeline.analysis.comparison import Compared, accuracy_table, labels
 
 
 def test_labels_of_studies_with_one_name_have_the_settings_or_the_id_that_differ() -> None:
@@ -34,23 +34,3 @@ def test_accuracy_table_has_the_paper_s_values_and_cells_not_run(
     assert len(others) == 10
     assert set(others["remarks"]) == {"not run"}
     assert others["test_acc"].isna().all()
-
-
-def test_claims_between_compares_the_epochs_of_both_studies(compared: Callable[..., Compared]) -> None:
-    table = claims_between([compared("FMNIST", 2), compared("MNIST"), compared("CIFAR-10")]).set_index("claim")
-    vgg = table.loc["VGG19: MNIST changes less than FMNIST"]
-    assert set(vgg["measured by"]) == {"rwc", "rwc_elementwise"}
-    row = vgg[vgg["measured by"] == "rwc"].iloc[0]
-    assert (row["ratio"], row["low"], row["high"]) == pytest.approx((2, 2, 2)), "over the epochs that both ran"
-    assert (row["verdict"], row["n"], row["last"], row["p"]) == ("holds", 3, 3, 0.25)
-    assert (row["less"], row["more"]) == ("VGG19-MNIST", "VGG19-FMNIST")
-    for claim in ("ResNet18: MNIST changes less than FMNIST", "VGG19: CIFAR-10 changes less than CIFAR-100"):
-        assert table.loc[claim, "verdict"] == "not run"
-    reversed_ = claims_between([compared("FMNIST", 0.5), compared("MNIST")]).set_index("claim")
-    assert set(reversed_.loc["VGG19: MNIST changes less than FMNIST", "verdict"]) == {"does not hold"}
-
-
-def test_claims_between_pairs_the_seeds_of_both_studies(compared: Callable[..., Compared]) -> None:
-    table = claims_between([compared("FMNIST", 2, seeds=(0, 1, 9)), compared("MNIST", seeds=(0, 1, 2))])
-    row = table[table["measured by"] == "rwc"].iloc[0]
-    assert (row["n"], row["verdict"]) == (2, "cannot tell")

@@ -15,8 +15,8 @@ def test_depth_figure_draws_geometric_means_over_depths_from_0_to_1(compared: Ca
     studies = [compared("FMNIST"), compared("MNIST")]
     (axes,) = depth_figure(studies, lambda study: study.model).axes
     bold = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [list(line.get_xdata()) for line in bold] == 2 * [[0, 0.5, 1]]
-    first = [math.exp(np.mean([math.log(1 / epoch + 0.01 * seed) for epoch in (1, 2, 3)])) for seed in (0, 1, 2)]
+    assert [list(line.get_xdata()) for line in bold] == 2 * [[0, 1 / 3, 2 / 3, 1]]
+    first = [math.exp(np.mean([math.log(1 / epoch + 0.01 * seed) for epoch in (2, 3)])) for seed in (0, 1, 2)]
     assert bold[0].get_ydata()[0] == pytest.approx(np.exp(np.mean(np.log(first))))
     assert len(axes.lines) == 2 * (3 + 1)
     assert len(depth_figure(studies, lambda study: study.dataset).axes) == 2
@@ -27,7 +27,7 @@ def test_depth_figure_leaves_frozen_layers_their_place(compared: Callable[..., C
     layers = study.histories.layers
     frozen = layers.assign(value=layers["value"].where(layers["layer"] != "features.0", 0.0))
     (axes,) = depth_figure([replace(study, histories=replace(study.histories, layers=frozen))], lambda _study: "").axes
-    assert [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"] == [[0.5, 1]]
+    assert [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"] == [[1 / 3, 2 / 3, 1]]
 
 
 def test_accuracy_figure_has_a_row_per_study_and_cell_not_run(compared: Callable[..., Compared]) -> None:

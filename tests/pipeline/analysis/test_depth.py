@@ -1,20 +1,19 @@
-"""Change against depth: correlations over the layers that changed, with and without size, and ratios of groups."""
+"""Change against depth: trends and correlations over the layers that changed, in groups, all, and of equal size."""
 
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.depth import depth_by_seed, depth_table, group_table
+from models import ARCHITECTURES
+from pipeline.analysis.depth import correlations, depth_table, depths, trends
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.study_tables import write_tables
+from pipeline.analysis.study_tables import study_tables
 
 GROUPS = {"a": "early", "b": "early", "c": "later", "d": ""}
-CONVS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
 
 
 def without_change(histories: Histories, seed: int, layers: tuple[str, ...]) -> Histories:
@@ -25,58 +24,82 @@ def without_change(histories: Histories, seed: int, layers: tuple[str, ...]) -> 
     return replace(histories, layers=rows)
 
 
-def test_depth_correlation_of_a_seed_leaves_out_its_unchanged_layers(histories: Callable[..., Histories]) -> None:
-    made = without_change(histories({0: 2, 1: 2, 7: 2}, GROUPS), 1, ("a", "b"))
-    rows = made.layers
-    rows.loc[(rows["seed"] == 7) & (rows["layer"] == "a"), "value"] = 99.0
-    assert depth_by_seed(made, "rwc") == pytest.approx([1, 1, -0.2])  # ranks 4, 1, 2, 3 in the last
+def row_of(table: pd.DataFrame, layers: str) -> pd.Series:
+    return table[(table["measured by"] == "rwc") & (table["layers"] == layers)].iloc[0]
 
 
-def test_a_seed_with_one_changed_layer_has_no_correlation_and_tables_are_still_written(
-    histories: Callable[..., Histories], tmp_path: Path
-) -> None:
-    made = without_change(histories({0: 2, 1: 2, 7: 2}, GROUPS), 1, ("a", "b", "c"))
-    by_seed = depth_by_seed(made, "rwc")
-    assert math.isnan(by_seed[1])
-    assert by_seed[[0, 2]] == pytest.approx(1)
-    (n,) = set(depth_table(made)["n"][:1])
-    assert n == 2
-    write_tables(made, tmp_path, model="AlexNet", dataset="FMNIST")
-    assert (tmp_path / "claims.csv").exists()
+def test_depth_is_the_place_among_the_layers() -> None:
+    assert depths(("conv1", "conv2", "conv3")).tolist() == [0, 0.5, 1]
+    assert depths(("only",)).tolist() == [0]
 
 
-def test_tables_are_written_if_no_layer_changes_in_all_seeds(
-    histories: Callable[..., Histories], tmp_path: Path
-) -> None:
-    made = without_change(without_change(histories({0: 2, 1: 2}, GROUPS), 0, ("a", "b", "c")), 1, ("b", "c", "d"))
-    assert np.isnan(depth_by_seed(made, "rwc")).all()
-    write_tables(made, tmp_path, model="AlexNet", dataset="FMNIST")
+def test_a_shortcut_has_the_mean_depth_of_its_block() -> None:
+    """The second block of two has a shortcut: 4 places along the blocks, and the mean of the third and fourth."""
+    names = ("layer1.0.conv1", "layer1.0.conv2", "layer2.0.conv1", "layer2.0.conv2", "layer2.0.downsample.0")
+    assert depths(names).tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1, 5 / 6])
+    assert depths(("downsample", "conv")).tolist() == [0, 1], "which bridges no block"
 
 
-def test_group_ratio_is_the_geometric_mean_over_the_seeds(histories: Callable[..., Histories]) -> None:
-    table = group_table(histories({0: 1, 1: 1, 7: 1}, GROUPS))
-    row = table[table["measured by"] == "rwc"].iloc[0]
-    ratios = [(3 + 0.01 * seed) / (1.5 + 0.01 * seed) for seed in (0, 1, 7)]  # a group is the mean of its layers
-    assert row["mean"] == pytest.approx(math.exp(np.mean(np.log(ratios))))
-    assert row["n"] == 3
+def test_trend_is_the_log_ratio_of_last_to_first_layer_on_a_line() -> None:
+    depth = np.array([0.0, 0.25, 0.5, 1.0])
+    logs = np.stack([0.3 * depth + 2, 0.3 * depth, np.array([1.0, np.nan, 2.0, np.nan]), np.full(4, np.nan)])
+    assert trends(logs, depth)[:3] == pytest.approx([0.3, 0.3, 2.0])
+    assert math.isnan(trends(logs, depth)[3])
+    noisy = np.array([[0.1, -0.4, 0.3, 0.2]])
+    assert trends(noisy, depth) == pytest.approx(np.polyfit(depth, noisy[0], 1)[0])
 
 
-def test_group_ratios_are_paired_by_seed(histories: Callable[..., Histories]) -> None:
-    made = histories({0: 2, 1: 2, 7: 2}, CONVS)
-    factor = {0: 1.0, 1: 5.0, 7: 25.0}
-    layers = made.layers.assign(value=made.layers["value"] - 0.01 * made.layers["seed"])
-    layers["value"] *= layers["seed"].map(factor)
-    table = group_table(replace(made, layers=layers))
-    row = table[(table["measured by"] == "rwc") & (table["what"] == "later / early")].iloc[0]
-    assert (row["mean"], row["low"], row["high"]) == pytest.approx((3, 3, 3)), "seeds differ, their ratios do not"
-    assert (row["p"], row["n"]) == (2 / 2**3, 3)
+def test_correlation_of_a_seed_leaves_out_its_unchanged_layers() -> None:
+    nan = math.nan
+    logs = np.array([[1.0, 2, 3, 4], [nan, nan, 3, 4], [9.0, 1, 2, 3], [nan, nan, nan, 4]])
+    found = correlations(logs, np.arange(4.0))
+    assert found[:3] == pytest.approx([1, 1, -0.2])  # ranks 4, 1, 2, 3 in the third
+    assert math.isnan(found[3])
 
 
-def test_depth_correlation_is_given_with_and_without_size(histories: Callable[..., Histories]) -> None:
-    made = histories({0: 2, 1: 2, 7: 2}, CONVS)
-    rwc = made.measurements["rwc"]
-    sizes = rwc.assign(metric="weights")
-    sizes["value"] = sizes["layer"].map({"conv1": 10.0, "conv2": 1000.0, "conv3": 10.0, "fc": 1000.0})
-    table = depth_table(replace(made, layers=pd.concat([rwc, sizes])))
-    means = table[table["measured by"] == "rwc"].set_index("what")["mean"]
-    assert means.to_dict() == pytest.approx({"depth": 1, "depth, given ln n": 1})
+def test_layers_in_groups_and_all_layers_are_two_lines(histories: Callable[..., Histories]) -> None:
+    table = depth_table(histories({0: 3, 1: 3, 7: 3}, GROUPS))
+    grouped, everything = row_of(table, "in groups"), row_of(table, "all")
+    assert (grouped["count"], everything["count"]) == (3, 4)
+    assert (grouped["order_p"], everything["order_p"]) == pytest.approx((2 / 6, 2 / 24)), "all orders of layers"
+    assert grouped["n"] == 3
+    assert grouped["ratio_low"] < grouped["ratio"] < grouped["ratio_high"]
+
+
+def test_correlations_without_spread_are_all_seeds_alike(histories: Callable[..., Histories]) -> None:
+    row = row_of(depth_table(histories({0: 3, 1: 3, 7: 3}, GROUPS)), "in groups")
+    assert (row["correlation"], row["note"]) == (1, "all seeds alike")
+    assert math.isnan(row["low"])
+    one = row_of(depth_table(histories({0: 3}, GROUPS)), "in groups")
+    assert one["note"] == "", "one seed is not alike with any other"
+
+
+def test_layers_of_equal_size_are_a_line_where_there_are_three(histories: Callable[..., Histories]) -> None:
+    groups = {"a": "early", "b": "early", "c": "later", "d": "later", "fc": ""}
+    made = histories({0: 3, 1: 3}, groups)
+    sizes = made.layers["layer"].map({"a": 50.0, "b": 2000.0, "c": 2000.0, "d": 2000.0, "fc": 2000.0})
+    value = made.layers["value"].where(made.layers["metric"] != "weights", sizes)
+    table = depth_table(replace(made, layers=made.layers.assign(value=value)))
+    assert set(table["layers"]) == {"in groups", "all", "of 2,000 weights"}
+    row = row_of(table, "of 2,000 weights")
+    assert row["count"] == 3
+    of_seed_0 = np.mean([np.polyfit([0, 0.5, 1], np.log([2 / e, 3 / e, 4 / e]), 1)[0] for e in (2, 3)])
+    assert math.log(row["ratio"]) == pytest.approx(of_seed_0, abs=0.01)
+
+
+def test_equal_sizes_of_the_paper_s_networks() -> None:
+    """VGG19's convolutions 10 to 16 have 2,359,296 weights each, and its border of groups runs through them."""
+    model = ARCHITECTURES["VGG19"].build(input_channels=3, num_classes=10)
+    sizes = [each.weight.numel() for each in model.features if hasattr(each, "weight") and each.weight.ndim == 4]
+    assert sizes[9:] == 7 * [2_359_296]
+    assert sizes[8] != 2_359_296
+
+
+def test_tables_are_written_if_few_layers_change(histories: Callable[..., Histories]) -> None:
+    one_changed = without_change(histories({0: 2, 1: 2, 7: 2}, GROUPS), 1, ("a", "b", "c"))
+    assert row_of(depth_table(one_changed), "all")["n"] == 2, "a line needs two layers"
+    none_in_all = without_change(
+        without_change(histories({0: 2, 1: 2}, GROUPS), 0, ("a", "b", "c")), 1, ("b", "c", "d")
+    )
+    tables = study_tables(none_in_all, model="AlexNet", dataset="FMNIST")
+    assert len(tables["claims"])

@@ -1,4 +1,4 @@
-"""Intervals cover as often as documented, p-values are exact, and correlations are Spearman's."""
+"""Tests and intervals agree with scipy's, Holm's rule with a worked example, and correlations with Spearman's."""
 
 import math
 
@@ -6,68 +6,95 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.analysis.inference import depth_correlation, effect, interquartile_mean, interval, sign_flip_p
+from pipeline.analysis.inference import (
+    MARGIN,
+    effect,
+    effects,
+    holm,
+    interquartile_mean,
+    interval,
+    order_p,
+    rank_correlation,
+)
+
+SEEDS = np.array([0.12, 0.03, 0.08, -0.02, 0.05])
 
 
-@pytest.mark.parametrize(("seeds", "documented"), [(3, 0.75), (5, 0.84), (10, 0.90), (20, 0.92)])
-def test_interval_covers_the_mean_as_often_as_documented(seeds: int, documented: float) -> None:
-    """Of 4,000 simulated studies, seeds from a normal distribution: two standard errors are 0.014 at the most."""
-    low, high = interval(np.random.default_rng(1).normal(size=(seeds, 4000)))
-    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(documented, abs=0.02)  # the report states 1 minus this
+def test_effect_is_student_s_t_test_of_one_sample() -> None:
+    found, theirs = effect(SEEDS), stats.ttest_1samp(SEEDS, 0)
+    assert found[:3] == pytest.approx((0.052, *theirs.confidence_interval()))
+    assert (found.p, found.n) == (pytest.approx(theirs.pvalue), 5)
 
 
-def test_interval_agrees_with_scipy_s_percentile_bootstrap() -> None:
-    values = np.random.default_rng(2).exponential(size=8)
-    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=0).confidence_interval
-    ours = interval(values)
-    assert [float(end) for end in ours] == pytest.approx([theirs.low, theirs.high], abs=0.03 * values.std())
+def test_equivalence_is_the_larger_of_two_one_sided_tests() -> None:
+    row = effects(SEEDS[:, None]).iloc[0]
+    above = stats.ttest_1samp(SEEDS, -MARGIN, alternative="greater").pvalue
+    below = stats.ttest_1samp(SEEDS, MARGIN, alternative="less").pvalue
+    assert row["alike_p"] == pytest.approx(max(above, below))
+    low, high = stats.ttest_1samp(SEEDS, 0).confidence_interval(0.9)
+    assert (row["alike_p"] < 0.05) == (low > -MARGIN and high < MARGIN), "as the 90 % interval says"
+    assert (row["lowest"], row["highest"]) == (-0.02, 0.12)
 
 
-def test_interval_of_a_column_does_not_depend_on_other_columns() -> None:
-    values = np.random.default_rng(3).normal(size=(5, 3000))
+def test_a_mean_within_the_margin_is_not_beyond_it_and_one_far_away_is() -> None:
+    near, far = (effects(SEEDS[:, None] + shift).iloc[0]["beyond_p"] for shift in (0.0, -0.5))
+    assert near > 0.5
+    assert far == pytest.approx(2 * stats.ttest_1samp(SEEDS - 0.5, -MARGIN, alternative="less").pvalue)
+
+
+def test_effects_leave_out_nan_column_by_column() -> None:
+    table = effects(np.array([[1.0, 1.0, np.nan], [2.0, np.nan, np.nan], [4.0, 3.0, np.nan]]))
+    assert table["n"].tolist() == [3, 2, 0]
+    assert table["mean"].tolist()[:2] == pytest.approx([7 / 3, 2])
+    assert table["low"][1] == pytest.approx(effect(np.array([1.0, 3.0])).low)
+    assert table.loc[2].drop("n").isna().all()
+
+
+@pytest.mark.parametrize("values", [[2.0], [2.0, 2.0, 2.0], [0.1 + 0.2, 0.3]])
+def test_without_spread_there_is_a_mean_and_no_test(values: list[float]) -> None:
+    found = effect(np.array(values))
+    assert found.mean == pytest.approx(values[0])
+    assert math.isnan(found.low)
+    assert math.isnan(found.p)
+
+
+def test_interval_of_curves_is_student_s_of_each_point() -> None:
+    values = np.random.default_rng(3).normal(size=(5, 4, 7))
     low, high = interval(values)
-    assert (float(low[2999]), float(high[2999])) == pytest.approx(tuple(map(float, interval(values[:, 2999]))))
+    assert (low.shape, high.shape) == ((4, 7), (4, 7))
+    expected = stats.ttest_1samp(values[:, 3, 6], 0).confidence_interval()
+    assert (low[3, 6], high[3, 6]) == pytest.approx(tuple(expected))
     assert np.isnan(interval(values[:1])).all()
 
 
-def test_p_value_counts_all_sign_flips() -> None:
-    assert sign_flip_p(np.array([1.0, 2, 3, 4, 5])) == 2 / 2**5
-    assert sign_flip_p(np.array([1.0, -1, 2, -2])) == 1
-    assert sign_flip_p(np.array([3.0, 1, -2])) == 6 / 2**3  # sums of 2 or more in size, by hand
-    assert math.isnan(sign_flip_p(np.array([1.0])))
+def test_holm_s_rule_of_a_worked_example() -> None:
+    """Holm 1979: 4 p-values are multiplied by 4, 3, 2, 1 from the smallest on, and never decrease."""
+    assert holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm(np.array([0.6, 0.5])).tolist() == [1.0, 1.0]
+    assert holm(np.array([])).tolist() == []
 
 
-def test_p_value_of_many_seeds_is_near_the_t_test_s() -> None:
-    draws = np.random.default_rng(4)
-    assert sign_flip_p(1 + draws.random(40)) == pytest.approx(2e-4)
-    values = draws.normal(0.5, size=40)
-    assert sign_flip_p(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.01)
+def test_interquartile_mean_leaves_out_the_outer_quarters_of_eight_seeds() -> None:
+    assert interquartile_mean(np.array([[-9.0], [0], [1], [2], [3], [4], [100], [200]])) == 2.5
+    assert np.isnan(interquartile_mean(np.arange(7.0)[:, None])).all()
 
 
-def test_effect_leaves_out_nan_and_needs_two_seeds_for_an_interval() -> None:
-    found = effect(np.array([1.0, 2.0, np.nan, 3.0]))
-    assert (found.mean, found.n, found.p) == (2, 3, 0.25)
-    assert 1 <= found.low < 2 < found.high <= 3
-    assert effect(np.array([])).n == 0
-    assert math.isnan(effect(np.array([1.0])).low)
+def test_rank_correlation_is_spearman_s_and_nan_without_differences() -> None:
+    values, depth = np.array([0.1, 0.3, 0.2, 0.9]), np.array([0.0, 0.25, 0.25, 1.0])
+    assert rank_correlation(values, depth) == pytest.approx(stats.spearmanr(values, depth).statistic)
+    assert math.isnan(rank_correlation(np.ones(4), depth))
+    assert math.isnan(rank_correlation(np.array([]), np.array([])))
 
 
-def test_interquartile_mean_leaves_out_the_outer_quarters() -> None:
-    assert interquartile_mean(np.array([[0.0], [1], [2], [3], [100]])) == 2
+def test_p_of_an_order_counts_all_orders_of_the_layers() -> None:
+    up = np.arange(5.0)
+    assert order_p(up, up) == pytest.approx(2 / math.factorial(5))
+    assert order_p(np.array([0.0, 2, 1, 3]), np.arange(4.0)) == pytest.approx(8 / math.factorial(4)), "by hand"
+    assert order_p(np.arange(8.0), np.arange(8.0)) == pytest.approx(2 / math.factorial(8))
+    assert math.isnan(order_p(np.ones(4), np.arange(4.0)))
 
 
-def test_depth_correlation_is_spearman_s_and_nan_without_differences() -> None:
-    values = np.array([0.1, 0.3, 0.2, 0.9])
-    assert depth_correlation(values) == pytest.approx(stats.spearmanr(range(4), values).statistic)
-    assert math.isnan(depth_correlation(np.ones(4)))
-    assert math.isnan(depth_correlation(np.array([])))
-
-
-def test_partial_correlation_removes_what_the_covariate_explains() -> None:
-    draws = np.random.default_rng(4)
-    sizes = np.exp(np.arange(12.0) + draws.normal(size=12))
-    by_size = np.log(sizes) + 0.01 * draws.normal(size=12)
-    assert depth_correlation(by_size) > 0.8
-    assert abs(depth_correlation(by_size, sizes)) < 0.5 or math.isnan(depth_correlation(by_size, sizes))
-    deep = np.arange(12.0)
-    assert depth_correlation(deep, draws.permutation(deep)) > 0.9
+def test_p_of_the_order_of_many_layers_is_near_spearman_s() -> None:
+    values = np.random.default_rng(4).normal(size=20) + np.arange(20) / 15
+    expected = stats.spearmanr(values, np.arange(20)).pvalue
+    assert order_p(values, np.arange(20.0)) == pytest.approx(expected, abs=0.01)

@@ -1,4 +1,4 @@
-"""Ratios of synthetic layers are those of Gaussian weights, and a study's layers are drawn at their sizes."""
+"""A study's layers are drawn at their sizes and shape factors, with the line of changes independent of the weights."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,59 +6,42 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.analysis.figures.size_bias import SIZES, change_by_size, size_bias_figure, synthetic_ratios
+from pipeline.analysis.figures.size_bias import change_by_size, size_bias_figure
 from pipeline.analysis.statistics import Histories
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
 
 
 @pytest.fixture
-def study(histories: Callable[..., Histories]) -> Callable[..., Histories]:
-    """Return a maker of histories whose layers have the given numbers of weights."""
-
-    def make(*sizes: float) -> Histories:
-        made = histories({0: 2, 7: 3}, GROUPS)
-        weights = made.layers["layer"].map(dict(zip(GROUPS, sizes, strict=True)))
-        values = made.layers["value"].where(made.layers["metric"] != "weights", weights)
-        return replace(made, layers=made.layers.assign(value=values))
-
-    return make
+def study(histories: Callable[..., Histories]) -> Histories:
+    """Return histories whose layers have 100 and 1,000 weights and the shape factors 2, 4 and 6; seed 7 ran longer."""
+    made = histories({0: 2, 7: 3}, GROUPS)
+    sizes = made.layers["layer"].map({"conv1": 100.0, "conv2": 1000.0, "fc": 1000.0})
+    layers = made.layers.assign(value=made.layers["value"].where(made.layers["metric"] != "weights", sizes))
+    return replace(made, layers=layers)
 
 
-@pytest.mark.parametrize(("size", "expected"), [(1728, 0.61), (2_360_000, 0.96)])
-def test_medians_of_synthetic_layers_at_a_true_change_of_a_tenth(size: int, expected: float) -> None:
-    """Against medians simulated with Gaussian weights and changes."""
-    median = np.interp(np.log(size), np.log(SIZES), np.median(synthetic_ratios(), axis=0))
-    assert 0.1 * median == pytest.approx(expected, rel=0.12)
-
-
-def test_synthetic_ratios_are_those_of_gaussian_weights() -> None:
-    draws = np.random.default_rng(1)
-    weights, changes = draws.standard_normal((2, 400, 100))
-    ratios = np.abs(0.1 * changes / weights).mean(axis=1) / (np.abs(0.1 * changes).sum() / np.abs(weights).sum())
-    low, high = np.quantile(synthetic_ratios()[:, 0], [0.1, 0.9])
-    assert low < np.median(ratios) < high
-
-
-def test_points_are_drawn_at_size_and_geometric_mean(study: Callable[..., Histories]) -> None:
-    made = study(100.0, 1000.0, 1000.0)
-    forms, ratios = size_bias_figure(made, change_by_size(made), "title").axes
-    points = {marker: [line for line in forms.lines if line.get_marker() == marker and len(line.get_xdata())]
-              for marker in ("o", "^")}  # fmt: skip
-    first = points["o"][0]
-    values = [depth + 0.01 * seed for depth, seed in ((1, 0), (1 / 2, 0), (1, 7), (1 / 2, 7))]
+def test_points_are_geometric_means_at_their_sizes_and_shape_factors(study: Histories) -> None:
+    forms, ratios = size_bias_figure(study, change_by_size(study), "title").axes
+    seeds = [np.log(1 / 2), np.mean(np.log([1 / 2 + 0.07, 1 / 3 + 0.07]))]
+    first = next(line for line in forms.lines if line.get_marker() == "o")
     assert list(first.get_xdata()) == [100]
-    seeds = np.log(values).reshape(2, 2).mean(axis=1)
-    assert first.get_ydata()[0] == pytest.approx(np.exp(seeds.mean()))
-    assert len(points["o"]) == len(points["^"]) == 3
-    shares = [line for line in ratios.lines if line.get_marker() == "o" and len(line.get_xdata())]
-    assert [line.get_ydata()[0] for line in shares] == pytest.approx([1, 1, 1])
+    assert first.get_ydata()[0] == pytest.approx(np.exp(np.mean(seeds)))
+    of_layers = [line for line in ratios.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert [line.get_xdata()[0] for line in of_layers] == [2, 4, 6]
+    assert [line.get_ydata()[0] for line in of_layers] == pytest.approx([1, 1, 1])
+    (dashed,) = [line for line in ratios.lines if line.get_linestyle() == "--"]
+    assert list(dashed.get_xdata()) == list(dashed.get_ydata()) == [2, 6]
 
 
-def test_layers_that_never_change_are_left_out(study: Callable[..., Histories]) -> None:
-    made = study(1.0, 1.0, 1.0)
-    layers = made.layers.copy()
+def test_layers_that_never_change_are_left_out(study: Histories) -> None:
+    layers = study.layers.copy()
     layers.loc[(layers["layer"] == "fc") & (layers["metric"] == "rwc"), "value"] = 0.0
-    assert list(change_by_size(replace(made, layers=layers)).index) == ["conv1", "conv2"]
+    assert list(change_by_size(replace(study, layers=layers)).index) == ["conv1", "conv2"]
     layers.loc[layers["metric"] == "rwc", "value"] = 0.0
-    assert change_by_size(replace(made, layers=layers)).empty
+    assert change_by_size(replace(study, layers=layers)).empty
+
+
+def test_a_study_without_shape_factors_has_no_table(histories: Callable[..., Histories]) -> None:
+    made = histories({0: 2}, GROUPS)
+    assert change_by_size(replace(made, layers=made.layers[made.layers["metric"] != "shape_factor"])).empty

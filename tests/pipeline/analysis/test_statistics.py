@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from pipeline.analysis.statistics import final_values, group_means, over_seeds
+from pipeline.analysis.statistics import final_values, first_values, group_means, over_seeds, summary
 from pipeline.tracking.tables import LAYERS
 
 GROUPS = {"stem": "", "conv1": "early", "conv2": "early", "conv3": "later"}
@@ -60,6 +61,7 @@ def test_categorical_columns_give_the_same_statistics(histories: Callable) -> No
 def test_final_values_are_those_of_each_seed_s_last_epoch(histories: Callable) -> None:
     final = final_values(histories({7: 1, 0: 3}, GROUPS), "test_acc")
     assert final.to_dict() == {0: 53.0, 7: 58.0}
+    assert first_values(histories({7: 1, 0: 3}, GROUPS), "test_acc").to_dict() == {0: 51.0, 7: 58.0}
 
 
 def test_group_means_leave_out_layers_without_a_group(histories: Callable) -> None:
@@ -69,13 +71,22 @@ def test_group_means_leave_out_layers_without_a_group(histories: Callable) -> No
 
 def test_last_epochs_of_all_seeds_and_of_the_longest(histories: Callable) -> None:
     study = histories({7: 1, 0: 3}, GROUPS)
-    assert (study.seeds, study.last_common_epoch, study.last_epoch) == ([0, 7], 1, 3)
+    assert (study.seeds, study.last_epoch) == ([0, 7], 3)
     assert study.groups == ["", "early", "later"]
 
 
-def test_levels_name_their_layers_and_the_epoch_of_equilibrium(histories: Callable) -> None:
+def test_levels_name_their_layers(histories: Callable) -> None:
     study = histories({0: 3}, GROUPS)
-    assert (study.layers_with_level, study.equilibrium_epoch) == ([], None)
-    levels = study.levels.assign(epoch=[math.nan, 40, 40, math.nan])
-    with_levels = replace(study, levels=levels)
-    assert (with_levels.layers_with_level, with_levels.equilibrium_epoch) == (["conv1", "conv2"], 40)
+    assert study.layers_with_level == []
+    with_levels = replace(study, levels=study.levels.assign(rwc=[math.nan, 0.3, 0.3, math.nan]))
+    assert with_levels.layers_with_level == ["conv1", "conv2"]
+
+
+def test_summary_has_student_s_interval_and_no_interquartile_mean_of_few_seeds() -> None:
+    row = summary(table((0, 1, 1.0), (7, 1, 2.0), (9, 1, 6.0))).iloc[0]
+    expected = stats.ttest_1samp([1.0, 2.0, 6.0], 0).confidence_interval()
+    assert (row["low"], row["high"]) == pytest.approx(tuple(expected))
+    assert math.isnan(row["iqm"])
+    eight = summary(table(*((seed, 1, float(seed)) for seed in (0, 1, 2, 3, 4, 5, 60, 70)))).iloc[0]
+    assert eight["iqm"] == 3.5
+    assert math.isnan(summary(table((0, 1, 1.0))).iloc[0]["low"])

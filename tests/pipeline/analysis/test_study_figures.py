@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +42,27 @@ def test_every_layer_has_a_bold_mean_and_a_thin_line_per_seed(histories: Callabl
     assert thin.get_linewidth()[0] < 1 < bold[0].get_linewidth()
     assert thin.get_zorder() < bold[0].get_zorder()
     np.testing.assert_allclose(bold[0].get_ydata(), [1 / epoch + 0.035 for epoch in (1, 2, 3, 4)])
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
         "block1", "block2", "block3", "block4", "no group",
     ]  # fmt: skip
     assert (axes.get_xlabel(), axes.get_yscale()) == ("epoch", "log")
+
+
+def test_every_line_is_named_at_its_end_where_there_is_room(histories: Callable) -> None:
+    figure = rwc_layers(histories({0: 4, 7: 4}, GROUPS), "title")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["stem", "fc", "a1", "a2", "b1", "c1", "d1"]
+    assert [text.xy[1] for text in axes.texts][2:4] == pytest.approx([2 / 4 + 0.035, 3 / 4 + 0.035])
+    figure.draw_without_rendering()
+    boxes = sorted((text.get_window_extent().y0, text.get_window_extent().y1) for text in axes.texts)
+    assert all(top < bottom for (_low, top), (bottom, _high) in pairwise(boxes))
+
+
+def test_many_layers_are_told_by_their_groups_alone(histories: Callable) -> None:
+    (axes,) = rwc_layers(histories({0: 2}, {f"layer{number}": "all" for number in range(40)}), "title").axes
+    assert not axes.texts
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["all"]
 
 
 def test_thin_lines_have_the_colour_of_their_mean_and_end_with_their_seed(histories: Callable) -> None:
@@ -136,10 +154,10 @@ def test_straightness_and_remaining_distance_are_drawn_at_the_epochs_that_have_t
     snapshots = rwc[rwc["epoch"] <= 3].assign(metric="remaining_distance")
     made = replace(made, layers=pd.concat([made.layers, rwc.assign(metric="straightness"), snapshots]))
     figures = dict(study_figures(made, "title"))
-    for name, epochs, reference in (("straightness", [1, 2, 3, 4], 1), ("remaining_distance", [1, 2, 3], 0.5)):
+    for name, epochs in (("straightness", [1, 2, 3, 4]), ("remaining_distance", [1, 2, 3])):
         (axes,) = figures[name].axes
         assert len([line for line in axes.lines if list(line.get_xdata()) == epochs]) == len(GROUPS)
-        assert [reference, reference] in [list(line.get_ydata()) for line in axes.lines]
+    assert [1, 1] in [list(line.get_ydata()) for line in figures["straightness"].axes[0].lines]
 
 
 def test_long_names_of_layers_and_groups_leave_room_for_the_figure(histories: Callable, tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories
+from pipeline.analysis.study_tables import study_tables
 from pipeline.tracking.tables import LEVELS
 
+SAID = ("AlexNet was trained.", "It is <b>so</b>.")
 GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
 PICTURES = ("accuracy_loss", "rwc_early_middle_later", "rwc_heatmap", "rwc_layers")
 
@@ -25,10 +27,12 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
     def make(
         layers: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
         levels: pd.DataFrame | None = None,
+        scalars: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
         **changed: object,
     ) -> str:
         made = histories({0: 4, 1: 3, 7: 4}, GROUPS)
         made = replace(made, layers=layers(made.layers.copy()), levels=made.levels if levels is None else levels)
+        made = replace(made, scalars=scalars(made.scalars))
         facts = {
             "name": "AlexNet-FMNIST",
             "run_id": "0123abc",
@@ -37,14 +41,15 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
             "digest": "d1ge57",
             "asked": (0, 1, 7),
             "settings": {"epochs": "4", "lr": "0.1"},
-            "paper": {"epochs": "20", "lr": "0.1"},
             "runs": [{"seed": str(seed)} for seed in (0, 1, 7)],
             "provenance": [{"commit": "c0ffee-dirty", "machine": f"machine {number}"} for number in (1, 2, 2)],
         }
         (tmp_path / "figures").mkdir(exist_ok=True)
         for name in PICTURES:
             (tmp_path / "figures" / f"{name}.png").write_bytes(name.encode())
-        write_report(Facts(**facts | changed), made, tmp_path)
+        facts |= changed
+        tables = study_tables(made, model=facts["model"], dataset=facts["dataset"])
+        write_report(Facts(**facts), made, tables, SAID, tmp_path)
         return (tmp_path / "report.html").read_text()
 
     return make
@@ -52,37 +57,56 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
 
 def test_report_shows_accuracies_verdicts_and_provenance(report: Callable[..., str]) -> None:
     text = report()
-    assert "<b>56.33 %</b>, 95 % interval" in " ".join(text.split())
-    assert "The paper reports 89.5 %" in text
-    assert "after up to 20 epochs; this study was asked for 4" in text
-    assert "after up to" not in report(settings={"epochs": "20"})
-    assert "epochs 1 to 3, which all seeds ran; 2 of 3 seeds ran longer" in text
+    assert "<li>AlexNet was trained.</li>\n<li>It is &lt;b&gt;so&lt;/b&gt;.</li>" in text
+    assert "Seeds that ended before epoch 4: 1." in text
     assert "early changes less than middle" in text
     assert text.count("c0ffee-dirty") == 1  # all seeds have it in common
     assert [text.count(f"machine {number}") for number in (1, 2)] == [1, 2]
     assert "d1ge57" in text
 
 
-def test_figures_of_groups_follow_the_figure_of_all_layers(report: Callable[..., str]) -> None:
-    pictures = re.findall(r'src="data:image/png;base64,([^"]*)"', report())
-    assert [b64decode(picture).decode() for picture in pictures] == [
-        "rwc_layers", "rwc_early_middle_later", "rwc_heatmap", "accuracy_loss",
+def test_line_figures_are_drawn_in_the_page_and_the_others_are_pictures(report: Callable[..., str]) -> None:
+    text = report()
+    pictures = re.findall(r'src="data:image/png;base64,([^"]*)"', text)
+    assert [b64decode(picture).decode() for picture in pictures] == ["rwc_heatmap"]
+    assert re.findall(r'<b>([^<]*)</b> · ([^<]*?) ·', text)[:4] == [
+        ("conv1", "early"), ("conv2", "middle"), ("conv3", "later"), ("fc", "no group"),
     ]  # fmt: skip
+    assert "<title>conv1 · early · epoch 2 · mean 0.527 · seed 0 0.5 · seed 1 0.51 · seed 7 0.57</title>" in text
 
 
-def test_layers_with_a_level_are_shown_relative_to_it(report: Callable[..., str]) -> None:
+def test_tables_are_folded(report: Callable[..., str]) -> None:
+    text = report()
+    unfolded = re.sub("<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert text.count("<table>") > 3
+    assert "<table>" not in unfolded
+
+
+def test_few_seeds_are_told_in_words(report: Callable[..., str]) -> None:
+    assert "above 1 in all; a verdict needs 5 seeds" in report()
+
+
+def test_a_study_that_has_not_learned_is_marked(report: Callable[..., str]) -> None:
+    def at_chance(scalars: pd.DataFrame) -> pd.DataFrame:
+        return scalars.assign(value=scalars["value"].where(scalars["metric"] != "train_loss", 2.3026))
+
+    text = report(scalars=at_chance)
+    assert "<b>No verdicts:</b> the training loss of seed 0, 1, 7 has not moved" in text
+
+
+def test_layers_with_a_level_are_shown_beside_it(report: Callable[..., str]) -> None:
     assert "No layer of this network has an equilibrium level" in report()
     others = [(layer, group, False, *3 * [np.nan]) for layer, group in GROUPS.items() if layer != "conv1"]
     levels = pd.DataFrame([("conv1", "early", True, 0.1, 0.5, 77), *others], columns=LEVELS)
-    text = " ".join(report(levels=levels).split())
-    assert "expected from epoch 77, which not all seeds reached: the numbers are of epoch 3" in text
-    assert "<td>conv1</td>" in text
-    levels["epoch"] = levels["epoch"].replace(77, 2)
-    text = " ".join(report(levels=levels).split())
-    assert "the numbers are means over epochs 2 to 3" in text
-    ratio = np.mean([(1 / 2 + 1 / 3) / 2 + 0.01 * seed for seed in (0, 1, 7)]) / 0.5
-    assert f'<td>conv1</td><td class="n">{ratio:.3g}</td>' in text
-    assert "step angle / level" not in text  # no step was measured
+
+    def with_l2(layers: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([layers, layers[layers["metric"] == "rwc"].assign(metric="l2_change")])
+
+    text = " ".join(report(with_l2, levels=levels).split())
+    assert '<tr><td>level</td><td></td><td class="n">0.5</td>' in text
+    mean = np.mean([1 / 4, 1 / 3 + 0.01, 1 / 4 + 0.07])  # of each seed's last epoch
+    assert f'<td>conv1</td><td></td><td class="n">{mean:.3g}</td>' in text
+    assert "step_angle" not in text  # no step was measured
 
 
 def test_report_is_self_contained(report: Callable[..., str]) -> None:

@@ -80,7 +80,7 @@ def test_no_matplotlibrc_and_no_importing_program_changes_a_figure(
         mine = dict(matplotlib.rcParams)
         assert draw(tmp_path / "with taste") == ordinary
         assert dict(matplotlib.rcParams) == mine
-    assert len(ordinary) == 2 * (5 + 3 + 2)
+    assert len(ordinary) == 2 * (6 + 3 + 2)
 
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "qtagg", "nonsense", ""])

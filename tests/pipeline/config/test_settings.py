@@ -194,7 +194,8 @@ def test_none_switches_early_stopping_off() -> None:
 @pytest.mark.usefixtures("params")
 def test_everything_is_resolved() -> None:
     written = load_config({"model_name": "resnet18", "dataset": "fashionmnist", "pretrained": "True"}).as_text()
-    assert [name for name, text in written.items() if text in ("auto", "paper")] == ["checkpoint_every"]
+    kept = [name for name, text in written.items() if text in ("auto", "paper")]
+    assert kept == ["step_angle_every", "checkpoint_every"]
     assert written["pretrained"] == "true"
     assert written["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -54,6 +54,7 @@ def test_what_a_finished_study_lacks_is_named_and_fresh_makes_it(do: Call) -> No
 def test_what_changes_no_measurement_is_not_named(do: Call) -> None:
     assert do(**MORE)[::2] == (0, "")
     assert do(step_angle_every=7)[::2] == (0, ""), "more steps were sampled"
+    assert do(step_angle_every="auto")[::2] == (0, ""), "any samples will do"
     assert do(step_angle_every="none", checkpoint_every=1, threads=1, register="true")[::2] == (0, "")
 
 
@@ -83,8 +84,8 @@ def test_a_resumed_or_longer_seed_names_the_epochs_that_lack_it(do: Call, monkey
     (seed,) = seeds()
     record = seed.data.tags["layerwise.measured"]
     assert [set(text.split()) for text in record.split("; from epoch 3: ")] == [
-        {*without.split(), "step_angle_every=50"},
-        {*measured.split(), "step_angle_every=50"},
+        {*without.split(), "step_angle_every=auto"},
+        {*measured.split(), "step_angle_every=auto"},
     ]
     assert do(seeds="3", epochs=4, **more)[::2] == (0, f"seed 3: {said}"), "a part of its epochs"
     assert do(seeds="3", epochs=5, **more)[::2] == (0, f"seed 3 (epochs 1 to 4): {said}")

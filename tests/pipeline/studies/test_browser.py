@@ -48,7 +48,7 @@ def test_a_page_shows_what_it_should_and_nothing_of_ours_fails(browser: Browser,
 def test_the_study_s_description_leads_to_report_and_figures(browser: Browser) -> None:
     browser.visit(next(stop for stop in STOPS if stop.name == "study"))
     follow(browser.page, "report")
-    browser.page.frame_locator("iframe").get_by_text("Do groups differ?").first.wait_for()
+    browser.page.frame_locator("iframe").get_by_text("How much does each layer change?").first.wait_for()
     browser.page.go_back()
     follow(browser.page, "figures")
     browser.page.get_by_text("rwc_layers.png").first.wait_for()

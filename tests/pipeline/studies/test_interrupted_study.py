@@ -120,7 +120,7 @@ def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Ca
     weights = {f"weights-000{epoch}.pt" for epoch in (1, 2, 3)}
     assert files - {"best-a.pt", "best-b.pt"} == {"initial.pt", "slot-a.pt", "slot-b.pt", *weights}
     assert remaining(extended) == {1, 2, 3}, "of the way to the end of this run"
-    assert (Path(runs("study")[-1].info.artifact_uri) / "tables" / "half_way.csv").exists()
+    assert (Path(runs("study")[-1].info.artifact_uri) / "figures" / "remaining_distance.png").exists()
     code, out, _err = study(epochs=3, seeds="5")
     assert code == 0
     assert "seed 5: reused" in out

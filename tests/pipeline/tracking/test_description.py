@@ -2,8 +2,11 @@
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Callable
+from html import unescape
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from data import DataError
 from pipeline.execution import local
 from pipeline.tracking.charts import share_view
-from pipeline.tracking.description import NOTE, describe
+from pipeline.tracking.description import NOTE, describe, plain
 from pipeline.tracking.mlflow_internals import SHARED_VIEW, TRAINING_LAYOUT
 from pipeline.tracking.runs import open_run
 
@@ -38,10 +41,14 @@ def test_a_study_s_description_has_the_result_and_links(call: Call, options: dic
     client = mlflow.MlflowClient()
     (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
     text = note(study.info.run_id)
-    metrics = study.data.metrics
-    accuracy = f"{metrics['test_acc_mean']:.2f} ± {metrics['test_acc_std']:.2f} %"
-    assert text.startswith(f"**AlexNet-tiny**: test accuracy **{accuracy}** · [report](")
-    assert "\n\nMean and standard deviation of 2 of 2 seeds, after 2 epochs.\n\n" in text
+    accuracy = f"It classifies {study.data.metrics['test_acc_mean']:.1f} % of the test images correctly"
+    assert text.startswith(f"AlexNet was trained on tiny with 2 seeds for 2 epochs. {accuracy}")
+    assert "\n\nThe group " in text
+    report = Path(client.download_artifacts(study.info.run_id, "report.html")).read_text()
+    sentences = [unescape(sentence) for sentence in re.findall("<li>(.*?)</li>", report.split("</ul>")[0])]
+    said = text.replace("\\", "").replace("\n\n", " ")
+    assert 5 <= len(sentences) <= 8
+    assert all(sentence in said for sentence in sentences)
     artifacts = {"report.html", "figures", "tables"}
     for path in artifacts:
         assert f"(#/experiments/0/runs/{study.info.run_id}/artifacts/{path}?{TRAINING_LAYOUT})" in text
@@ -51,6 +58,10 @@ def test_a_study_s_description_has_the_result_and_links(call: Call, options: dic
     assert f"(#/experiments/0/runs?{TRAINING_LAYOUT}&" in text
     assert f"viewStateShareKey={key.removeprefix(SHARED_VIEW)})" in text
     assert "lr 0.01, momentum 0.9" in text
+
+
+def test_names_are_shown_as_they_are() -> None:
+    assert plain("a_b *c* <i>\n[x](y) `z`") == r"a\_b \*c\* \<i\> \[x\](y) \`z\`"
 
 
 @pytest.mark.usefixtures("unrendered")
@@ -69,8 +80,10 @@ def test_a_study_s_description_names_missing_seeds(
     arguments = [f"--{name}={value}" for name, value in options.items()]
     assert call("study", *arguments, "--seeds=0,7", "--epochs=1")[0] == 1
     (study,) = mlflow.MlflowClient().search_runs(["0"], "tags.`layerwise.kind` = 'study'")
-    text = "Only one seed: no estimate of the spread; 1 epoch. **Missing: seed 7**; the same command trains it."
-    assert text in note(study.info.run_id)
+    text = note(study.info.run_id)
+    assert text.startswith("AlexNet was trained on tiny with 1 of 2 seeds for one epoch.")
+    assert "How sure that is cannot be told from one seed." in text or "Nothing follows from that difference" in text
+    assert "\n\n**Missing: seed 7**; the same command trains it.\n\n" in text
 
 
 def test_a_view_has_groups_first_then_accuracy_then_layers(store: str) -> None:  # noqa: ARG001

@@ -1,0 +1,203 @@
+"""What a study shows, in at most eight sentences that a person can repeat: its report and its page open with them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+import pandas as pd
+
+from pipeline.analysis.claims import PRIMARY, not_learned
+from pipeline.analysis.groups import group_logs
+from pipeline.analysis.inference import effect, effects, mean_of_finite
+from pipeline.analysis.paper import ACCURACIES
+from pipeline.analysis.statistics import Histories, final_values
+from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, LEVEL, MIN_SEEDS, NO_VERDICT, REVERSE
+from pipeline.analysis.windows import Window, mean_logs
+
+FEW_EPOCHS = 10
+OUTCOMES = {
+    HOLDS: "{} shown",
+    REVERSE: "{} reversed",
+    ALIKE: "{} answered by no difference (within 10 %)",
+    CANNOT_TELL: "{} undecided",
+    NO_VERDICT: "{} without a verdict",
+}
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The groups, or layers, that changed most and least, of `count`; `row` has EFFECTS of the log ratio of the two."""
+
+    are_groups: bool
+    most: str
+    least: str
+    count: int
+    row: Mapping[str, float]
+
+    @property
+    def outcome(self) -> str:
+        """Return ALIKE, HOLDS or CANNOT_TELL; NO_VERDICT for few seeds.
+
+        The pair is the most different of all, so the p-value of a difference is multiplied by the number of pairs.
+        That of equivalence is not: where the most different are alike, all are.
+        """
+        if self.row["n"] < MIN_SEEDS or np.isnan(self.row["p"]):
+            return NO_VERDICT
+        if self.row["alike_p"] <= LEVEL:
+            return ALIKE
+        return HOLDS if self.row["p"] * self.pairs <= LEVEL else CANNOT_TELL
+
+    @property
+    def pairs(self) -> int:
+        return self.count * (self.count - 1) // 2
+
+
+def answer(
+    histories: Histories,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    model: str,
+    dataset: str,
+    asked: int,
+    paper: Mapping[str, str],
+) -> list[str]:
+    """Return the sentences, written from the numbers.
+
+    `asked` is the number of seeds that the study was asked for; `paper` has the paper's settings for the model and the
+    data set, if it has such a study.
+    """
+    found, hindered = extremes(histories), not_learned(histories)
+    sentences = [
+        _what_ran(histories, model, dataset, asked),
+        _accuracy(histories, model, dataset, paper),
+        _most_and_least(histories, found),
+        _how_sure(found, hindered),
+        _claims(tables["claims"], model, dataset),
+        _equilibrium(tables["equilibrium"]),
+        _unsaid(histories, hindered),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def extremes(histories: Histories) -> Extremes | None:
+    """Return the groups that changed most and least, or the layers where fewer than two groups did; None for one."""
+    logs = mean_logs(histories, PRIMARY)
+    by_layer = dict(zip(histories.group_of, logs.T, strict=True))
+    for changes in (by_group := group_logs(logs, histories), by_layer):
+        means = {name: float(mean_of_finite(by_seed, axis=0)) for name, by_seed in changes.items()}
+        changed = {name: mean for name, mean in means.items() if np.isfinite(mean)}
+        if len(changed) > 1:
+            most, least = max(changed, key=changed.__getitem__), min(changed, key=changed.__getitem__)
+            row = effects((changes[most] - changes[least])[:, None]).iloc[0]
+            return Extremes(
+                changes is by_group, most, least, len(changed), {str(name): float(value) for name, value in row.items()}
+            )
+    return None
+
+
+def _what_ran(histories: Histories, model: str, dataset: str, asked: int) -> str:
+    count, ends = len(histories.seeds), sorted(set(histories.last_epochs.values()))
+    seeds = f"{count} of {asked} seeds" if count < asked else _counted(count, "seed")
+    epochs = f"{ends[0]} to {ends[-1]} epochs, as some stopped early" if len(ends) > 1 else _counted(ends[0], "epoch")
+    network, images = model.rpartition(":")[2], PurePath(dataset).stem if dataset.endswith(".npz") else dataset
+    return f"{network} was trained on {images} with {seeds} for {epochs}."
+
+
+def _accuracy(histories: Histories, model: str, dataset: str, paper: Mapping[str, str]) -> str:
+    found = effect(final_values(histories, "test_acc").to_numpy())
+    spread = {True: "one seed, so no interval", False: "the same in all seeds"}[found.n == 1]
+    if np.isfinite(found.low):
+        spread = f"95 % interval of the mean over {found.n} seeds: {found.low:.1f} to {found.high:.1f} %"
+    beside = ""
+    if paper:
+        beside = f"; the paper reports {ACCURACIES[model][dataset]:.1f} % after up to {paper['epochs']} epochs"
+    return f"It classifies {found.mean:.1f} % of the test images correctly ({spread}){beside}."
+
+
+def _most_and_least(histories: Histories, found: Extremes | None) -> str:
+    when = Window.WHOLE.text(histories.last_epoch)
+    if found is None:
+        return _only_layer(histories, when)
+    ratio = np.exp([found.row[name] for name in ("mean", "low", "high", "lowest", "highest")])
+    of_seeds = f", {ratio[3]:.3g} to {ratio[4]:.3g} in single seeds" if found.row["n"] > 1 else ""
+    if found.row["n"] >= MIN_SEEDS and np.isfinite(ratio[1]):
+        of_seeds = f", 95 % interval {ratio[1]:.3g} to {ratio[2]:.3g}"
+    names = "The group {} changed most and the group {} least" if found.are_groups else "{} changed most and {} least"
+    return f"{names.format(found.most, found.least)}: {ratio[0]:.3g} times as much in an epoch (RWC, {when}{of_seeds})."
+
+
+def _only_layer(histories: Histories, when: str) -> str:
+    changes = np.exp(mean_of_finite(mean_logs(histories, PRIMARY), axis=0))
+    for layer, change in zip(histories.group_of, changes, strict=True):
+        if np.isfinite(change):
+            return f"One layer changed, {layer}: by {100 * change:.3g} % of its size in an epoch (RWC, {when})."
+    return "No layer changed."
+
+
+def _how_sure(found: Extremes | None, hindered: str) -> str:
+    if found is None:
+        return ""
+    count = int(found.row["n"])
+    if hindered:
+        return f"Nothing follows from that difference: {hindered}."
+    phrases = {
+        HOLDS: f"That difference is sure ({_p(found)}).",
+        ALIKE: "So all are alike: the difference is certain to be within 10 %.",
+        CANNOT_TELL: f"Whether that is a difference cannot be told from {count} seeds ({_p(found)}).",
+    }
+    return phrases.get(found.outcome) or _few(found, count)
+
+
+def _few(found: Extremes, count: int) -> str:
+    if count < 2:
+        return "How sure that is cannot be told from one seed."
+    low, high = found.row["lowest"], found.row["highest"]
+    if np.isnan(found.row["p"]):
+        return f"All {count} seeds have this ratio, so there is no spread to judge it by."
+    where = "in every seed" if low > 0 or high < 0 else "not in every seed"
+    return f"That was so {where}, but {count} seeds are too few to be sure: a verdict needs {MIN_SEEDS}."
+
+
+def _p(found: Extremes) -> str:
+    p = min(1.0, found.row["p"] * found.pairs)
+    corrected = f", corrected for {found.pairs} pairs" if found.pairs > 1 else ""
+    return f"p {f'= {p:.2g}' if p >= 0.001 else 'under 0.001'}{corrected}"
+
+
+def _claims(claims: pd.DataFrame, model: str, dataset: str) -> str:
+    outcomes = [row["outcome"] for row in claims.to_dict("records") if row["primary"]]
+    if not outcomes:
+        return ""
+    counts = Counter(outcomes)
+    told = [phrase.format(counts[outcome]) for outcome, phrase in OUTCOMES.items() if counts[outcome]]
+    return f"Of the paper's {_counted(len(outcomes), 'claim')} about {model} on {dataset}: {', '.join(told)}."
+
+
+def _equilibrium(table: pd.DataFrame) -> str:
+    layers = table[table["scale_invariant"].astype(bool)].drop_duplicates("layer")
+    if layers.empty:
+        return "No layer has a level of equilibrium: none is scale-invariant, or there is no weight decay."
+    known = layers[layers["equilibrium"] != ""]
+    if known.empty:
+        return "Whether its layers are in equilibrium is unknown: their norms were not measured over two epochs."
+    balanced, of = int((known["equilibrium"] == "yes").sum()), _counted(len(known), "scale-invariant layer")
+    if not balanced:
+        return f"Of {of} none is in equilibrium: their weights still grow or shrink."
+    which = f"{'all' if balanced == len(known) else balanced} {'is' if balanced == 1 else 'are'}"
+    return f"Of {of} {which} in equilibrium, where learning rate and weight decay set the change."
+
+
+def _unsaid(histories: Histories, hindered: str) -> str:
+    seeds, last = len(histories.seeds), histories.last_epoch
+    unsaid = ["what another network or other settings would show"]
+    if last < FEW_EPOCHS and not hindered:
+        unsaid.insert(0, "what comes after the beginning of training")
+    if seeds < MIN_SEEDS:
+        unsaid.insert(0, "which differences other seeds would have")
+    return f"{_counted(seeds, 'seed').capitalize()} and {_counted(last, 'epoch')} cannot say {'; '.join(unsaid)}."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{'one' if count == 1 else count} {what}{'s' * (count != 1)}"

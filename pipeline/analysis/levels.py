@@ -1,0 +1,141 @@
+"""What measurements of a scale-invariant layer show where it only diffuses, in equilibrium at a constant rate.
+
+All levels follow from x = N h lambda / (1 - a): steps of an epoch, learning rate, weight decay, momentum. A white-noise
+walk forgets exp(-x) of its direction in an epoch (`docs/statistics.md`).
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.analysis.inference import Values, effect, mean_of_finite
+from pipeline.analysis.statistics import Histories
+from pipeline.analysis.windows import Window
+
+COLUMNS = [
+    "layer", "group", "scale_invariant", "quantity", "level", "mean", "low", "high", "n", "first", "last", "equilibrium"
+]  # fmt: skip
+NORM_BALANCE = "norm_balance"
+BALANCED = 0.1  # of the balance of pure decay, -1
+STRAIGHTNESS = "straightness"
+
+
+class Clock(NamedTuple):
+    """Epochs, 1 to the last, and x, what weight decay takes from a layer in one."""
+
+    epochs: Values
+    x: float
+
+    @property
+    def kept(self) -> float:
+        """The cosine that a white-noise walk keeps with itself an epoch earlier."""
+        return math.exp(-self.x)
+
+    def constant(self, level: float) -> Values:
+        return np.full(len(self.epochs), level)
+
+
+LEVELS: dict[str, Callable[[Clock], Values]] = {
+    "l2_change": lambda clock: clock.constant(math.sqrt(2 * (1 - clock.kept))),
+    "angular_update": lambda clock: clock.constant(math.acos(clock.kept)),
+    "layer_rotation": lambda clock: 1 - np.exp(-clock.x * clock.epochs),
+    "remaining_distance": lambda clock: _remaining(clock),
+    STRAIGHTNESS: lambda clock: clock.constant(math.sqrt((1 - clock.kept) / clock.x)),
+    NORM_BALANCE: lambda clock: clock.constant(0.0),
+}
+
+
+def _remaining(clock: Clock) -> Values:
+    last = clock.epochs[-1]
+    remaining: Values = np.sqrt(np.expm1(-clock.x * (last - clock.epochs)) / np.expm1(-clock.x * last))
+    return remaining
+
+
+def clock_of(histories: Histories) -> Clock | None:
+    """Return epochs and x of a study, from RWC* of its levels; None if no layer has levels."""
+    of_layers = histories.levels["rwc"].dropna()
+    if of_layers.empty:
+        return None
+    return Clock(np.arange(1.0, histories.last_epoch + 1), -math.log1p(-(of_layers.iloc[0] ** 2) / 2))
+
+
+def level_of(quantity: str, histories: Histories) -> Values | None:
+    """Return the level of a quantity at each epoch; None if no layer has levels, or the quantity has none."""
+    clock = clock_of(histories)
+    if clock is None:
+        return None
+    if quantity == "step_angle":
+        return clock.constant(float(histories.levels["step_angle"].dropna().iloc[0]))
+    return LEVELS[quantity](clock) if quantity in LEVELS else None
+
+
+def quantities(histories: Histories) -> Iterator[tuple[str, Values]]:
+    """Yield each measured quantity that has a level, with its values: seeds x layers x epochs."""
+    for metric in ("step_angle", *LEVELS):
+        if metric in histories.measurements:
+            yield metric, histories.by_seed(metric)
+        elif metric == NORM_BALANCE and "weight_norm" in histories.measurements and clock_of(histories):
+            yield metric, norm_balance(histories)
+
+
+def norm_balance(histories: Histories) -> Values:
+    """Return the growth of ln |w|^2 in each epoch over 2 x: seeds x layers x epochs, NaN in the first.
+
+    It is -1 under weight decay alone, 0 in equilibrium, above 0 where steps lengthen the weights faster.
+    """
+    clock = clock_of(histories)
+    assert clock
+    norms = histories.by_seed("weight_norm")
+    logs = np.log(np.where(norms > 0, norms, np.nan))
+    return np.diff(logs, axis=2, prepend=np.nan) / clock.x
+
+
+def equilibrium_table(histories: Histories) -> pd.DataFrame:
+    """Return each quantity beside its level in the last third of the epochs, for each layer that has one: COLUMNS.
+
+    `mean` is over the seeds, with interval; that of a quantity which changes with time is beside the mean of its level
+    over the same epochs. `equilibrium` says, by the norm balance, whether the layer is: "yes", "no", or "" for unknown.
+    All layers have a straightness: that of a random walk is 1.
+    """
+    first, last = Window.LATE.bounds(histories.last_epoch)
+    invariant = set(histories.layers_with_level)
+    balanced = _balanced(histories)
+    rows = []
+    for quantity, values in quantities(histories):
+        by_seed, level = _late(values, histories), level_of(quantity, histories)
+        for place, (layer, group) in enumerate(histories.group_of.items()):
+            if layer in invariant and level is not None:
+                its = float(_over_window(level, values[:, place], first, last))
+            elif quantity == STRAIGHTNESS:
+                its = 1.0
+            else:
+                continue
+            mean, low, high, _p, n = effect(by_seed[:, place])
+            rows.append((layer, group, layer in invariant, quantity, its, mean, low, high, n, first, last,
+                         balanced.get(layer, "")))  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _late(values: Values, histories: Histories) -> Values:
+    """Return the mean over each seed's last third of the epochs: seeds x layers."""
+    bounds = [Window.LATE.bounds(histories.last_epochs[seed]) for seed in histories.seeds]
+    pairs = zip(values, bounds, strict=True)
+    return np.stack([mean_of_finite(of_seed[:, first - 1 : last], axis=1) for of_seed, (first, last) in pairs])
+
+
+def _over_window(level: Values, values: Values, first: int, last: int) -> Values:
+    """Return the mean of a level over the epochs of a window in which a seed has a value."""
+    measured = np.isfinite(values[:, first - 1 : last]).any(axis=0)
+    return mean_of_finite(np.where(measured, level[first - 1 : last], np.nan), axis=0)
+
+
+def _balanced(histories: Histories) -> dict[str, str]:
+    if clock_of(histories) is None or "weight_norm" not in histories.measurements:
+        return {}
+    late = np.abs(_late(norm_balance(histories), histories))
+    known = np.isfinite(late).all(axis=0)
+    words = np.where(known, np.where((late <= BALANCED).all(axis=0), "yes", "no"), "")
+    return {layer: str(word) for layer, word in zip(histories.group_of, words, strict=True)}

@@ -1,0 +1,116 @@
+"""Levels are those of a simulated walk in equilibrium, and layers are beside them in the late epochs."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.analysis.levels import LEVELS, Clock, clock_of, equilibrium_table, level_of, norm_balance
+from pipeline.analysis.statistics import Histories
+from pipeline.tracking.tables import LEVELS as LEVEL_COLUMNS
+
+GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
+X = 0.3
+RWC = math.sqrt(2 * (1 - math.exp(-X)))
+
+
+@pytest.fixture
+def study(histories: Callable[..., Histories]) -> Callable[..., Histories]:
+    """Return a maker of histories with levels for two layers, in which each metric has a value of epoch and seed."""
+
+    def make(by_metric: dict[str, Callable[[pd.DataFrame], pd.Series]], last: int = 6) -> Histories:
+        made = histories({0: last, 7: last}, GROUPS)
+        rwc = made.measurements["rwc"]
+        layers = [rwc, *(rwc.assign(metric=metric, value=value) for metric, value in by_metric.items())]
+        rows = [(layer, GROUPS[layer], True, 0.02, RWC, 40) for layer in ("conv1", "conv2")]
+        levels = pd.DataFrame([*rows, ("fc", "", False, math.nan, math.nan, math.nan)], columns=LEVEL_COLUMNS)
+        return replace(made, layers=pd.concat(layers, ignore_index=True), levels=levels)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def walk() -> np.ndarray:
+    """Weights of a stationary walk on a sphere at the ends of 12 epochs: each keeps exp(-X) of the last."""
+    draws = np.random.default_rng(0)
+    kept, epochs = math.exp(-X), [draws.standard_normal(200_000)]
+    for _epoch in range(12):
+        fresh = draws.standard_normal(200_000)
+        epochs.append(kept * epochs[-1] + math.sqrt(1 - kept**2) * fresh)
+    return np.stack(epochs)
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+
+
+def test_levels_are_those_of_a_stationary_walk(walk: np.ndarray) -> None:
+    clock = Clock(np.arange(1.0, 13), X)
+    level = {name: compute(clock) for name, compute in LEVELS.items()}
+    before, after = walk[4], walk[5]
+    change = after - before
+    assert np.linalg.norm(change) / np.linalg.norm(before) == pytest.approx(level["l2_change"][4], rel=0.01)
+    assert math.acos(cosine(before, after)) == pytest.approx(level["angular_update"][4], rel=0.01)
+    assert 1 - cosine(walk[0], walk[7]) == pytest.approx(level["layer_rotation"][6], rel=0.01)
+    distance = np.linalg.norm(walk - walk[12], axis=1) / np.linalg.norm(walk[0] - walk[12])
+    assert distance[1:] == pytest.approx(level["remaining_distance"], abs=0.01)
+    assert math.log(after @ after) - math.log(before @ before) == pytest.approx(level["norm_balance"][4], abs=0.01)
+
+
+def test_straightness_of_noise_in_equilibrium_is_that_of_small_steps() -> None:
+    """Displacement over that of a walk without decay: x of small steps has the squared length 2 x."""
+    level = LEVELS["straightness"](Clock(np.ones(1), X))[0]
+    assert level == pytest.approx(RWC / math.sqrt(2 * X))
+
+
+def test_x_is_that_of_the_level_of_rwc(study: Callable[..., Histories]) -> None:
+    made = study({})
+    clock = clock_of(made)
+    assert clock
+    assert clock.x == pytest.approx(X)
+    assert level_of("step_angle", made).tolist() == 6 * [0.02]
+    assert level_of("rwc", made) is None, "it is a ratio of 1-norms"
+    assert clock_of(replace(made, levels=made.levels.assign(rwc=math.nan))) is None
+
+
+def test_norm_balance_is_minus_1_under_decay_alone_and_0_in_equilibrium(study: Callable[..., Histories]) -> None:
+    made = study({"weight_norm": lambda rows: np.exp(-X * rows["epoch"] * (rows["layer"] == "conv1"))})
+    balance = norm_balance(made)
+    assert np.isnan(balance[:, :, 0]).all()
+    assert balance[:, 0, 1:] == pytest.approx(-1)
+    assert balance[:, 1, 1:] == pytest.approx(0)
+    table = equilibrium_table(made).drop_duplicates("layer").set_index("layer")
+    assert table["equilibrium"].to_dict() == {"conv1": "no", "conv2": "yes"}
+
+
+def test_layers_are_beside_their_levels_in_the_last_third(study: Callable[..., Histories]) -> None:
+    made = study({
+        "l2_change": lambda rows: rows["epoch"] / 100 + 0.01 * (rows["seed"] == 7),
+        "layer_rotation": lambda rows: rows["epoch"] / 10,
+        "straightness": lambda _rows: 0.7,
+    })  # fmt: skip
+    table = equilibrium_table(made).set_index(["quantity", "layer"])
+    change = table.loc["l2_change", "conv1"]
+    assert (change["mean"], change["level"]) == pytest.approx((0.06, RWC))
+    assert (change["first"], change["last"], change["n"], change["equilibrium"]) == (5, 6, 2, "")
+    rotation = table.loc["layer_rotation", "conv2"]
+    assert rotation["level"] == pytest.approx(np.mean([1 - math.exp(-X * epoch) for epoch in (5, 6)]))
+    assert math.isnan(rotation["low"]), "both seeds are alike"
+    assert table.loc["straightness", "fc"]["level"] == 1
+    assert ("l2_change", "fc") not in table.index, "it is not scale-invariant"
+    assert "rwc" not in table.index.get_level_values("quantity")
+
+
+def test_levels_of_snapshots_are_those_of_the_epochs_that_have_one(study: Callable[..., Histories]) -> None:
+    """Of the last third of 6 epochs only epoch 5 has a snapshot."""
+    made = study({"remaining_distance": lambda rows: rows["epoch"].map({1: 0.9, 2: 0.8, 3: 0.7, 5: 0.4})})
+    row = equilibrium_table(made).set_index(["quantity", "layer"]).loc["remaining_distance", "conv1"]
+    expected = math.sqrt((1 - math.exp(-X)) / (1 - math.exp(-6 * X)))
+    assert (row["mean"], row["level"]) == pytest.approx((0.4, expected))
+
+
+def test_table_is_empty_without_levels_and_steps(histories: Callable[..., Histories]) -> None:
+    assert equilibrium_table(histories({0: 2}, GROUPS)).empty

@@ -1,0 +1,194 @@
+"""The report in a browser: readable wide, narrow, dark, on paper, by keyboard, without scripts and in a sandbox."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from html import escape
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: make setup")
+pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed: make setup")
+from axe_playwright_python.sync_playwright import Axe
+from matplotlib.colors import to_hex
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from docs.tour import CHROMIUM, FLAGS
+from pipeline.analysis.answer import answer
+from pipeline.analysis.figures.study_figures import write_figures
+from pipeline.analysis.reports.colours import PAGE
+from pipeline.analysis.reports.study_report import Facts, write_report
+from pipeline.analysis.statistics import Histories
+from pipeline.analysis.study_tables import study_tables
+from pipeline.tracking.tables import LEVELS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}: apt install chromium"),
+]
+WIDE, NARROW = 1400, 360
+NAMES = [
+    "conv1",
+    *(f"layer{stage}.{block}.conv{number}" for stage in (1, 2) for block in (0, 1) for number in (1, 2)),
+    "fc",
+]
+GROUPS = {name: f"block{name[5]}" if name.startswith("layer") else "" for name in NAMES}
+MANY = {f"blocks.{number}.attention.weight": f"stage{number // 20}" for number in range(60)}
+
+
+@pytest.fixture
+def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[..., Path]:
+    """Return a writer of reports of three seeds, one of which ends early; all layers in groups have levels."""
+
+    def write(groups: dict[str, str] = GROUPS) -> Path:
+        made = histories({0: 6, 42: 6, 123: 4}, groups)
+        walked = made.layers[made.layers["metric"] == "rwc"].assign(metric="straightness")
+        levels = [
+            (name, group, bool(group), *((0.02, 0.3, 2) if group else 3 * [np.nan])) for name, group in groups.items()
+        ]
+        layers = pd.concat([made.layers, walked], ignore_index=True)
+        made = replace(made, layers=layers, levels=pd.DataFrame(levels, columns=LEVELS))
+        write_figures(made, tmp_path / "figures", title="ResNet18-CIFAR-10", asked=3)
+        seeds = [str(seed) for seed in made.seeds]
+        facts = Facts(
+            "ResNet18-CIFAR-10", "0123abc", "ResNet18", "CIFAR-10", "d1ge57", (0, 42, 123), {"epochs": "6"},
+            runs=[{"seed": seed, "run": f"{seed:0>32}"} for seed in seeds],
+            provenance=[{"commit": "c0ffee", "machine": seed} for seed in seeds],
+        )  # fmt: skip
+        tables = study_tables(made, model=facts.model, dataset=facts.dataset)
+        said = answer(made, tables, model=facts.model, dataset=facts.dataset, asked=3, paper={"epochs": "20"})
+        write_report(facts, made, tables, said, tmp_path)
+        return tmp_path / "report.html"
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[f"--{flag}" for flag in FLAGS])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Return an opener of a page with everything unfolded."""
+    contexts = []
+
+    def open_page(path: Path, width: int = WIDE, scheme: str = "light", *, scripts: bool = True) -> Page:
+        contexts.append(browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts, offline=True
+        ))  # fmt: skip
+        page = contexts[-1].new_page()
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def unfold(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+
+
+def colours(page: Page, selector: str, which: str) -> set[str]:
+    found = page.eval_on_selector_all(selector, f"all => all.map(one => getComputedStyle(one).{which})")
+    numbers = [part[part.index("(") + 1 : -1].split(",")[:3] for part in found]
+    return {to_hex([int(number) / 255 for number in three]) for three in numbers}
+
+
+@pytest.mark.parametrize("groups", [GROUPS, MANY], ids=["names at the ends of lines", "names below"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(
+    report: Callable[..., Path], visit: Callable[..., Page], groups: dict[str, str], width: int, scheme: str
+) -> None:
+    page = visit(report(groups), width, scheme)
+    unfold(page)
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]][:3]) for rule in found] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_and_lines_have_the_colours_of_the_scheme(
+    report: Callable[..., Path], visit: Callable[..., Page], scheme: str
+) -> None:
+    page = visit(report(), scheme=scheme)
+    assert colours(page, "body", "backgroundColor") == {PAGE[scheme]}
+    other = visit(report(), scheme={"light": "dark", "dark": "light"}[scheme])
+    assert colours(page, ".mean", "stroke") != colours(other, ".mean", "stroke")
+
+
+@pytest.mark.parametrize("groups", [GROUPS, MANY], ids=["names at the ends of lines", "names below"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_nothing_is_wider_than_the_page_and_no_names_overlap(
+    report: Callable[..., Path], visit: Callable[..., Page], groups: dict[str, str], width: int
+) -> None:
+    page = visit(report(groups), width)
+    for is_unfolded in (False, True):
+        if is_unfolded:
+            unfold(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        chart = page.locator(".chart").first
+        boxes = [name.bounding_box() for name in chart.locator(".name").all()]
+        corners = sorted((round(box["x"]), round(box["y"]), round(box["y"] + box["height"])) for box in boxes)
+        for (x, _top, bottom), (other_x, top, _bottom) in pairwise(corners):
+            assert x != other_x or top >= bottom - 2
+
+
+def test_the_report_takes_three_screens(report: Callable[..., Path], visit: Callable[..., Page]) -> None:
+    assert visit(report()).evaluate("document.documentElement.scrollHeight") < 3 * 900
+
+
+@pytest.mark.parametrize("where", [".name", ".hit"])
+def test_a_line_that_is_pointed_at_stands_out_and_tells_its_values_without_scripts(
+    report: Callable[..., Path], visit: Callable[..., Page], where: str
+) -> None:
+    page = visit(report(), scripts=False)
+    line = page.locator(".chart").first.locator(".line").first
+    tip = line.locator(".tip")
+    assert not tip.is_visible()
+    if where == ".name":
+        line.locator(where).hover()
+    else:
+        box = line.locator("svg").bounding_box()
+        x, y = (int(number) for number in line.locator(".mean").get_attribute("d")[1:].split()[:2])
+        page.mouse.move(box["x"] + box["width"] * x / 1000, box["y"] + box["height"] * y / 1000)
+    assert tip.is_visible()
+    assert tip.inner_text().startswith("layer1.0.conv1 · block1 · epoch 1: ")
+    assert "seed 0 " in tip.inner_text()
+    assert "seed 123 " in tip.inner_text()
+
+
+def test_every_line_is_reached_by_the_keyboard(report: Callable[..., Path], visit: Callable[..., Page]) -> None:
+    page = visit(report())
+    chart = page.locator(".chart").first
+    told = []
+    for _press in range(40):
+        page.keyboard.press("Tab")
+        told += [tip.inner_text().split(" · ")[0] for tip in chart.locator(".tip").all() if tip.is_visible()]
+    assert list(dict.fromkeys(told)) == [*NAMES[1:-1], "conv1", "fc"]
+
+
+def test_the_report_works_in_a_sandbox_like_mlflow_s(report: Callable[..., Path], visit: Callable[..., Page]) -> None:
+    text = report().read_text()
+    outer = report().with_name("viewer.html")
+    outer.write_text(f'<iframe sandbox width=1000 height=800 srcdoc="{escape(text)}"></iframe>')
+    frame = visit(outer).frame_locator("iframe")
+    line = frame.locator(".line").first
+    line.locator(".name").hover()
+    assert line.locator(".tip").is_visible()
+
+
+def test_paper_has_what_the_screen_folds(report: Callable[..., Path], visit: Callable[..., Page]) -> None:
+    page = visit(report())
+    table = page.locator("details table").first
+    assert not table.is_visible()
+    page.emulate_media(media="print")
+    assert table.bounding_box()["height"] > 20
+    assert not page.locator(".hint").first.is_visible()
