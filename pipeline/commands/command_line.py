@@ -4,12 +4,16 @@ That file is imported only then, since torch and MLflow take seconds, which neit
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
+from data import DATASETS, DataError
+from data.npz import npz_dataset
 from pipeline.config.grid import combinations
 from pipeline.config.options import WithSettings, takes_settings
 from pipeline.config.resolve import read_settings
+from pipeline.config.schema import Settings
 from pipeline.config.values import distinct_seeds, one_of
 from pipeline.console.errors import BadInput
 from pipeline.console.messages import quiet_option
@@ -50,6 +54,16 @@ def commands() -> None:
     """How each layer of a network learns: studies of layer-wise weight change, in MLflow."""
 
 
+def _with_file(settings: Settings) -> Settings:
+    """Return settings whose .npz file, if they name one, is there; else raise BadInput."""
+    if settings.dataset not in DATASETS:
+        try:
+            npz_dataset(Path(settings.dataset)).find(Path())
+        except DataError as error:
+            raise BadInput(str(error)) from error
+    return settings
+
+
 _quiet = quiet_option(expose_value=False, help="print warnings and errors only")
 
 
@@ -58,7 +72,7 @@ _quiet = quiet_option(expose_value=False, help="print warnings and errors only")
 @takes_settings
 def study(given: dict[str, str]) -> None:
     """Train all seeds and average them: one study."""
-    settings = read_settings(given)
+    settings = _with_file(read_settings(given))
     from pipeline.commands.study import run
 
     run(settings)
@@ -75,7 +89,7 @@ def study(given: dict[str, str]) -> None:
 )
 def sweep(given: dict[str, str], plan: bool) -> None:
     """Run a study for every combination of listed settings, like dataset=MNIST,FMNIST."""
-    studies = combinations(given)
+    studies = [_with_file(settings) for settings in combinations(given)]
     from pipeline.commands.sweep import run
 
     run(studies, given, plan=plan)
@@ -86,7 +100,7 @@ def sweep(given: dict[str, str], plan: bool) -> None:
 @takes_settings
 def prepare(given: dict[str, str]) -> None:
     """Prepare a data set and log what it holds."""
-    settings = read_settings(given)
+    settings = _with_file(read_settings(given))
     from pipeline.commands.prepare import run
 
     run(settings)
@@ -102,7 +116,7 @@ def train(given: dict[str, str], seed: str | None) -> None:
         (number,) = distinct_seeds(seed)
     except ValueError:
         raise BadInput(f"seed must be one whole number of 0 or more, like -P seed=42; got {seed!r}") from None
-    settings = replace(read_settings(given), seeds=(number,))
+    settings = replace(_with_file(read_settings(given)), seeds=(number,))
     if settings.executor != "local":
         raise BadInput("executor must be local for train, which trains one seed in its own process; got 'ray'")
     from pipeline.commands.train import run

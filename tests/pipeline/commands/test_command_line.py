@@ -29,6 +29,10 @@ REFUSED = [
         for option in ("--lr=x", "--lrr=1", "--quiet=perhaps")
     ),
     *(
+        [command, "--dataset=missing.npz", *more]
+        for command, *more in (("study",), ("prepare",), ("train", "--seed=1"), ("sweep", "--lr=0.1,0.2"))
+    ),
+    *(
         ["study", option]
         for option in (
             "--model_name=ResNet19",
