@@ -23,7 +23,6 @@ OTHERS = {
     REMAINING: "Remaining distance to the final weights, relative to that of the initial ones",
     "step_angle": "Angle of one step beside its level",
     "angular_update": "Angle of an epoch beside its level",
-    "epoch_cosine": "Cosine of successive epochs' changes beside its level",
     "layer_rotation": "Rotation since initialisation beside its level",
 }
 OF_ALL_LAYERS = (STRAIGHTNESS, REMAINING)
