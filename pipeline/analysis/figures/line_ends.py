@@ -37,7 +37,14 @@ def name_lines(axes: Axes, lines: Mapping[str, Line2D]) -> bool:
     if named is None:
         return False
     for (name, end), place in zip(ends.items(), named, strict=True):
-        lead = {"arrowstyle": "-", "color": lines[name].get_color(), "linewidth": 0.5, "shrinkA": 1, "shrinkB": 0}
+        lead = {
+            "arrowstyle": "-",
+            "color": lines[name].get_color(),
+            "linewidth": 0.5,
+            "shrinkA": 1,
+            "shrinkB": 0,
+            "relpos": (0, 0.5),
+        }
         axes.annotate(
             style.label(name), end, (1.05, place), textcoords="axes fraction", fontsize=7, va="center", arrowprops=lead,
             annotation_clip=False,
