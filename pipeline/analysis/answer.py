@@ -2,18 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
 
 from pipeline.analysis.claims import PRIMARY, not_learned
-from pipeline.analysis.groups import group_logs
-from pipeline.analysis.inference import effect, effects, mean_of_finite
+from pipeline.analysis.extremes import Extremes, extremes
+from pipeline.analysis.inference import effect, mean_of_finite
 from pipeline.analysis.paper import ACCURACIES
 from pipeline.analysis.statistics import Histories, final_values
-from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, LEVEL, MIN_SEEDS, NO_VERDICT, REVERSE
+from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, MIN_SEEDS, NO_VERDICT, REVERSE
 from pipeline.analysis.windows import Window, mean_logs
 
 FEW_EPOCHS = 10
@@ -24,34 +23,6 @@ OUTCOMES = {
     CANNOT_TELL: "{} undecided",
     NO_VERDICT: "{} without a verdict",
 }
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """The groups, or layers, that changed most and least, of `count`; `row` has EFFECTS of the log ratio of the two."""
-
-    are_groups: bool
-    most: str
-    least: str
-    count: int
-    row: Mapping[str, float]
-
-    @property
-    def outcome(self) -> str:
-        """Return ALIKE, HOLDS or CANNOT_TELL; NO_VERDICT for few seeds.
-
-        The pair is the most different of all, so the p-value of a difference is multiplied by the number of pairs.
-        That of equivalence is not: where the most different are alike, all are.
-        """
-        if self.row["n"] < MIN_SEEDS or np.isnan(self.row["p"]):
-            return NO_VERDICT
-        if self.row["alike_p"] <= LEVEL:
-            return ALIKE
-        return HOLDS if self.row["p"] * self.pairs <= LEVEL else CANNOT_TELL
-
-    @property
-    def pairs(self) -> int:
-        return self.count * (self.count - 1) // 2
 
 
 def answer(
@@ -79,22 +50,6 @@ def answer(
         _unsaid(histories, hindered),
     ]
     return [sentence for sentence in sentences if sentence]
-
-
-def extremes(histories: Histories) -> Extremes | None:
-    """Return the groups that changed most and least, or the layers where fewer than two groups did; None for one."""
-    logs = mean_logs(histories, PRIMARY)
-    by_layer = dict(zip(histories.group_of, logs.T, strict=True))
-    for changes in (by_group := group_logs(logs, histories), by_layer):
-        means = {name: float(mean_of_finite(by_seed, axis=0)) for name, by_seed in changes.items()}
-        changed = {name: mean for name, mean in means.items() if np.isfinite(mean)}
-        if len(changed) > 1:
-            most, least = max(changed, key=changed.__getitem__), min(changed, key=changed.__getitem__)
-            row = effects((changes[most] - changes[least])[:, None]).iloc[0]
-            return Extremes(
-                changes is by_group, most, least, len(changed), {str(name): float(value) for name, value in row.items()}
-            )
-    return None
 
 
 def _what_ran(histories: Histories, model: str, dataset: str, asked: int) -> str:
