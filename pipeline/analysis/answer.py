@@ -98,8 +98,8 @@ def _how_sure(found: Extremes | None, hindered: str) -> str:
     if hindered:
         return f"Nothing follows from that difference: {hindered}."
     phrases = {
-        HOLDS: f"That difference is sure ({_p(found)}).",
-        ALIKE: "So all are alike: the difference is certain to be within 10 %.",
+        HOLDS: f"The seeds tell them apart ({_p(found)}).",
+        ALIKE: "So all are alike: they differ by less than 10 %.",
         CANNOT_TELL: f"Whether that is a difference cannot be told from {count} seeds ({_p(found)}).",
     }
     return phrases.get(found.outcome) or _few(found, count)

@@ -60,14 +60,14 @@ def said(made: Histories, model: str = "ResNet18", dataset: str = "CIFAR-10", as
 RISING = {"layer1": 0.1, "layer2": 0.12, "layer3": 0.15, "layer4": 0.2, "fc": 0.9}
 
 
-def test_five_seeds_with_a_clear_difference_say_what_ran_how_well_and_that_it_is_sure() -> None:
+def test_five_seeds_with_a_clear_difference_say_what_ran_how_well_and_that_seeds_tell_them_apart() -> None:
     assert said(study(RISING, BLOCKS)) == [
         "ResNet18 was trained on CIFAR-10 with 5 seeds for 20 epochs.",
         "It classifies 82.0 % of the test images correctly (95 % interval of the mean over 5 seeds: 80.0 to 84.0 %); "
         "the paper reports 91.0 % after up to 150 epochs.",
         "The group block4 changed most and the group block1 least: 2 times as much in an epoch "
         "(RWC, epochs 2 to 20, 95 % interval 1.94 to 2.07).",
-        "That difference is sure (p under 0.001, corrected for 6 pairs).",
+        "The seeds tell them apart (p under 0.001, corrected for 6 pairs).",
         "Of the paper's 5 claims about ResNet18 on CIFAR-10: 3 shown, 1 reversed, 1 without a verdict.",
         NO_LEVEL,
         "5 seeds and 20 epochs cannot say what another network or other settings would show.",
@@ -83,7 +83,7 @@ def test_the_order_may_be_the_reverse_of_the_paper_s() -> None:
 
 def test_equal_groups_are_alike() -> None:
     sentences = said(study(dict.fromkeys(BLOCKS, 0.1), BLOCKS, noise=0.2))
-    assert sentences[3] == "So all are alike: the difference is certain to be within 10 %."
+    assert sentences[3] == "So all are alike: they differ by less than 10 %."
     assert "answered by no difference (within 10 %)" in sentences[4]
 
 
@@ -123,14 +123,14 @@ def test_seeds_without_any_spread_are_not_judged() -> None:
 def test_without_groups_layers_are_compared() -> None:
     sentences = said(study({"first": 0.1, "second": 0.2, "third": 0.3}, PLAIN), "mine", "my data")
     assert sentences[2].startswith("third changed most and first least: 3 times as much in an epoch")
-    assert sentences[3].startswith("That difference is sure (p under 0.001, corrected for 3 pairs).")
+    assert sentences[3].startswith("The seeds tell them apart (p under 0.001, corrected for 3 pairs).")
     assert not any("paper" in sentence for sentence in sentences)
 
 
 def test_one_group_is_compared_by_its_layers() -> None:
     sentences = said(study({"a": 0.1, "b": 0.2}, {"a": "all", "b": "all"}), "mine", "my data")
     assert sentences[2].startswith("b changed most and a least: 2 times")
-    assert sentences[3].startswith("That difference is sure (p under 0.001).")
+    assert sentences[3].startswith("The seeds tell them apart (p under 0.001).")
 
 
 def test_one_layer_is_named_with_its_change() -> None:
