@@ -47,9 +47,10 @@ def read_npz(path: Path) -> Images:
     names, arrays = _read_arrays(path)
     pixels = grey_levels(path, {names[part]: arrays.pop(names[part]) for part in ("x_train", "x_test")})
     x_train, x_test = pixels.values()
-    if x_train.shape[1:] != x_test.shape[1:]:
+    if x_train.shape[3] != x_test.shape[3]:
         raise DataError(
-            f"{path}: training images are {x_train.shape[1:]}, test images {x_test.shape[1:]}: give both one shape"
+            f"{path}: training images have {x_train.shape[3]} channels, test images {x_test.shape[3]}: give both one "
+            "number of channels"
         )
     y_train = plain_labels(path, names["y_train"], arrays[names["y_train"]], len(x_train))
     y_test = plain_labels(path, names["y_test"], arrays[names["y_test"]], len(x_test))

@@ -19,7 +19,7 @@ from data.datasets import SIZE, DataError, DataSet, Images, plain
 from data.labels import number_classes
 from data.manifest import MANIFEST, PREPARED, Manifest, damaged_file, file_sha256, read_manifest
 from data.moments import moments_of
-from data.resizing import prepared_shape, refuse_full_disk, write_images
+from data.resizing import prepared_shapes, refuse_full_disk, write_images
 from data.sharing import is_open, make_shared, mode_of_files, share
 from data.sources import Source, find_source, locate
 
@@ -106,7 +106,7 @@ def _make(dataset: DataSet, source: Source, folders: Sequence[Path]) -> Path:
     for faulty in filter(is_open, targets):
         log.warning("%s: preparing %s again", _fault(dataset, faulty), dataset.name)
     images, classes, labels = number_classes(dataset, source.read())
-    shapes = {part: prepared_shape(dataset, getattr(images, part)) for part in ("x_train", "x_test")}
+    shapes = prepared_shapes(dataset, images)
     aside = target.with_name(f"{target.name}.{os.getuid()}.partial")  # another user's, of a killed process, stays
     shutil.rmtree(aside, ignore_errors=True)
     refuse_full_disk(dataset, shapes.values(), target.parent)

@@ -9,18 +9,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.datasets import Array, DataError, DataSet
+from data.datasets import Array, DataError, DataSet, Images
 
 BLOCK = 512 * 32 * 32  # pixels resized at once: resizing takes several times their memory
 GIGA = 1_000_000_000
 Shape = tuple[int, int, int, int]  # of images: count, height, width, channels
 
 
-def prepared_shape(dataset: DataSet, images: Array) -> Shape:
-    """Return the shape that images have once they are prepared."""
-    count, height, width, channels = images.shape
-    size = dataset.image_size
-    return (count, size, size, channels) if size else (count, height, width, channels)
+def prepared_shapes(dataset: DataSet, images: Images) -> dict[str, Shape]:
+    """Return the shapes that training and test images have once they are prepared; raise DataError if they differ."""
+    size, shapes = dataset.image_size, {}
+    for part in ("x_train", "x_test"):
+        count, height, width, channels = getattr(images, part).shape
+        shapes[part] = (count, size, size, channels) if size else (count, height, width, channels)
+    (_, *trained), (_, *tested) = shapes.values()
+    if trained != tested:
+        raise DataError(
+            f"{dataset.name}: training images are {trained[0]} x {trained[1]}, test images {tested[0]} x {tested[1]}: "
+            "give both one shape, or set image_size, to which both are resized"
+        )
+    return shapes
 
 
 def refuse_full_disk(dataset: DataSet, shapes: Iterable[Shape], folder: Path) -> None:

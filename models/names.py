@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import NamedTuple
 
 from models.architectures import ARCHITECTURES, Architecture
 
@@ -14,10 +15,21 @@ FOLDER = Path(__file__).parent
 REGISTER = "register"
 
 
-def registered() -> dict[str, bool]:
-    """Return the name of every registered network, and whether it has ImageNet weights."""
-    known = {name: has_weights for names in _names_by_file().values() for name, has_weights in names.items()}
-    return known | {name: architecture.imagenet is not None for name, architecture in ARCHITECTURES.items()}
+class Known(NamedTuple):
+    """Whether a network has ImageNet weights, and takes images of any size."""
+
+    has_weights: bool
+    any_size: bool
+
+
+def registered() -> dict[str, Known]:
+    """Return what is known of every registered network, by name."""
+    found = {name: known for names in _names_by_file().values() for name, known in names.items()}
+    return found | {name: known_of(architecture) for name, architecture in ARCHITECTURES.items()}
+
+
+def known_of(architecture: Architecture) -> Known:
+    return Known(architecture.imagenet is not None, architecture.any_size)
 
 
 def import_registered() -> dict[str, Architecture]:
@@ -28,7 +40,7 @@ def import_registered() -> dict[str, Architecture]:
 
 
 @cache
-def _names_by_file() -> dict[str, dict[str, bool]]:
+def _names_by_file() -> dict[str, dict[str, Known]]:
     """Return the networks of each file that registers any; a folder, or a file that computes names, is imported."""
     found = {}
     for module in iter_modules([str(FOLDER)]):
@@ -42,14 +54,14 @@ def _names_by_file() -> dict[str, dict[str, bool]]:
     return found
 
 
-def _decorators(tree: ast.Module) -> Iterator[tuple[str, bool]]:
-    """Yield the name of each `@register("name", ...)` of a file, and whether it has ImageNet weights."""
+def _decorators(tree: ast.Module) -> Iterator[tuple[str, Known]]:
+    """Yield the name of each `@register("name", ...)` of a file, and what else it says."""
     for statement in tree.body:
         for decorator in getattr(statement, "decorator_list", []):
             match decorator:
                 case ast.Call(func=ast.Name(id="register"), args=[ast.Constant(value=str(name))], keywords=keywords):
-                    weights = [keyword.value for keyword in keywords if keyword.arg == "imagenet"]
-                    yield name, bool(weights) and ast.unparse(weights[0]) != "None"
+                    said = {keyword.arg: ast.unparse(keyword.value) for keyword in keywords}
+                    yield name, Known(said.get("imagenet", "None") != "None", said.get("any_size") == "True")
 
 
 def _uses(tree: ast.Module) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from models import Architecture, registered
+from models import registered
 from models.architectures import SIZE, Size
+from models.names import known_of
 from pipeline.config.folders import data_folder
 from pipeline.config.params import LENGTHS, TABLE, Length, Rates, paper_length, paper_rates, read_params
 from pipeline.config.schema import Settings
@@ -23,25 +24,23 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     """Return params.yaml of the working folder, overridden by what was given; raise BadInput."""
     defaults = {name: value for name, value in read_params().items() if name not in (TABLE, LENGTHS)}
     settings = Settings(**{**defaults, **given})
-    have_weights = registered()
-    if (name := settings.model_name) not in have_weights:  # a file, which is read now, or torchvision's
-        name, have_weights[name] = settings.architecture.name, settings.architecture.imagenet is not None
-    if settings.pretrained and not have_weights[name]:
-        able = ", ".join(name for name, has_weights in registered().items() if has_weights)
+    networks = registered()
+    if (name := settings.model_name) not in networks:  # a file, which is read now, or torchvision's
+        name, networks[name] = settings.architecture.name, known_of(settings.architecture)
+    if settings.pretrained and not networks[name].has_weights:
+        able = ", ".join(name for name, known in registered().items() if known.has_weights)
         raise BadInput(f"pretrained must be false for {name}: only {able} and torchvision:<name> have ImageNet weights")
-    if settings.image_size and (size := (settings.image_size, settings.image_size)) != SIZE:
-        refuse_size(settings.architecture, size)
+    if settings.image_size and not networks[name].any_size:
+        refuse_size(name, (settings.image_size, settings.image_size))
     return settings
 
 
-def refuse_size(architecture: Architecture, image_size: Size) -> None:
+def refuse_size(name: str, image_size: Size) -> None:
     """Raise BadInput if images of a height and width are not those of a network that takes one size alone."""
-    if not architecture.any_size and image_size != SIZE:
-        from models import ARCHITECTURES  # here: it imports torch, which takes seconds
-
-        able = ", ".join(name for name, known in ARCHITECTURES.items() if known.any_size)
+    if image_size != SIZE:
+        able = ", ".join(name for name, known in registered().items() if known.any_size)
         raise BadInput(
-            f"image_size must be {SIZE[0]} for {architecture.name}: only {able}, torchvision:<name> and your own file "
+            f"image_size must be {SIZE[0]} for {name}: only {able}, torchvision:<name> and your own file "
             f"take other sizes; got images of {image_size[0]} x {image_size[1]}"
         )
 
@@ -79,6 +78,8 @@ def jobs_of(settings: Settings) -> int:
     if hardware.device_kind(settings.device) == "cuda" or settings.devices > 1:
         return 1
     threads = None if settings.threads == "auto" else settings.threads
+    if not settings.image_size and settings.dataset.endswith(".npz"):
+        return 1  # how large its images are is not known yet
     most = seeds_in_memory(settings.batch_size, settings.image_size or SIZE[0])
     return best_jobs(seeds, hardware.threads_each(1), threads, most)
 

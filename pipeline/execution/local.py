@@ -59,7 +59,7 @@ class Local:
     def train(self, config: Config, prepared: Prepared, queue: Queue) -> None:
         """Train every queued seed. A failing seed is reported and does not stop the others."""
         if config.jobs > 1:
-            _side_by_side(config, queue, self._cores, shares=self._shares)
+            _side_by_side(config, queue, self._cores, shares=self._shares and config.device == "cpu")
             return
         progress = Progress(seeds=len(config.seeds), epochs=config.epochs)
         for start in queue.starts(time.sleep):

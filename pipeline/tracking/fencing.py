@@ -27,7 +27,7 @@ def close_seed(study_hash: str, seed: int, status: str = "FAILED") -> None:
 
 
 def fence(run_id: str, status: str = "KILLED") -> None:
-    """End a run for its process, which may be alive: it detects this before it sends; the run is not resumed."""
+    """End a run for its process, which may be alive: it detects this before it sends artifacts. It is not resumed."""
     client = mlflow.MlflowClient()
     stored = client.get_run(run_id)
     if not is_gone(stored.data.tags) and not is_fenced(stored.data.tags):

@@ -12,6 +12,7 @@ from mlflow.entities import Metric, RunTag
 
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space, unwritable, whole_file
+from pipeline.tracking import heartbeat
 from pipeline.tracking.heartbeat import FENCED, RELEASED, identity, is_gone, same_process, signs_of_life
 from pipeline.tracking.retry import Unreachable, first_line, is_outage, is_refusal, refused, repeat
 from pipeline.tracking.run import Run
@@ -54,9 +55,9 @@ class Outbox:
         with whole_file(target) as path, disk_space(target.parent, name, size):
             write(path)
 
-    def holds(self, name: str) -> bool:
-        """Return whether an artifact of that name is not sent yet."""
-        return (self.folder / "artifacts" / name).exists()
+    def holds(self, artifact: str, tag: str) -> bool:
+        """Return whether an artifact of that name, or the tag that speaks of it, is not sent yet."""
+        return (self.folder / "artifacts" / artifact).exists() or tag in self._tags()
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Add tags, to be set once all artifacts added so far are uploaded."""
@@ -110,9 +111,12 @@ class Outbox:
 
     @contextmanager
     def _sent(self, path: Path, name: str) -> Iterator[None]:
-        """Check that the run is still this process's before something is sent, and remove its file afterwards."""
+        """Check that the run is still this process's before something is sent, and remove its file afterwards.
+
+        For metrics the answer of the last heartbeat will do: nothing resumes from them.
+        """
         self._sending = name
-        self.run.check_ours()
+        self.run.check_ours(*([heartbeat.BEAT_SECONDS] if name == "metrics" else []))
         yield
         path.unlink()
 

@@ -14,7 +14,6 @@ from mlflow.entities import DatasetInput, Param, RunInfo, RunTag
 
 from pipeline.console.errors import Failure
 from pipeline.host.disk import disk_space
-from pipeline.tracking import heartbeat
 from pipeline.tracking.heartbeat import is_ours
 from pipeline.tracking.limits import PARAM, TAG, shortened
 from pipeline.tracking.mlflow_internals import TRAINING_LAYOUT
@@ -99,13 +98,12 @@ class Run:
         tags: dict[str, str] = self._call("reading the run", self.client.get_run).data.tags
         return tags
 
-    def check_ours(self) -> None:
-        """Raise RunTaken unless the run is still this process's, as far as the store knew a moment ago.
+    def check_ours(self, seconds: float = 1.0) -> None:
+        """Raise RunTaken unless the run is still this process's, or was at most some `seconds` ago.
 
         So a process that was stopped (a closed laptop, SIGSTOP, a frozen machine) detects that another has its work.
-        The answer holds until the next heartbeat: others take a run only after the silence of many.
         """
-        if time.time() - self._checked < heartbeat.BEAT_SECONDS:
+        if 0 <= time.time() - self._checked < seconds:
             return
         if not is_ours(self.client.get_run(self.id).data.tags):
             raise RunTaken(f"another process writes to the run {self.id}: this one was stopped or cut off for too long")

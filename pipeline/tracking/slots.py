@@ -40,7 +40,7 @@ class Slots:
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Add a local checkpoint to the outbox, and its best weights where they are new; raise DiskFull."""
-        if not self._outbox.holds(f"{CHECKPOINTS}/{self._slot}"):  # or an outage could cost both slots
+        if not self._outbox.holds(f"{CHECKPOINTS}/{self._slot}", _tag(self._slot)):  # or an outage could cost both
             self._slot = _other(SLOTS, self._slot)
         best = self._add_best(checkpoint) if checkpoint.best else None
         self._add_file(checkpoint, checkpoint.name, self._slot)
@@ -67,9 +67,13 @@ def _other(two: tuple[str, str], one: str) -> str:
     return two[1 - two.index(one)]
 
 
+def _tag(slot: str) -> str:
+    return f"{TAG}.{Path(slot).stem}"
+
+
 def slot_tag(slot: str, epoch: int, sha256: str, best: WholeFile | None = None) -> dict[str, str]:
     needed = f" best {best.name} sha256 {best.sha256}" if best else ""
-    return {f"{TAG}.{Path(slot).stem}": f"epoch {epoch} sha256 {sha256}{needed}"}
+    return {_tag(slot): f"epoch {epoch} sha256 {sha256}{needed}"}
 
 
 def uploaded_checkpoints(run_id: str, artifacts: str, tags: Mapping[str, str]) -> list[Checkpoint]:
@@ -77,7 +81,7 @@ def uploaded_checkpoints(run_id: str, artifacts: str, tags: Mapping[str, str]) -
     pattern = r"epoch (\d+) sha256 ([0-9a-f]{64})(?: best (best-[ab]\.pt) sha256 ([0-9a-f]{64}))?"
     named = []
     for slot in SLOTS:
-        if match := re.fullmatch(pattern, tags.get(f"{TAG}.{Path(slot).stem}", "")):
+        if match := re.fullmatch(pattern, tags.get(_tag(slot), "")):
             best = WholeFile(match[3], match[4]) if match[3] else None
             named.append(Checkpoint(run_id, int(match[1]), match[2], slot, artifacts, best))
     return sorted(named, key=lambda checkpoint: -checkpoint.epoch)

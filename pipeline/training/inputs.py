@@ -31,7 +31,8 @@ def load_inputs(config: Config) -> Prepared:
         if config.pretrained:
             imagenet_weights(config.architecture)
         prepared = prepare(config.data, *data_folders(config))
-        refuse_size(config.architecture, prepared.manifest.image_size)
+        if not config.architecture.any_size:
+            refuse_size(config.architecture.name, prepared.manifest.image_size)
         held_out_images(config.val_split, len(prepared.x_train))
     except (DataError, WeightsError) as error:
         raise BadInput(str(error)) from error

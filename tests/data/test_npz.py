@@ -3,6 +3,7 @@
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ def refusal(path: Path, data_dir: Path) -> str:
         prepare(npz_dataset(path), data_dir)
     assert "\n" not in str(failure.value)
     return str(failure.value)
+
+
+def test_images_of_two_sizes_are_resized_to_one_and_refused_where_they_keep_theirs(tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", **arrays() | {"x_test": np.zeros((3, 7, 6), np.uint8)})
+    dataset = npz_dataset(tmp_path / "two.npz")
+    assert prepare(dataset, tmp_path / "cache").x_test.shape == (3, 32, 32, 1)
+    with pytest.raises(DataError, match="training images are 5 x 4, test images 7 x 6: give both one shape, or set im"):
+        prepare(replace(dataset, image_size=None), tmp_path / "cache")
 
 
 @pytest.mark.parametrize("channels", [None, 1, 3])
@@ -115,8 +124,7 @@ def test_data_set_of_a_file_has_its_name_and_no_augmentation(tmp_path: Path) -> 
         ({"x_test": np.zeros((0, 5, 4), np.uint8), "y_test": np.zeros(0, np.uint8)}, "x_test has the shape (0, 5"),
         ({"y_train": np.zeros(5, np.uint8)}, "6 images but y_train has the shape (5,)"),
         ({"y_test": np.zeros((1, 3), np.uint8)}, "3 images but y_test has the shape (1, 3)"),
-        ({"x_test": np.zeros((3, 5, 5), np.uint8)}, "training images are (5, 4, 1), test images (5, 5, 1)"),
-        ({"x_test": np.zeros((3, 5, 4, 3), np.uint8)}, "training images are (5, 4, 1), test images (5, 4, 3)"),
+        ({"x_test": np.zeros((3, 5, 4, 3), np.uint8)}, "training images have 1 channels, test images 3"),
         ({"y_train": np.zeros(6, np.uint8), "y_test": np.zeros(3, np.uint8)}, "has only one class"),
         ({"y_test": np.array([0, 1, 3], np.uint8)}, "has test images with the label 3, which no training image has"),
     ],

@@ -40,6 +40,8 @@ REFUSED = [
             "--dataset=foo",
             "--seeds=1,1",
             "--epochs=0",
+            "--image_size=33",
+            "--image_size=64",  # AlexNet takes 32
             "--momentum=2",
             "--device=tpu",
             "--precision=fp8",
@@ -91,6 +93,7 @@ def test_a_refused_value_imports_nothing_slow() -> None:
 MODELS = {
     "named": '@register("Named", groups={})',
     "pretrained": '@register("Pretrained", groups={}, imagenet="ResNet18_Weights.IMAGENET1K_V1")',
+    "sized": '@register("Sized", groups={}, any_size=True)',
     "computed": 'NAME = "Comp" + "uted"\n\n\n@register(NAME, groups={})',
     "looped": 'for NAME in ("Looped8", "Looped16"):\n    register(NAME, groups={})(lambda **_sizes: nn.Identity())\n\n',
     "aliased": "from models.architectures import register as network\n\n\n@network('Aliased', groups={})",
@@ -105,7 +108,12 @@ def test_every_way_to_register_a_network_makes_its_name_known(project: Path) -> 
     known, imported = python(script, project)
     assert sorted(known) == sorted(imported)
     assert {"Named", "Computed", "Looped8", "Looped16", "Aliased"} <= set(known)
-    assert [name for name, has_weights in known.items() if has_weights] == ["Pretrained", "ResNet18", "VGG19"]
+    assert [name for name, (has_weights, _any_size) in known.items() if has_weights] == [
+        "Pretrained",
+        "ResNet18",
+        "VGG19",
+    ]
+    assert [name for name, (_has_weights, any_size) in known.items() if any_size] == ["Sized", "ResNet18", "Xception"]
 
 
 @pytest.mark.parametrize(

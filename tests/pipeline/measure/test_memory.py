@@ -92,6 +92,8 @@ def by_hand(before: Tensor, after: Tensor, initial: Tensor) -> dict[str, float]:
         "rwc_elementwise": ((after - before).abs()[nonzero] / before.abs()[nonzero]).mean().item(),
         "rwc_elementwise_zeros": before.numel() - nonzero.sum().item(),
         "weights": before.numel(),
+        "shape_factor": (before.abs()[nonzero].mean() * (1 / before.abs()[nonzero]).mean()).item(),
+        "rwc_median": ((after - before).abs()[nonzero] / before.abs()[nonzero]).median().item(),
         "l2_change": ((after - before).norm() / before.norm()).item(),
         "displacement": (after - before).norm().item(),
         "angular_update": 2 * math.asin(min(1, (unit["after"] - unit["before"]).norm().item() / 2)),
@@ -269,7 +271,9 @@ def test_weights_of_half_precision_are_summed_in_float32(dtype: torch.dtype) -> 
     before, after = ((10 * torch.randn(300, 300, generator=draws)).to(dtype) for _weights in range(2))
     measured = measure_layers({"weight": before}, {"weight": after}, initial={"weight": before})[:, 0].tolist()
     expected = by_hand(before.double(), after.double(), before.double())
-    assert dict(zip(MEASUREMENTS, measured, strict=True)) == pytest.approx(expected, rel=1e-5)
+    found = dict(zip(MEASUREMENTS, measured, strict=True))
+    assert found.pop("rwc_median") == pytest.approx(expected.pop("rwc_median"), rel=0.05)  # of a sample
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 @every_layout

@@ -12,7 +12,7 @@ from pipeline.measure.steps import StepTracker
 from pipeline.measure.tracker import LayerTracker
 from pipeline.measure.weights import copy_of, layer_weights
 
-EIGENVALUES = {"spectral_norm", "spectral_change", "stable_rank"}
+OF_WHOLE_LAYERS = {"spectral_norm", "spectral_change", "stable_rank", "rwc_median"}
 
 
 def scale(model: nn.Module, by: float) -> None:
@@ -44,8 +44,8 @@ def test_measures_from_call_to_call() -> None:
     assert tracker.epoch_end()["rwc"]["0"] == 0
 
 
-def test_measurements_that_take_eigenvalues_are_taken_by_name_only() -> None:
-    assert set(LayerTracker(linears(4)).epoch_end()) == set(MEASUREMENTS) - EIGENVALUES
+def test_measurements_of_layers_as_a_whole_are_taken_by_name_only() -> None:
+    assert set(LayerTracker(linears(4)).epoch_end()) == set(MEASUREMENTS) - OF_WHOLE_LAYERS
     assert set(LayerTracker(linears(4), "stable_rank").epoch_end()) == {"stable_rank"}
     with pytest.raises(ValueError, match=r"unknown measurement 'rcw' \(did you mean rwc\?\)"):
         LayerTracker(linears(4), ["rcw"])

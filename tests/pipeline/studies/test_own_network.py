@@ -56,7 +56,8 @@ def test_a_study_of_an_own_network_with_a_relative_path(call: Call, network: Pat
     assert [run.info.run_name for run in (study, *seeds)] == ["Net-tiny", "seed-0", "seed-1"]
     for run in seeds:
         assert {key for key in run.data.metrics if key.startswith("rwc")} == {
-            "rwc/01_conv", "rwc/02_fc", "rwc_group/early", "rwc_group/later", "rwc_third/first", "rwc_third/last",
+            "rwc/01_conv", "rwc/02_fc", "rwc_group/early", "rwc_group/later", "rwc_elementwise_group/early",
+            "rwc_elementwise_group/later", "rwc_third/first", "rwc_third/last",
         }  # fmt: skip
         (output,) = run.outputs.model_outputs
         images = np.zeros((3, 32, 32, 1), dtype=np.uint8)

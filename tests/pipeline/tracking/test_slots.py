@@ -187,6 +187,30 @@ def test_an_outage_costs_neither_the_whole_slot_nor_its_best_weights(run: Run, m
     assert whole(uploaded(run)) == [LAST, LAST - 1]
 
 
+def test_an_outage_between_a_slot_and_its_tag_leaves_the_other_slot_whole(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = log_of(run)
+    for epoch in (1, 2, 3):
+        log.save(state(epoch))
+    log_batch = MlflowClient.log_batch
+
+    def refuses_tags(*arguments: Any, **options: Any) -> None:
+        if "tags" in options:
+            raise ConnectionError("unreachable")
+        log_batch(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", refuses_tags)
+        for epoch in range(4, LAST):
+            log.outbox._next_try = 0.0
+            log.save(state(epoch))
+            assert whole(uploaded(run)) == [3]
+    log.outbox._next_try = 0.0
+    log.save(state(LAST))
+    assert whole(uploaded(run)) == [LAST, 3]
+
+
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(b"x")], ids=["missing", "damaged"])
 def test_an_uploaded_slot_without_its_best_weights_is_damaged(run: Run, harm: Callable[[Path], object]) -> None:
     log = log_of(run)
