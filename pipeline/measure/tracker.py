@@ -22,7 +22,8 @@ class LayerTracker:
 
     Initial weights are copied only for measurements that take them. Copies lie beside the weights, or on the device
     `keep_on` (`"cpu"`). By default all measurements are taken but those of layers as a whole (`rwc_median`, and
-    `spectral_norm`, `spectral_change`, `stable_rank`, which need eigenvalues): name these, or pass `MEASUREMENTS`. `layers` is as for `layer_weights`.
+    `spectral_norm`, `spectral_change`, `stable_rank`, which need eigenvalues): name these, or pass `MEASUREMENTS`.
+    `layers` is as for `layer_weights`.
 
     Weights may have any memory layout (channels-last, transposed, expanded), any dtype of floating-point numbers, and
     be split over processes (FSDP2, tensor parallelism), all of which then call `epoch_end()`. The model may be wrapped,
