@@ -96,10 +96,11 @@ def test_every_link_of_a_description_opens_in_the_training_layout(browser: Brows
         wait_for(browser.page, (text, "Model registry"))
 
 
-def test_a_seed_leads_to_its_study(browser: Browser) -> None:
+def test_a_seed_leads_to_the_report_of_its_study(browser: Browser) -> None:
     browser.visit(next(stop for stop in STOPS if stop.name == "seed"))
-    follow(browser.page, browser.store.names[-1])
-    wait_for(browser.page, ("Child runs", "all studies"))
+    follow(browser.page, "its report")
+    browser.page.frame_locator("iframe").get_by_text("How much does each layer change?").first.wait_for()
+    wait_for(browser.page, (browser.store.names[-1],))
 
 
 def test_a_comparison_shows_both_studies_by_the_same_keys(browser: Browser, store: Store) -> None:
