@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 DEMO = mlflow run . --env-manager local -P dataset=Digits -P seeds=0,42,123
 RESULTS = sed -n '/test accuracy/p; s|^figures: *\(.*\)|  figure: \1/rwc_layers.png|p' .venv/demo.log; \
-  echo "Browse: make ui, then http://127.0.0.1:5000/\#/experiments/0/runs?workflowType=machine_learning"
+  echo "Browse: make ui, then http://127.0.0.1:5000/\#/experiments/0/runs?workflowType=machine_learning&viewStateShareKey=studies"
 
 demo: setup  ## the paper's AlexNet on Digits, three seeds, in a minute or two
 	$(DEMO) -P model_name=AlexNet -P epochs=4 -P batch_size=16 -P lr=0.03 -P jobs=3 | tee .venv/demo.log

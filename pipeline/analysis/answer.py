@@ -16,6 +16,7 @@ from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, MIN_SEEDS, NO_
 from pipeline.analysis.windows import Window, mean_logs
 
 FEW_EPOCHS = 10
+TOLD = {HOLDS: "told apart"}  # in a word; the other outcomes are their own words
 OUTCOMES = {
     HOLDS: "{} shown",
     REVERSE: "{} reversed",
@@ -39,17 +40,34 @@ def answer(
     `asked` is the number of seeds that the study was asked for; `paper` has the paper's settings for the model and the
     data set, if it has such a study.
     """
-    found, hindered = extremes(histories), not_learned(histories)
+    sentences = [
+        *opening(histories, model=model, dataset=dataset, asked=asked, paper=paper),
+        _claims(tables["claims"], model, dataset),
+        _equilibrium(tables["equilibrium"]),
+        _unsaid(histories, not_learned(histories)),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def opening(histories: Histories, *, model: str, dataset: str, asked: int, paper: Mapping[str, str]) -> list[str]:
+    """Return the first sentences: what ran, its accuracy, what changed most and least, and whether that is sure."""
+    found = extremes(histories)
     sentences = [
         _what_ran(histories, model, dataset, asked),
         _accuracy(histories, model, dataset, paper),
         _most_and_least(histories, found),
-        _how_sure(found, hindered),
-        _claims(tables["claims"], model, dataset),
-        _equilibrium(tables["equilibrium"]),
-        _unsaid(histories, hindered),
+        _how_sure(found, not_learned(histories)),
     ]
     return [sentence for sentence in sentences if sentence]
+
+
+def changed_most(histories: Histories) -> str:
+    """Return what changed most, for a column of many studies: `later, 4.1 x early (no verdict)`; "" for one layer."""
+    found = extremes(histories)
+    if found is None:
+        return ""
+    outcome = NO_VERDICT if not_learned(histories) else found.outcome
+    return f"{found.most}, {np.exp(found.row['mean']):.1f} x {found.least} ({TOLD.get(outcome, outcome)})"
 
 
 def _what_ran(histories: Histories, model: str, dataset: str, asked: int) -> str:
@@ -64,7 +82,8 @@ def _accuracy(histories: Histories, model: str, dataset: str, paper: Mapping[str
     found = effect(final_values(histories, "test_acc").to_numpy())
     spread = {True: "one seed, so no interval", False: "the same in all seeds"}[found.n == 1]
     if np.isfinite(found.low):
-        spread = f"95 % interval of the mean over {found.n} seeds: {found.low:.1f} to {found.high:.1f} %"
+        low, high = max(found.low, 0.0), min(found.high, 100.0)  # t knows no ends; those outside are impossible
+        spread = f"95 % interval of the mean over {found.n} seeds: {low:.1f} to {high:.1f} %"
     beside = ""
     if paper:
         beside = f"; the paper reports {ACCURACIES[model][dataset]:.1f} % after up to {paper['epochs']} epochs"

@@ -60,6 +60,11 @@ class Histories:
         """The layers that have equilibrium levels: the scale-invariant ones, under weight decay."""
         return self.levels.loc[self.levels["rwc"].notna(), "layer"].tolist()
 
+    def of_seed(self, seed: int) -> "Histories":
+        """Return the history of one seed alone."""
+        scalars, layers = (table[table["seed"] == seed] for table in (self.scalars, self.layers))
+        return Histories(scalars, layers, self.levels)
+
     def means(self, metric: str) -> NDArray[np.float64]:
         """Return the mean of a measurement over the seeds: layers x epochs, NaN for missing values."""
         return mean_of_finite(self.by_seed(metric), axis=0)

@@ -1,25 +1,20 @@
-"""A view of MLflow's charts with groups of layers first, then accuracy and loss, then layers; kept in the experiment.
+"""A view of MLflow's charts with groups of layers first, then accuracy and loss, then layers.
 
-MLflow's own sections are in alphabetical order, with a chart a key. It keeps views that people share as tags of the
-experiment; this is one more. What such a tag holds is MLflow's own affair: the browser tests tell if that changes.
+MLflow's own sections are in alphabetical order, with a chart a key.
 """
 
-import base64
 import hashlib
-import json
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import mlflow
-
+from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.measure.keys import THIRDS, group_key, layer_keys, third_key
 from pipeline.tracking.limits import EXPERIMENT_TAG
-from pipeline.tracking.mlflow_internals import SHARED_VIEW, TRAINING_LAYOUT
-from pipeline.tracking.run import KIND
+from pipeline.tracking.shared_view import packed, share
 
 LAYERS, GROUPS = LEFT_OUT = ("RWC of layers", "RWC of groups")  # of too long a view, in this order
 COLUMNS, HEIGHT = 2, 360  # charts beside each other, and their pixels
+FORMS = {"rwc": "", ELEMENTWISE: ", elementwise"}  # of a group, beside each other
 Charts = Sequence[tuple[str, Sequence[str]]]
 
 
@@ -29,24 +24,14 @@ def share_view(experiment: str, layers: Iterable[str], groups: Iterable[str]) ->
     A view that would be longer than MLflow keeps, that of some 900 layers, has no charts of layers.
     """
     charts = _sections(list(layers), [group for group in groups if group])
-    while len(packed := _packed(charts)) > EXPERIMENT_TAG:
+    while len(view := packed(_view(charts))) > EXPERIMENT_TAG:
         del charts[next(section for section in LEFT_OUT if section in charts)]
-    key = hashlib.sha256(_state(charts).encode()).hexdigest()[:16]
-    mlflow.MlflowClient().set_experiment_tag(experiment, f"{SHARED_VIEW}{key}", packed)
-    return f"#/experiments/{experiment}/runs?{TRAINING_LAYOUT}&compareRunsMode=CHART&viewStateShareKey={key}"
-
-
-def _packed(sections: Mapping[str, Charts]) -> str:
-    return f"deflate;{base64.b64encode(zlib.compress(_state(sections).encode())).decode()}"
-
-
-def _state(sections: Mapping[str, Charts]) -> str:
-    return json.dumps(_view(sections), sort_keys=True)
+    return share(experiment, hashlib.sha256(view.encode()).hexdigest()[:16], view, "CHART")
 
 
 def _sections(layers: Sequence[str], groups: Sequence[str]) -> dict[str, Charts]:
     sections: dict[str, Charts] = {
-        GROUPS: [(group, [group_key(group)]) for group in groups],
+        GROUPS: [(f"{group}{form}", [group_key(group, metric)]) for group in groups for metric, form in FORMS.items()],
         "RWC of the thirds of the depth": [(f"{third} third", [third_key(third)]) for third in THIRDS],
         "Accuracy and loss": [("accuracy, %", ["test_acc", "train_acc"]), ("loss", ["test_loss", "train_loss"])],
         LAYERS: [(layer, [key]) for layer, key in layer_keys(layers).items()],
@@ -56,13 +41,6 @@ def _sections(layers: Sequence[str], groups: Sequence[str]) -> dict[str, Charts]
 
 def _view(shown: Mapping[str, Charts]) -> dict[str, Any]:
     return {
-        "searchFilter": f"tags.`{KIND}` = 'study'",
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "modelVersionFilter": "All Runs",
-        "datasetsFilter": [],
         "compareRunSections": [_section(name) for name in shown],
         "compareRunCharts": [_chart(section, *chart) for section, charts in shown.items() for chart in charts],
         "isAccordionReordered": True,

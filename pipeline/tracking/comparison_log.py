@@ -38,9 +38,14 @@ def _describe(run: Run, compared: Sequence[Compared]) -> None:
     page = Page(run)
     shown = {"the page": "compare.html", "figures": "figures", "tables": "tables"}
     leads = links({what: page.artifact(path) for what, path in shown.items()})
-    studies = links({study.label: page.of(study.run_id) for study in compared[:NAMED]})
+    studies = " · ".join(
+        f"{links({study.label: page.of(study.run_id)})} {study.accuracy.mean:.1f} %" for study in compared[:NAMED]
+    )
     more = f" and {len(compared) - NAMED} more" if len(compared) > NAMED else ""
-    describe(run, [f"**{len(compared)} studies**, beside each other and the paper · {leads}", f"{studies}{more}"])
+    describe(
+        run,
+        [f"**{len(compared)} studies**, beside each other and the paper · {leads}", f"Test accuracy: {studies}{more}"],
+    )
 
 
 def _compared(stored: Sequence[StoredStudy]) -> list[Compared]:

@@ -10,6 +10,7 @@ from pipeline.tracking.run import Run
 
 NOTE = "mlflow.note.content"
 OURS = "layerwise.description"
+NEW_LINE = "  \n"  # within a paragraph, in Markdown: MLflow shows as many lines as fit, and gaps count
 MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
 
 

@@ -13,6 +13,7 @@ from mlflow.entities import Metric
 from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories, final_values, group_means, over_seeds
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
+from pipeline.tracking.metric_order import in_order
 
 MEANS = "layerwise.means"
 BATCH = 1000
@@ -33,7 +34,10 @@ def log_means(study_id: str, histories: Histories) -> None:
     known = _known(client, study_id, data.metrics)
     new = {place: value for place, value in points.items() if place not in known or _differ(known[place], value)}
     now = int(time() * 1000)
-    metrics = [Metric(key, value, now, step) for (key, step), value in new.items()]
+    by_key: dict[str, list[Metric]] = {}
+    for (key, step), value in new.items():
+        by_key.setdefault(key, []).append(Metric(key, value, now, step))
+    metrics = [metric for its in in_order(by_key).values() for metric in its]
     client.set_tag(study_id, MEANS, "incomplete")
     for start in range(0, len(metrics), BATCH):
         client.log_batch(study_id, metrics=metrics[start : start + BATCH])

@@ -24,6 +24,7 @@ STUDY = "layerwise.study"
 SEEDS = "layerwise.seeds"
 SEED = "layerwise.seed"
 COMPARED = "layerwise.compared"
+CHANGED_MOST = "layerwise.changed_most"
 STOPPED = "layerwise.stopped"
 OPENED = "layerwise.opened"  # names one attempt to create a run, whose answer may be lost
 PROVENANCE = {"commit": "layerwise.commit", "versions": "layerwise.versions", "machine": "layerwise.machine"}

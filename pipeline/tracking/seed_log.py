@@ -13,6 +13,7 @@ from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
 from pipeline.tracking.checkpoints import CHECKPOINTS, Checkpoint, State, tensor_bytes
 from pipeline.tracking.local_checkpoints import LocalCheckpoints, local_checkpoints
+from pipeline.tracking.metric_order import in_order
 from pipeline.tracking.outbox import BATCH, Outbox
 from pipeline.tracking.run import SECONDS, Run
 from pipeline.tracking.slots import Slots, uploaded_checkpoints
@@ -157,9 +158,9 @@ class SeedLog:
         """Return the metrics of an epoch: in one request or, with very many layers, with all scalars in the last."""
         rwc = measured["rwc"]
         layers = {key: rwc[layer] for layer, key in layer_keys(rwc).items()}
-        rest = {**self._means(measured), **scalars}
+        rest = in_order({**self._means(measured), **scalars})
         if len(layers) + 2 * len({self.group_of(layer) for layer in rwc}) + OTHER_METRICS <= BATCH:
-            return [layers | rest]
+            return [in_order(layers | rest)]
         keys = list(layers)
         parts = [keys[first : first + BATCH] for first in range(0, len(keys), BATCH)]
         return [*({key: layers[key] for key in part} for part in parts), rest]

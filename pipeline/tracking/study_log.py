@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from data.prepared import Prepared
-from pipeline.analysis.answer import answer
+from pipeline.analysis.answer import answer, changed_most
 from pipeline.analysis.figures.study_figures import write_figures
 from pipeline.analysis.paper import figure_medians
 from pipeline.analysis.reports.study_report import Facts, write_report
@@ -23,8 +23,9 @@ from pipeline.tracking.histories import read_histories
 from pipeline.tracking.mean_log import log_means
 from pipeline.tracking.queries import StoredSeed, StoredStudy, read_study, runs_of_settings, seeds_of_study
 from pipeline.tracking.resume import reuse
-from pipeline.tracking.run import PROVENANCE, SEEDS, STUDY, Run, setting_tag
+from pipeline.tracking.run import CHANGED_MOST, PROVENANCE, SEEDS, STUDY, Run, setting_tag
 from pipeline.tracking.runs import open_run
+from pipeline.tracking.seed_page import describe_seeds
 from pipeline.tracking.study_page import announce, publish
 
 log = logging.getLogger(__name__)
@@ -64,13 +65,14 @@ def aggregate_seeds(study: Run, *, register: bool) -> None:
         log_means(study.id, histories)
         facts = _facts(stored, finished, histories)
         tables = study_tables(histories, model=facts.model, dataset=facts.dataset)
+        paper = paper_settings(facts.model, facts.dataset)
         said = answer(
             histories,
             tables,
             model=facts.model,
             dataset=facts.dataset,
             asked=len(facts.asked),
-            paper=paper_settings(facts.model, facts.dataset),
+            paper=paper,
         )
         with TemporaryDirectory() as temporary:
             folder = Path(temporary)
@@ -86,7 +88,9 @@ def aggregate_seeds(study: Run, *, register: bool) -> None:
                 write_report(facts, histories, tables, said, folder)
             with study.disk_space_for(folder, "figures and tables"):
                 study.log_files(folder)
+        study.set_tags({CHANGED_MOST: changed_most(histories)})
         publish(study, stored, finished, histories, said, registers=register)
+        describe_seeds(study, stored, finished, histories, paper)
         _print_result(study, stored.name, histories, len(stored.seeds))
     if missing:
         named = ", ".join(_missing(stored, missing))

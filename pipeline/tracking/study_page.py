@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pipeline.analysis.statistics import Histories
 from pipeline.config.settings import Config
 from pipeline.tracking.charts import share_view
-from pipeline.tracking.description import Page, describe, links, plain
+from pipeline.tracking.description import NEW_LINE, Page, describe, links, plain
 from pipeline.tracking.limits import listed
 from pipeline.tracking.logged_models import BestModel, best_models
 from pipeline.tracking.queries import StoredSeed, StoredStudy
 from pipeline.tracking.registered_models import ALIAS, register, registered_as, safe
 from pipeline.tracking.retry import StoreError
 from pipeline.tracking.run import Run
+from pipeline.tracking.shared_view import share_studies
 
 SETTINGS = ("image_size", "lr", "momentum", "weight_decay", "batch_size", "precision", "device")
 log = logging.getLogger(__name__)
@@ -76,9 +77,10 @@ def _paragraphs(study: Run, stored: StoredStudy, histories: Histories, answer: S
     view = share_view(page.experiment, histories.group_of, dict.fromkeys(histories.group_of.values()))
     shown = {name: page.artifact(path) for name, path in (("report", "report.html"), ("figures", "figures"))}
     shown |= {"tables": page.artifact("tables"), "charts, groups first": view}
+    shown |= {"all studies": share_studies(page.experiment)}
     return [
-        f"{plain(' '.join(answer[:2]))} {links(shown)}",
-        plain(" ".join(answer[2:])),
+        f"{plain(' '.join(answer[:2]))} {links(shown)}{NEW_LINE}{plain(' '.join(answer[2:4]))}",
+        plain(" ".join(answer[4:])),
         *_missing(stored, histories),
         page.picture("figures/rwc_layers.svg", "relative weight change of each layer in each epoch"),
         "Settings: " + ", ".join(f"{setting} {stored.settings[setting]}" for setting in SETTINGS) + ".",

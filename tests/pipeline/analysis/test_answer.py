@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.answer import answer
+from pipeline.analysis.answer import answer, changed_most, opening
 from pipeline.analysis.paper import ACCURACIES
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
@@ -72,6 +72,43 @@ def test_five_seeds_with_a_clear_difference_say_what_ran_how_well_and_that_seeds
         NO_LEVEL,
         "5 seeds and 20 epochs cannot say what another network or other settings would show.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (study(RISING, BLOCKS), "block4, 2.0 x block1 (told apart)"),
+        (study(RISING, BLOCKS, epochs=(20,) * 3), "block4, 2.0 x block1 (no verdict)"),
+        (study(RISING, BLOCKS, learns=False), "block4, 2.0 x block1 (no verdict)"),
+        (study(dict.fromkeys(BLOCKS, 0.1), BLOCKS, noise=0.2), "block2, 1.0 x block1 (alike)"),
+        (study(RISING, BLOCKS, epochs=(20,) * 5, noise=40), "(cannot tell)"),
+        (study({"first": 0.1, "second": 0.3}, PLAIN), "second, 3.0 x first (told apart)"),
+        (study({"only": 0.1}, {"only": ""}), ""),
+        (study(dict.fromkeys(PLAIN, 0.0), PLAIN), ""),
+    ],
+    ids=["sure", "few seeds", "not learned", "alike", "noise", "no groups", "one layer", "no change"],
+)
+def test_a_study_s_column_says_what_changed_most_and_whether_that_is_sure(made: Histories, text: str) -> None:
+    assert changed_most(made).endswith(text)
+    assert bool(changed_most(made)) == bool(text)
+
+
+def test_a_seed_opens_with_its_own_numbers() -> None:
+    made = study(RISING, BLOCKS, epochs=(20, 20, 12))
+    seed = opening(made.of_seed(2), model="ResNet18", dataset="CIFAR-10", asked=1, paper={})
+    assert seed[0] == "ResNet18 was trained on CIFAR-10 with one seed for 12 epochs."
+    assert seed[1] == "It classifies 82.0 % of the test images correctly (one seed, so no interval)."
+    assert seed[2].startswith("The group block4 changed most and the group block1 least: ")
+    assert seed[3:] == ["How sure that is cannot be told from one seed."]
+
+
+def test_the_interval_of_the_accuracy_stays_within_0_and_100_percent() -> None:
+    made = study(RISING, BLOCKS, epochs=(20, 20))
+    for accuracies, ends in (((1.0, 9.0), "0.0 to 55.8 %"), ((92.0, 99.0), "51.0 to 100.0 %")):
+        scalars = made.scalars.copy()
+        rows = scalars["metric"] == "test_acc"
+        scalars.loc[rows, "value"] = [accuracies[seed] for seed in scalars.loc[rows, "seed"]]
+        assert ends in said(Histories(scalars, made.layers, made.levels))[1]
 
 
 def test_the_order_may_be_the_reverse_of_the_paper_s() -> None:

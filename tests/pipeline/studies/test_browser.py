@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: make setup")
 from docs.tour import CHROMIUM, STOPS, Browser, Stop, Store, browse, fill, follow, wait_for
+from pipeline.tracking.run import CHANGED_MOST
 from tests.support.server import Server
 
 pytestmark = [
@@ -66,7 +67,40 @@ def test_sections_are_few_and_groups_stand_first(browser: Browser) -> None:
     positions = [text.index(name) for name in sections]
     assert positions == sorted(positions)
     counts = [re.search(rf"{name}\s*\((\d+)\)", text) for name in sections]
-    assert [int(count[1]) for count in counts if count] == [2, 2, 5]
+    assert [int(count[1]) for count in counts if count] == [4, 2, 5]
+
+
+def test_runs_page_leads_a_new_browser_to_accuracy_and_layers(browser: Browser) -> None:
+    opener = browser.page.context.browser
+    assert opener
+    runs = next(stop for stop in STOPS if stop.name == "runs").path(browser.store)
+    with opener.new_context(viewport={"width": 1400, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(f"{browser.store.address}/{runs}")
+        wait_for(page, ("test_acc_mean", CHANGED_MOST, "no verdict"))
+        assistant = page.get_by_text("MLflow Assistant").bounding_box()
+        shown = page.get_by_role("gridcell").filter(has_text="no verdict").first.bounding_box()
+        headers = page.locator(".ag-header-cell").all_inner_texts()
+    assert shown
+    assert shown["x"] + 150 < (assistant["x"] if assistant else 1400)
+    columns = [text.strip() for text in headers if text.strip()]
+    assert columns[:4] == ["Run Name", "Created", "test_acc_mean", CHANGED_MOST]
+
+
+def test_every_link_of_a_description_opens_in_the_training_layout(browser: Browser) -> None:
+    stop = next(stop for stop in STOPS if stop.name == "study")
+    seen = {"tables": "claims.csv", "charts, groups first": "RWC of groups", "all studies": CHANGED_MOST}
+    for name, text in seen.items():
+        browser.visit(stop)
+        follow(browser.page, name)
+        wait_for(browser.page, (text, "Model registry"))
+
+
+def test_a_seed_leads_to_the_report_of_its_study(browser: Browser) -> None:
+    browser.visit(next(stop for stop in STOPS if stop.name == "seed"))
+    follow(browser.page, "its report")
+    browser.page.frame_locator("iframe").get_by_text("How much does each layer change?").first.wait_for()
+    wait_for(browser.page, (browser.store.names[-1],))
 
 
 def test_a_comparison_shows_both_studies_by_the_same_keys(browser: Browser, store: Store) -> None:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -16,9 +17,15 @@ from pipeline.execution import local
 from pipeline.tracking.charts import share_view
 from pipeline.tracking.description import NOTE, describe, plain
 from pipeline.tracking.mlflow_internals import SHARED_VIEW, TRAINING_LAYOUT
+from pipeline.tracking.run import CHANGED_MOST
 from pipeline.tracking.runs import open_run
+from pipeline.tracking.shared_view import STUDIES
 
 Call = Callable[..., tuple[int, str, str]]
+
+
+def unpacked(tag: str) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(tag.removeprefix("deflate;"))))
 
 
 def note(run_id: str) -> str:
@@ -43,10 +50,10 @@ def test_a_study_s_description_has_the_result_and_links(call: Call, options: dic
     text = note(study.info.run_id)
     accuracy = f"It classifies {study.data.metrics['test_acc_mean']:.1f} % of the test images correctly"
     assert text.startswith(f"AlexNet was trained on tiny with 2 seeds for 2 epochs. {accuracy}")
-    assert "\n\nThe group " in text
+    assert "  \nThe group " in text
     report = Path(client.download_artifacts(study.info.run_id, "report.html")).read_text()
     sentences = [unescape(sentence) for sentence in re.findall("<li>(.*?)</li>", report.split("</ul>")[0])]
-    said = text.replace("\\", "").replace("\n\n", " ")
+    said = text.replace("\\", "").replace("  \n", " ").replace("\n\n", " ")
     assert 5 <= len(sentences) <= 8
     assert all(sentence in said for sentence in sentences)
     artifacts = {"report.html", "figures", "tables"}
@@ -54,10 +61,55 @@ def test_a_study_s_description_has_the_result_and_links(call: Call, options: dic
         assert f"(#/experiments/0/runs/{study.info.run_id}/artifacts/{path}?{TRAINING_LAYOUT})" in text
     assert artifacts <= {item.path for item in client.list_artifacts(study.info.run_id)}
     assert f"(get-artifact?path=figures/rwc_layers.svg&run_uuid={study.info.run_id})" in text
-    (key,) = [tag for tag in client.get_experiment("0").tags if tag.startswith(SHARED_VIEW)]
-    assert f"(#/experiments/0/runs?{TRAINING_LAYOUT}&" in text
-    assert f"viewStateShareKey={key.removeprefix(SHARED_VIEW)})" in text
+    keys = [tag.removeprefix(SHARED_VIEW) for tag in client.get_experiment("0").tags if tag.startswith(SHARED_VIEW)]
+    assert len(keys) == 2
+    for key in keys:
+        mode = "TABLE" if key == STUDIES else "CHART"
+        place = f"{TRAINING_LAYOUT}&compareRunsMode={mode}&viewStateShareKey={key}"
+        assert f"(#/experiments/0/runs?{place})" in text
     assert "lr 0.01, momentum 0.9" in text
+
+
+def test_each_seed_s_description_has_its_own_numbers_and_leads_to_the_study(
+    call: Call, options: dict[str, str]
+) -> None:
+    assert call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0,7")[0] == 0
+    client = mlflow.MlflowClient()
+    (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
+    for seed in client.search_runs(["0"], "tags.`layerwise.kind` = 'seed'"):
+        text = note(seed.info.run_id)
+        assert text.startswith(
+            f"Seed {seed.data.params['seed']} of [AlexNet-tiny](#/experiments/0/runs/{study.info.run_id}?"
+        )
+        assert f"It classifies {seed.data.metrics['test_acc']:.1f} % of the test images correctly" in text
+        assert "The group " in text
+        assert f"/runs/{study.info.run_id}/artifacts/report.html?{TRAINING_LAYOUT})" in text
+
+
+def test_a_study_s_columns_show_what_changed_most(call: Call, options: dict[str, str]) -> None:
+    assert call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0")[0] == 0
+    client = mlflow.MlflowClient()
+    (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
+    assert re.fullmatch(r"\w+, [\d.]+ x \w+ \(no verdict\)", study.data.tags[CHANGED_MOST])
+    view = unpacked(client.get_experiment("0").tags[f"{SHARED_VIEW}{STUDIES}"])
+    assert view["selectedColumns"][:2] == ["metrics.`test_acc_mean`", f"tags.`{CHANGED_MOST}`"]
+    assert view["columnOrder"] == ["attributes.`Run Name`", *view["selectedColumns"]]
+    assert set(view["columnWidths"]) == set(view["columnOrder"])
+    known = {f"{kind}.`{key}`" for kind, keys in study.data.to_dictionary().items() for key in keys}
+    assert set(view["selectedColumns"]) <= known
+
+
+def test_the_metrics_of_study_and_seed_are_listed_with_accuracy_first_then_groups_then_layers(
+    call: Call, options: dict[str, str]
+) -> None:
+    assert call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0")[0] == 0
+    client = mlflow.MlflowClient()
+    kinds = ["rwc_group", "rwc_third", "rwc_elementwise_group", "rwc", "epoch_seconds"]
+    scalars = ["test_acc", "train_acc", "test_loss", "train_loss"]
+    for kind, first in (("study", ["test_acc_mean", "test_acc_std"]), ("seed", [])):
+        (run,) = client.search_runs(["0"], f"tags.`layerwise.kind` = '{kind}'")
+        keys = [key.partition("/")[0] for key in client.get_run(run.info.run_id).data.metrics if "system" not in key]
+        assert list(dict.fromkeys(keys)) == [*first, *scalars, *kinds]
 
 
 def test_names_are_shown_as_they_are() -> None:
@@ -90,14 +142,14 @@ def test_a_view_has_groups_first_then_accuracy_then_layers(store: str) -> None: 
     address = share_view("0", ["conv", "fc", "out"], ["early", "later", ""])
     assert share_view("0", ["conv", "fc", "out"], ["early", "later", ""]) == address
     key = address.partition("viewStateShareKey=")[2]
-    packed = mlflow.MlflowClient().get_experiment("0").tags[f"{SHARED_VIEW}{key}"]
-    view = json.loads(zlib.decompress(base64.b64decode(packed.removeprefix("deflate;"))))
+    view = unpacked(mlflow.MlflowClient().get_experiment("0").tags[f"{SHARED_VIEW}{key}"])
     sections = [section["name"] for section in view["compareRunSections"]]
     assert sections == ["RWC of groups", "RWC of the thirds of the depth", "Accuracy and loss", "RWC of layers"]
     keys = {name: [] for name in sections}
     for chart in view["compareRunCharts"]:
         keys[chart["metricSectionId"]].append(chart["selectedMetricKeys"])
-    assert keys["RWC of groups"] == [["rwc_group/early"], ["rwc_group/later"]]
+    groups = [[f"{kind}/{group}"] for group in ("early", "later") for kind in ("rwc_group", "rwc_elementwise_group")]
+    assert keys["RWC of groups"] == groups, "two charts stand beside each other"
     thirds = [["rwc_third/first"], ["rwc_third/middle"], ["rwc_third/last"]]
     assert keys["RWC of the thirds of the depth"] == thirds
     assert keys["RWC of layers"] == [["rwc/01_conv"], ["rwc/02_fc"], ["rwc/03_out"]]
