@@ -43,7 +43,8 @@ test-all: setup  ## the rest: what takes minutes, or needs more than Python, git
 	$(MAKE) --no-print-directory test-adapters
 
 test-adapters: .venv-adapters/ready  ## layerwise in the loops of other libraries, with these
-	.venv-adapters/bin/python -m pytest -rs -m slow tests/pipeline/measure tests/test_examples.py tests/test_layerwise.py
+	.venv-adapters/bin/python -m pytest -rs -m slow tests/pipeline/measure tests/test_examples.py tests/test_layerwise.py \
+	  tests/benchmarks/test_lightning_loop.py
 
 check: setup  ## format, lint, types
 	ruff format --check .
@@ -58,8 +59,8 @@ chaos: setup  ## faults at random moments of real studies, and what is left comp
 	for kind in $(or $(KINDS),study server stop containers files); do \
 	  python -m benchmarks.chaos $(or $(KILLS),20) --of $$kind; done
 
-bench: setup  ## what training costs, into docs/performance.md; make bench PARTS="c d" DATA=folder
-	python -m benchmarks $(PARTS) --data_dir $(or $(DATA),none)
+bench: setup  ## what training costs, into docs/performance.md; with Lightning, if .venv-adapters is there; make bench PARTS="c d" DATA=folder
+	$(or $(wildcard .venv-adapters/bin/python),python) -m benchmarks $(PARTS) --data_dir $(or $(DATA),none)
 
 ui: setup  ## browse the runs at http://127.0.0.1:5000
 	mlflow ui

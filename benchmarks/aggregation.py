@@ -2,22 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 
 from benchmarks.report import Figure, peak_megabytes
-from benchmarks.setup import Bench
+from benchmarks.setup import Bench, apart
 from pipeline.commands.aggregate import run as aggregate
 from pipeline.config.resolve import read_settings
 from pipeline.config.settings import Config
@@ -68,17 +65,12 @@ def measure(config: Config, seeds: int, layers: int, epochs: int) -> Aggregation
     """Write a synthetic study with all measurements of a layer, and aggregate it twice, each in its own process."""
     config = replace(config, model_name="VGG19", seeds=tuple(range(seeds)), epochs=epochs)
     with TemporaryDirectory() as folder:
-        study = _apart(_write_study, folder, config, layers)
-        seconds, imported, peak = _apart(_aggregate, folder, study)
-        again, _imported, _peak = _apart(_aggregate, folder, study)
+        study = apart(_write_study, folder, config, layers)
+        seconds, imported, peak = apart(_aggregate, folder, study)
+        again, _imported, _peak = apart(_aggregate, folder, study)
     return Aggregation(
         seeds=seeds, layers=layers, epochs=epochs, seconds=seconds, again=again, imported=imported, peak=peak
     )
-
-
-def _apart(function: Callable[..., Any], *arguments: object) -> Any:
-    with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        return process.submit(function, *arguments).result()
 
 
 def _track_to(folder: str) -> None:

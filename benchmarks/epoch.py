@@ -1,33 +1,32 @@
-"""a, b: a whole epoch on FMNIST against the bare floor of its arithmetic, and against the usual loop."""
+"""a, b: a whole epoch on FMNIST against the bare floor of its arithmetic, the usual loop, and Lightning's Trainer."""
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from itertools import chain, islice, repeat
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from benchmarks import usual_loop
+from benchmarks.epoch_ends import numpy_rwc, once_an_epoch
+from benchmarks.peak import Work, flop_of, product
 from benchmarks.report import Figure
 from benchmarks.rounds import Ratio, ratio, time_in_turns
-from benchmarks.setup import BATCH, Bench, optimizer
-from pipeline.measure.tracker import LayerTracker
-from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.runs import open_run
-from pipeline.tracking.seed_log import SeedLog
-from pipeline.training.epoch_result import EpochResult
-from pipeline.training.loop import autocast, evaluate, train_epoch
+from benchmarks.setup import BATCH, Bench, optimizer, plain_forward, plain_step
+from pipeline.host.hardware import has_amx
+from pipeline.training.loop import evaluate, train_epoch
 from pipeline.training.scores import Scores
 from pipeline.training.small_maps import convolve_small_maps
-from pipeline.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from benchmarks.lightning_loop import Peer
 
 STEPS = 20
 TRAIN_STEPS = -(-60_000 // BATCH)
 TEST_IMAGES = 10_000
+WITH_AMX = 2.0  # times as fast as Lightning, the target on processors with AMX
 Call = Callable[[], object]
 
 
@@ -45,21 +44,43 @@ CASES = {case.model_name: case for case in (Case("AlexNet", 10, 16, 1.06, 1.8), 
 
 
 def figures(bench: Bench, model_name: str) -> Iterator[Figure]:
-    case = CASES[model_name]
-    seconds = time_in_turns(_ours(bench, case) | _floor(bench, case) | _usual(bench, case), case.rounds)
-    once = _once_an_epoch(bench, case.model_name)
-    print(case.model_name, {name: round(median(each), 3) for name, each in (seconds | once).items()})
-    per_epoch = {who: _epoch(seconds, who, case) for who in ("ours", "floor", "usual")}
-    ours = [each + sum(median(times) for times in once.values()) for each in per_epoch["ours"]]
-    usual = [each + median(_numpy_rwc(bench, case.model_name)) for each in per_epoch["usual"]]
-    what = f"{case.model_name} on FMNIST, a whole epoch ({median(ours):.0f} s, {bench.config.precision})"
-    yield _figure(what, "the bare floor", ratio(ours, per_epoch["floor"]), case.floor_target, at_most=True)
-    yield _figure(what, "the usual loop", ratio(usual, ours), case.usual_target, at_most=False)
+    case, precision = CASES[model_name], bench.config.precision
+    matmul, peer = product(bench.config.device, precision), _lightning(bench, CASES[model_name])
+    calls = _ours(bench, case) | _floor(bench, case) | _usual(bench, case) | {"matmul": matmul}
+    seconds = time_in_turns(calls | ({"lightning": peer} if peer else {}), case.rounds)
+    if peer:  # which times itself
+        seconds |= {f"lightning, {part}": times[-case.rounds :] for part, times in peer.seconds.items()}
+    once = once_an_epoch(bench, model_name)
+    print(model_name, {name: round(median(each), 3) for name, each in (seconds | once).items()})
+    epochs = {who: _epoch(seconds, who, case) for who in ("ours", "floor", "usual", *(["lightning"] if peer else []))}
+    _add(epochs["ours"], sum(median(times) for times in once.values()))
+    _add(epochs["usual"], median(numpy_rwc(bench, model_name)))
+    work = Work(_flop(bench, model_name), matmul.rate(seconds["matmul"]))
+    ours = epochs["ours"]
+    what = f"{model_name} on FMNIST, a whole epoch ({median(ours):.0f} s, {precision}, {work.of(ours)})"
+    against = f"the bare floor ({work.share(epochs['floor'])})"
+    yield _figure(what, against, ratio(ours, epochs["floor"]), case.floor_target, at_most=True)
+    against = f"the usual loop ({work.share(epochs['usual'])})"
+    yield _figure(what, against, ratio(epochs["usual"], ours), case.usual_target, at_most=False)
+    if peer:
+        _add(epochs["lightning"], median(seconds["lightning, once"]))
+        against = f"Lightning's Trainer ({work.share(epochs['lightning'])})"
+        target = WITH_AMX if has_amx() else None
+        yield _figure(what, against, ratio(epochs["lightning"], ours), target, at_most=False)
     shares = ", ".join(f"{name} {1000 * median(times):.0f} ms" for name, times in once.items())
-    yield Figure(f"{case.model_name}, once an epoch, in the above", "", shares, "", None)
+    yield Figure(f"{model_name}, once an epoch, in the above", "", shares, "", None)
 
 
-def _figure(what: str, baseline: str, measured: Ratio, target: float, *, at_most: bool) -> Figure:
+def _flop(bench: Bench, model_name: str) -> int:
+    """Return the FLOP of an epoch on FMNIST, as torch's own convolutions have them."""
+    model, precision = bench.network(model_name), bench.config.precision
+    step, forward = plain_step(bench, model, precision), plain_forward(bench, model, precision)
+    return TRAIN_STEPS * flop_of(step) + TEST_IMAGES * flop_of(forward) // BATCH
+
+
+def _figure(what: str, baseline: str, measured: Ratio, target: float | None, *, at_most: bool) -> Figure:
+    if target is None:
+        return Figure(what, baseline, str(measured), "", None)
     holds = measured.at_most(target) if at_most else measured.at_least(target)
     return Figure(what, baseline, str(measured), f"{'at most' if at_most else 'at least'} {target}", holds)
 
@@ -69,6 +90,11 @@ def _epoch(seconds: dict[str, list[float]], who: str, case: Case) -> list[float]
     evaluations = TEST_IMAGES / (case.test_batches * BATCH)
     pairs = zip(seconds[f"{who}, steps"], seconds[f"{who}, evaluation"], strict=True)
     return [TRAIN_STEPS / STEPS * steps + evaluations * evaluation for steps, evaluation in pairs]
+
+
+def _add(seconds: list[float], once: float) -> None:
+    """Add what an epoch needs once."""
+    seconds[:] = [each + once for each in seconds]
 
 
 def _ours(bench: Bench, case: Case) -> dict[str, Call]:
@@ -96,25 +122,17 @@ def _floor(bench: Bench, case: Case) -> dict[str, Call]:
     Its convolutions are torch's own.
     """
     model, precision = bench.network(case.model_name), bench.config.precision
-    sgd = optimizer(model)
-    images, labels = next(iter(bench.loaders()["train"]))
-    tests, _labels = next(iter(bench.loaders()["test"]))
+    step, forward = plain_step(bench, model, precision), plain_forward(bench, model, precision)
 
     def steps() -> None:
         model.train()
         for _step in range(STEPS):
-            with autocast(images, precision):
-                loss = cross_entropy(model(images), labels)
-            sgd.zero_grad()
-            loss.backward()
-            sgd.step()
+            step()
 
-    @torch.inference_mode()
     def evaluation() -> None:
         model.eval()
         for _batch in range(case.test_batches):
-            with autocast(tests, precision):
-                model(tests)
+            forward()
 
     return {"floor, steps": steps, "floor, evaluation": evaluation}
 
@@ -130,47 +148,15 @@ def _usual(bench: Bench, case: Case) -> dict[str, Call]:
     }
 
 
-def _once_an_epoch(bench: Bench, model_name: str) -> dict[str, list[float]]:
-    """Time measuring, logging and saving in full, although much of it is written while the next epoch trains."""
-    model = bench.network(model_name)
-    trainer = Trainer(model, bench.loaders(), optimizer(model), epochs=1)
-    loss = cross_entropy(model(torch.zeros(2, 1, 32, 32)), torch.zeros(2, dtype=torch.int64))
-    loss.backward()
-    trainer.optimizer.step()  # creates the momentum
-    tracker, scores = LayerTracker(model), {"train": 50.0, "test": 50.0}
-    result = EpochResult(epoch=1, losses=scores, accuracies=scores, layers=tracker.epoch_end(), seconds=1)
-    with TemporaryDirectory() as folder, open_run("seed", "bench") as run:
-        log = SeedLog(run, Outbox(run, Path(folder)), lambda layer: layer, every=1)
-
-        def best_weights() -> None:
-            trainer.best.accuracy = 0.0
-            trainer.best.update(result, model)
-
-        def metrics() -> None:
-            log.log_epoch(1, result.scalars, result.layers, {})
-            log.outbox.send()
-
-        def checkpoint() -> None:
-            trainer.epoch += 1
-            log.save(trainer.state())
-
-        return time_in_turns(
-            {
-                "measuring": tracker.epoch_end,
-                "copies for the checkpoint": trainer.state,
-                "copy of the best": best_weights,
-                "metrics": metrics,
-                "checkpoint and tables": checkpoint,
-            },
-            rounds=7,
+def _lightning(bench: Bench, case: Case) -> "Peer | None":
+    if not find_spec("lightning"):
+        print(
+            "without Lightning's Trainer: make .venv-adapters/ready installs it, and make bench then compares with it"
         )
+        return None
+    from benchmarks.lightning_loop import Peer
 
-
-def _numpy_rwc(bench: Bench, model_name: str) -> list[float]:
-    model = bench.network(model_name, memory_format=torch.contiguous_format)
-    before = usual_loop.weights(model)
-    calls = {"rwc": lambda: usual_loop.relative_weight_change(before, usual_loop.weights(model))}
-    return time_in_turns(calls, rounds=5)["rwc"]
+    return Peer(bench, case.model_name, steps=STEPS, tests=case.test_batches)
 
 
 def _endless(loader: object) -> Iterator[tuple[Tensor, Tensor]]:

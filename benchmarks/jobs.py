@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
-from mlflow.entities import Run
+from mlflow.entities import Metric, Run
 
 from benchmarks.report import ROOT, Figure
 from benchmarks.rounds import ratio
@@ -40,19 +40,22 @@ def figures(bench: Bench) -> Iterator[Figure]:
 
 def _study(folder: Path, jobs: int, number: int) -> float:
     """Return the seconds from the first seed's start to the last one's end, starting the processes left out."""
-    uri = f"sqlite:///{folder}/{jobs}-{number}.db"
     given = {"model_name": "AlexNet", "dataset": f"{folder}/part.npz", "seeds": "0,1", "epochs": EPOCHS, "jobs": jobs}
-    options = [f"--{name}={value}" for name, value in {**given, "target_val_acc": "none", "data_dir": folder}.items()]
+    seeds = run_study(f"sqlite:///{folder}/{jobs}-{number}.db", {**given, "target_val_acc": "none", "data_dir": folder})
+    by_seed = [sum(point.value for point in points) for points in seeds]
+    return sum(by_seed) if jobs == 1 else max(by_seed)
+
+
+def run_study(store: str, given: Mapping[str, object]) -> list[list[Metric]]:
+    """Run a study in a process of its own; return the points of `epoch_seconds` of each seed, by epoch."""
     subprocess.run(
-        [sys.executable, "-m", "pipeline", "study", *options],
+        [sys.executable, "-m", "pipeline", "study", *(f"--{name}={value}" for name, value in given.items())],
         cwd=ROOT,
-        env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+        env={**os.environ, "MLFLOW_TRACKING_URI": store},
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    runs: list[Run] = mlflow.MlflowClient(uri).search_runs(["0"], "tags.`layerwise.kind` = 'seed'")
-    by_seed = [
-        sum(point.value for point in mlflow.MlflowClient(uri).get_metric_history(run.info.run_id, "epoch_seconds"))
-        for run in runs
-    ]
-    return sum(by_seed) if jobs == 1 else max(by_seed)
+    client = mlflow.MlflowClient(store)
+    runs: list[Run] = client.search_runs(["0"], "tags.`layerwise.kind` = 'seed'")
+    points = [client.get_metric_history(run.info.run_id, "epoch_seconds") for run in runs]
+    return [sorted(each, key=lambda point: point.step) for each in points]

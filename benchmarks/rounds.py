@@ -1,6 +1,7 @@
 """Variants timed in turns, A B A B, so that a machine that slows down slows all; medians and intervals of ratios."""
 
 import gc
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import torch
 from scipy.stats import bootstrap
 
 Seconds = dict[str, list[float]]
+LEAST = 2  # rounds, for an interval
 
 
 class Ratio(NamedTuple):
@@ -31,10 +33,18 @@ class Ratio(NamedTuple):
         return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g}, {self.rounds} rounds)"
 
 
-def time_in_turns(variants: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 1) -> Seconds:
-    """Return the seconds of every round of each variant; every other round goes through them in reverse."""
+def time_in_turns(
+    variants: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 1, budget: float = math.inf
+) -> Seconds:
+    """Return the seconds of every round of each variant; every other round goes through them in reverse.
+
+    After `budget` seconds no further round begins; two are timed in any case.
+    """
     seconds: Seconds = {name: [] for name in variants}
+    ends = time.monotonic() + budget
     for number in range(-warm_up, rounds):
+        if number >= LEAST and time.monotonic() > ends:
+            break
         order = list(variants) if number % 2 == 0 else list(reversed(variants))
         for name in order:
             gc.collect()

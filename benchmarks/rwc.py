@@ -1,21 +1,18 @@
 """c: RWC against a copy of the same weights, and all measurements against the training of an epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from statistics import median
 
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
 
 from benchmarks.report import Figure
 from benchmarks.rounds import Ratio, ratio, time_in_turns
-from benchmarks.setup import BATCH, Bench, optimizer
+from benchmarks.setup import BATCH, Bench, optimizer, plain_step
 from pipeline.measure.measurements import MEASUREMENTS
 from pipeline.measure.steps import StepSampler, StepTracker
 from pipeline.measure.tracker import LayerTracker
 from pipeline.measure.weights import copy_of, layer_weights
-from pipeline.training.loop import autocast
 from pipeline.training.setup import SAMPLED_STEPS
 
 MODELS = ("AlexNet", "ResNet18", "VGG19")
@@ -50,7 +47,9 @@ def _figures(bench: Bench, name: str) -> Iterator[Figure]:
     )
     of_step = ratio(seconds["steps"], seconds["copy"])
     yield Figure(f"{name}, RWC as `rwc_every` takes it ({_ms(seconds['steps'])})", copied, str(of_step), "", None)
-    trained = median(time_in_turns({"step": _training_step(bench, model)}, STEP_ROUNDS, warm_up=2)["step"])
+    trained = median(
+        time_in_turns({"step": plain_step(bench, model, bench.config.precision)}, STEP_ROUNDS, warm_up=2)["step"]
+    )
     every = TRAIN_STEPS // SAMPLED_STEPS
     for what, key, base, target in (
         (f"{name}, all measurements of an epoch ({_ms(seconds['all'])})", "all", TRAIN_STEPS * trained, 2),
@@ -71,20 +70,6 @@ def _sample(sampler: StepSampler) -> None:
     sampler._step_begins()
     sampler._step_ends()
     sampler.epoch_end(dict.fromkeys(sampler._before, 0.0))
-
-
-def _training_step(bench: Bench, model: nn.Module) -> Callable[[], None]:
-    sgd, precision = optimizer(model), bench.config.precision
-    images, labels = next(iter(bench.loaders()["train"]))
-
-    def step() -> None:
-        with autocast(images, precision):
-            loss = cross_entropy(model(images), labels)
-        sgd.zero_grad()
-        loss.backward()
-        sgd.step()
-
-    return step
 
 
 def _share(seconds: list[float], base: float) -> Ratio:

@@ -25,13 +25,15 @@ class Images(Dataset):
         return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
 
 
-def loaders(prepared: Prepared, batch_size: int) -> tuple[DataLoader, DataLoader]:
+def loaders(prepared: Prepared, batch_size: int, workers: int = 0) -> tuple[DataLoader, DataLoader]:
+    """Return the batches of training and of the test; workers, if any, stay for all epochs."""
     normalise = [transforms.ToTensor(), transforms.Normalize(prepared.manifest.mean, prepared.manifest.std)]
     train = Images(
         prepared.x_train, prepared.y_train, transforms.Compose([transforms.RandomHorizontalFlip(), *normalise])
     )
     test = Images(prepared.x_test, prepared.y_test, transforms.Compose(normalise))
-    return DataLoader(train, batch_size, shuffle=True), DataLoader(test, batch_size)
+    options = {"batch_size": batch_size, "num_workers": workers, "persistent_workers": workers > 0}
+    return DataLoader(train, shuffle=True, **options), DataLoader(test, **options)
 
 
 def train(model: nn.Module, batches: Iterator, optimizer: torch.optim.Optimizer, steps: int) -> tuple[float, float]:

@@ -1,38 +1,35 @@
 """Parts of `make bench`, on Digits and with few rounds: each gives its figures."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks import aggregation, convolutions, costs, epoch, logs, rwc
+from benchmarks.peak import SIDES
 from benchmarks.setup import Bench
-from data.prepared import prepare
-from pipeline.config.resolve import load_config
 from pipeline.measure import MEASUREMENTS
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """Digits in place of FMNIST, and a store in an empty folder."""
-    config = load_config({"dataset": "Digits", "data_dir": str(tmp_path / "data"), "seeds": "0", "device": "cpu"})
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/bench.db")
-    return Bench(config, prepare(config.data, Path(config.data_dir)))
-
-
-def test_an_epoch_is_compared_with_the_floor_and_the_usual_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(epoch.CASES, "AlexNet", epoch.Case("AlexNet", 2, 1, 1.06, 1.8))
-    monkeypatch.setattr(epoch, "STEPS", 1)
+@pytest.mark.usefixtures("short")
+def test_an_epoch_is_compared_with_the_floor_and_the_usual_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(epoch, "find_spec", lambda _name: None)
     floor, usual, once = epoch.figures(bench, "AlexNet")
-    assert (floor.baseline, usual.baseline) == ("the bare floor", "the usual loop")
+    for each, baseline in ((floor, "the bare floor"), (usual, "the usual loop")):
+        assert re.fullmatch(rf"{baseline} \(\d+ %\)", each.baseline)
+        assert re.search(r"TFLOP, \d+ % of matmul's [\d,]+ GFLOP/s", each.what)
     assert "checkpoint and tables" in once.value
+    assert "without Lightning's Trainer: make .venv-adapters/ready installs it" in capsys.readouterr().out
 
 
 def test_fast_convolutions_are_compared_with_plain_ones(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolutions, "MODELS", ("AlexNet",))
     monkeypatch.setattr(convolutions, "ROUNDS", 2)
-    monkeypatch.setattr(convolutions, "SIDE", 64)
+    monkeypatch.setitem(SIDES, "cpu", 64)
     half, _share, full, share = convolutions.figures(bench)
     assert ("bf16" in half.what, "fp32" in full.what) == (True, True)
     assert "GFLOP" in full.what

@@ -21,3 +21,8 @@ def test_every_other_round_runs_in_reverse_and_warming_up_is_not_counted() -> No
     seconds = time_in_turns({"a": lambda: seen.append("a"), "b": lambda: seen.append("b")}, rounds=2)
     assert "".join(seen) == "ba" + "ab" + "ba"
     assert {name: len(times) for name, times in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_no_round_begins_after_the_budget_but_two_are_timed() -> None:
+    seconds = time_in_turns({"a": lambda: None}, rounds=9, budget=0)
+    assert len(seconds["a"]) == 2

@@ -120,6 +120,7 @@ class Rule(NamedTuple):
 
 ENVIRONMENT = "creates the environment of these tests: .ci/run begins with it"
 SERVER = "root, ssh, another machine; tests/pipeline/studies/test_team_server.py runs the rest"
+GPU = "needs a CUDA device; tests/benchmarks/test_gpu.py runs it with small sizes"
 SWEEPS = "half an hour; tests/benchmarks/test_sweeps.py measures less"
 RULES = (
     Rule(".*", Place.skip, SERVER, "server.md"),
@@ -134,6 +135,7 @@ RULES = (
     ),
     Rule(r"python -m docs\.tour", Place.skip, "minutes; tests/pipeline/studies/test_browser.py does the same"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", Place.skip, "hours, and downloads", "results.md"),
+    Rule(r"python -m benchmarks\.gpu", Place.skip, GPU, "performance.md"),
     Rule(r"python -m benchmarks\.sweeps", Place.skip, SWEEPS, "scale.md"),
     Rule(
         r"mlflow run .* -P pretrained=true .*",
