@@ -7,16 +7,13 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.claims import PRIMARY, not_learned
-from pipeline.analysis.extremes import Extremes, extremes
-from pipeline.analysis.inference import effect, mean_of_finite
+from pipeline.analysis.claims import not_learned
+from pipeline.analysis.most_and_least import most_and_least
 from pipeline.analysis.paper import ACCURACIES
-from pipeline.analysis.statistics import Histories, final_values
-from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, MIN_SEEDS, NO_VERDICT, REVERSE
-from pipeline.analysis.windows import Window, mean_logs
+from pipeline.analysis.statistics import Histories, accuracy, final_values
+from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, MIN_SEEDS, NO_VERDICT, REVERSE, order_may_be_any
 
 FEW_EPOCHS = 10
-TOLD = {HOLDS: "told apart"}  # in a word; the other outcomes are their own words
 OUTCOMES = {
     HOLDS: "{} shown",
     REVERSE: "{} reversed",
@@ -51,23 +48,12 @@ def answer(
 
 def opening(histories: Histories, *, model: str, dataset: str, asked: int, paper: Mapping[str, str]) -> list[str]:
     """Return the first sentences: what ran, its accuracy, what changed most and least, and whether that is sure."""
-    found = extremes(histories)
     sentences = [
         _what_ran(histories, model, dataset, asked),
         _accuracy(histories, model, dataset, paper),
-        _most_and_least(histories, found),
-        _how_sure(found, not_learned(histories)),
+        *most_and_least(histories, not_learned(histories)),
     ]
     return [sentence for sentence in sentences if sentence]
-
-
-def changed_most(histories: Histories) -> str:
-    """Return what changed most, for a column of many studies: `later, 4.1 x early (no verdict)`; "" for one layer."""
-    found = extremes(histories)
-    if found is None:
-        return ""
-    outcome = NO_VERDICT if not_learned(histories) else found.outcome
-    return f"{found.most}, {np.exp(found.row['mean']):.1f} x {found.least} ({TOLD.get(outcome, outcome)})"
 
 
 def _what_ran(histories: Histories, model: str, dataset: str, asked: int) -> str:
@@ -79,9 +65,11 @@ def _what_ran(histories: Histories, model: str, dataset: str, asked: int) -> str
 
 
 def _accuracy(histories: Histories, model: str, dataset: str, paper: Mapping[str, str]) -> str:
-    found = effect(final_values(histories, "test_acc").to_numpy())
+    found, of_seeds = accuracy(histories), final_values(histories, "test_acc")
     spread = {True: "one seed, so no interval", False: "the same in all seeds"}[found.n == 1]
     if np.isfinite(found.low):
+        spread = f"{of_seeds.min():.1f} to {of_seeds.max():.1f} % in single seeds"
+    if np.isfinite(found.low) and found.n >= MIN_SEEDS:
         low, high = max(found.low, 0.0), min(found.high, 100.0)  # t knows no ends; those outside are impossible
         spread = f"95 % interval of the mean over {found.n} seeds: {low:.1f} to {high:.1f} %"
     beside = ""
@@ -90,63 +78,15 @@ def _accuracy(histories: Histories, model: str, dataset: str, paper: Mapping[str
     return f"It classifies {found.mean:.1f} % of the test images correctly ({spread}){beside}."
 
 
-def _most_and_least(histories: Histories, found: Extremes | None) -> str:
-    when = Window.WHOLE.text(histories.last_epoch)
-    if found is None:
-        return _only_layer(histories, when)
-    ratio = np.exp([found.row[name] for name in ("mean", "low", "high", "lowest", "highest")])
-    of_seeds = f", {ratio[3]:.3g} to {ratio[4]:.3g} in single seeds" if found.row["n"] > 1 else ""
-    if found.row["n"] >= MIN_SEEDS and np.isfinite(ratio[1]):
-        of_seeds = f", 95 % interval {ratio[1]:.3g} to {ratio[2]:.3g}"
-    names = "The group {} changed most and the group {} least" if found.are_groups else "{} changed most and {} least"
-    return f"{names.format(found.most, found.least)}: {ratio[0]:.3g} times as much in an epoch (RWC, {when}{of_seeds})."
-
-
-def _only_layer(histories: Histories, when: str) -> str:
-    changes = np.exp(mean_of_finite(mean_logs(histories, PRIMARY), axis=0))
-    for layer, change in zip(histories.group_of, changes, strict=True):
-        if np.isfinite(change):
-            return f"One layer changed, {layer}: by {100 * change:.3g} % of its size in an epoch (RWC, {when})."
-    return "No layer changed."
-
-
-def _how_sure(found: Extremes | None, hindered: str) -> str:
-    if found is None:
-        return ""
-    count = int(found.row["n"])
-    if hindered:
-        return f"Nothing follows from that difference: {hindered}."
-    phrases = {
-        HOLDS: f"The seeds tell them apart ({_p(found)}).",
-        ALIKE: "So all are alike: they differ by less than 10 %.",
-        CANNOT_TELL: f"Whether that is a difference cannot be told from {count} seeds ({_p(found)}).",
-    }
-    return phrases.get(found.outcome) or _few(found, count)
-
-
-def _few(found: Extremes, count: int) -> str:
-    if count < 2:
-        return "How sure that is cannot be told from one seed."
-    low, high = found.row["lowest"], found.row["highest"]
-    if np.isnan(found.row["p"]):
-        return f"All {count} seeds have this ratio, so there is no spread to judge it by."
-    where = "in every seed" if low > 0 or high < 0 else "not in every seed"
-    return f"That was so {where}, but {count} seeds are too few to be sure: a verdict needs {MIN_SEEDS}."
-
-
-def _p(found: Extremes) -> str:
-    p = min(1.0, found.row["p"] * found.pairs)
-    corrected = f", corrected for {found.pairs} pairs" if found.pairs > 1 else ""
-    return f"p {f'= {p:.2g}' if p >= 0.001 else 'under 0.001'}{corrected}"
-
-
 def _claims(claims: pd.DataFrame, model: str, dataset: str) -> str:
     outcomes = [row["outcome"] for row in claims.to_dict("records") if row["primary"]]
     if not outcomes:
         return ""
     counts = Counter(outcomes)
     told = [phrase.format(counts[outcome]) for outcome, phrase in OUTCOMES.items() if counts[outcome]]
-    return f"Of the paper's {_counted(len(outcomes), 'claim')} about {model} on {dataset}: {', '.join(told)}."
+    orders = [row["order_p"] for row in claims.to_dict("records") if row["primary"] and order_may_be_any(row)]
+    beside = f"; the order of the layers by depth could be any (p = {orders[0]:.2g})" if orders else ""
+    return f"Of the paper's {_counted(len(outcomes), 'claim')} about {model} on {dataset}: {', '.join(told)}{beside}."
 
 
 def _equilibrium(table: pd.DataFrame) -> str:

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.depth import ALL, IN_GROUPS, depths, layers_in_groups, order_p_of_mean, places_of, trends
-from pipeline.analysis.groups import group_logs, group_ratio
-from pipeline.analysis.inference import Values, effects, mean_of_finite
+from pipeline.analysis.groups import group_logs, group_ratio, without_groups
+from pipeline.analysis.inference import Values, effects
 from pipeline.analysis.paper_claims import CLAIMS, Claim
 from pipeline.analysis.statistics import Histories, final_values, first_values
 from pipeline.analysis.verdicts import DECIDED, decide
-from pipeline.analysis.windows import Window, mean_logs
+from pipeline.analysis.windows import INTERRUPTED, Window, interruptions, mean_logs, mean_over_layers
 
 PRIMARY = "rwc"  # declared before any study: only this measurement, in the whole window, gives verdicts
 CLAIM_METRICS = (PRIMARY, "rwc_elementwise", "rwc_median", "step_angle")
+EPOCHS_WITH_A_TENTH = 20  # of which a first tenth without epoch 1 is left
 LEAST_FALL = 0.05  # of the training loss, from the first epoch to the last
 LABELS = ["claim", "number", "layers", "measured by", "window", "first", "last", "primary"]
 NEEDED = ["comparison", "hindered", "ratio of"]
@@ -73,8 +74,9 @@ def not_learned(histories: Histories) -> str:
 
 
 def _tests(claims: Sequence[Claim], histories: Histories) -> Iterator[Evidence]:
-    hindered, logs = not_learned(histories), cache(partial(mean_logs, histories))
+    logs = cache(partial(mean_logs, histories))
     for claim in claims:
+        hindered = not_learned(histories) or _hindered(claim, histories)
         for metric in (metric for metric in CLAIM_METRICS if metric in histories.measurements):
             for window in [Window.WHOLE] if claim.of == "time" else Window:
                 for name, layers in _layers(claim, histories):
@@ -85,6 +87,21 @@ def _tests(claims: Sequence[Claim], histories: Histories) -> Iterator[Evidence]:
                     labels = str(claim), claim.number, name, metric, which, first, last, primary
                     rest = claim.comparison, hindered, claim.ratio_of
                     yield Evidence(*tested, dict(zip([*LABELS, *NEEDED], [*labels, *rest], strict=True)))
+
+
+def _hindered(claim: Claim, histories: Histories) -> str:
+    """Return why this claim cannot be tested, or an empty string."""
+    if claim.of == "time" and histories.last_epoch < EPOCHS_WITH_A_TENTH:
+        return f"fewer than {EPOCHS_WITH_A_TENTH} epochs have no first tenth"
+    return cannot_compare(histories, *((claim.first, claim.second) if claim.of == "groups" else ()))
+
+
+def cannot_compare(histories: Histories, *groups: str) -> str:
+    """Return why groups, or all layers in groups where none is named, have no mean change, or an empty string."""
+    layers = [layer for layer, group in histories.group_of.items() if group in groups]
+    return without_groups(histories, *groups) or interruptions(
+        histories, PRIMARY, layers if groups else layers_in_groups(histories)
+    )
 
 
 def _layers(claim: Claim, histories: Histories) -> Iterator[tuple[str, list[str]]]:
@@ -99,17 +116,20 @@ def _by_seed(
     """Return the log ratio of each seed, and the p-value of the order of the layers where the claim is about it."""
     places = places_of(layers, histories)
     if claim.of == "time":
-        return mean_of_finite(_early_over_late(histories, logs_of, metric)[:, places], axis=1), np.nan
+        return mean_over_layers(_early_over_late(histories, logs_of, metric)[:, places]), np.nan
     logs = logs_of(metric, window)
     if claim.of == "depth":
         of_layers = logs[:, places], depths(tuple(layers))
         return trends(*of_layers), order_p_of_mean(*of_layers) if window is Window.WHOLE else np.nan
+    if without_groups(histories, claim.first, claim.second):
+        return np.array([]), np.nan
     return group_ratio(group_logs(logs, histories), claim.first, claim.second), np.nan
 
 
 def _early_over_late(histories: Histories, logs_of: Logs, metric: str) -> Values:
-    """Return log ratios of the first tenth to the last third of the epochs, NaN where these overlap."""
-    ends = [histories.last_epochs[seed] for seed in histories.seeds]
-    apart = np.array([Window.EARLY.bounds(last)[1] < Window.LATE.bounds(last)[0] for last in ends])
-    ratios = logs_of(metric, Window.EARLY) - logs_of(metric, Window.LATE)
-    return np.where(apart[:, None], ratios, np.nan)
+    """Return log ratios of the first tenth to the last third of the epochs, NaN for seeds without a first tenth."""
+    long = np.array([histories.last_epochs[seed] >= EPOCHS_WITH_A_TENTH for seed in histories.seeds])
+    early, late = (logs_of(metric, window) for window in (Window.EARLY, Window.LATE))
+    marked = np.isneginf(early) | np.isneginf(late)
+    ratios = np.where(marked, INTERRUPTED, np.where(marked, 0.0, early) - np.where(marked, 0.0, late))
+    return np.where(long[:, None], ratios, np.nan)

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import pandas as pd
 
-from pipeline.analysis.inference import Effect, effect
+from pipeline.analysis.inference import Effect
 from pipeline.analysis.paper import ACCURACIES, SEEDS
-from pipeline.analysis.statistics import Histories, final_values
+from pipeline.analysis.statistics import Histories, accuracy
 
 DISTINGUISHING_SETTINGS = (
     "image_size", "lr", "momentum", "weight_decay", "batch_size", "epochs", "target_val_acc", "val_split", "pretrained",
@@ -34,7 +34,7 @@ class Compared:
     @cached_property
     def accuracy(self) -> Effect:
         """The test accuracy, percent, at each seed's last epoch."""
-        return effect(final_values(self.histories, "test_acc").to_numpy())
+        return accuracy(self.histories)
 
     @property
     def remarks(self) -> str:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.analysis.inference import Values, all_alike, effects, mean_of_finite, order_p, rank_correlation
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.windows import mean_logs
+from pipeline.analysis.verdicts import MIN_SEEDS
+from pipeline.analysis.windows import interrupted, mean_logs
 
 COLUMNS = [
-    "measured by", "layers", "count", "correlation", "low", "high", "order_p", "ratio", "ratio_low", "ratio_high", "p",
-    "n", "note",
+    "measured by", "layers", "count", "correlation", "low", "high", "lowest", "highest", "order_p", "ratio",
+    "ratio_low", "ratio_high", "p", "n", "note",
 ]  # fmt: skip
 CHANGE_METRICS = ("rwc", "rwc_elementwise", "rwc_median", "l2_change", "angular_update", "step_angle")
 SHORTCUTS = ("downsample", "shortcut")  # parts of names of layers beside a block
@@ -58,7 +59,8 @@ def places_of(layers: Sequence[str], histories: Histories) -> NDArray[np.intp]:
 def trends(logs: Values, depth: Values) -> Values:
     """Return each seed's log ratio of last to first layer, by least squares against depth; NaN for under two layers.
 
-    `logs` are mean logarithms, seeds x layers; layers without a value are left out in that seed.
+    `logs` are mean logarithms, seeds x layers; layers without a value are left out in that seed. NaN also for a seed in
+    which a layer is interrupted.
     """
     found = np.isfinite(logs)
     weights = found / np.maximum(1, found.sum(axis=1, keepdims=True))
@@ -66,19 +68,21 @@ def trends(logs: Values, depth: Values) -> Values:
     along = (centred**2).sum(axis=1)
     slopes = (centred * np.where(found, logs, 0.0)).sum(axis=1)
     ratios: Values = np.divide(slopes, along, out=np.full(along.shape, np.nan), where=along > 0)
-    return ratios
+    return np.where(interrupted(logs), np.nan, ratios)
 
 
 def correlations(logs: Values, depth: Values) -> Values:
-    """Return each seed's Spearman correlation of depth and change, over the layers that changed in it."""
-    return np.array(
-        [rank_correlation(values[found], depth[found]) for values in logs for found in [np.isfinite(values)]]
-    )
+    """Return each seed's Spearman correlation of depth and change, over the layers that changed in it.
+
+    NaN for a seed in which a layer is interrupted.
+    """
+    found = [rank_correlation(values[known], depth[known]) for values in logs for known in [np.isfinite(values)]]
+    return np.where(interrupted(logs), np.nan, np.array(found))
 
 
 def order_p_of_mean(logs: Values, depth: Values) -> float:
     """Return the p-value of the order of the layers' means over the seeds, with layers as units."""
-    means = mean_of_finite(logs, axis=0)
+    means = mean_of_finite(logs[~interrupted(logs)], axis=0)
     found = np.isfinite(means)
     return order_p(means[found], depth[found])
 
@@ -86,7 +90,8 @@ def order_p_of_mean(logs: Values, depth: Values) -> float:
 def depth_table(histories: Histories) -> pd.DataFrame:
     """Return correlation and trend with depth of each measurement of change and each set of layers: COLUMNS.
 
-    `correlation` is Spearman's, the mean over the seeds with its interval; `order_p` is that of the order of the
+    `correlation` is Spearman's, the mean over the seeds; its interval, of five seeds or more, ends at -1 and 1, where
+    correlations do. `lowest` and `highest` are those of the seeds. `order_p` is that of the order of the
     layers, exact up to 8 of them. `ratio` is that of last to first layer on the line of least squares, with interval
     and p over the seeds. Without spread, correlations have no interval, and a note.
     """
@@ -102,10 +107,12 @@ def _row(histories: Histories, metric: str, name: str, layers: Sequence[str]) ->
     logs, depth = mean_logs(histories, metric)[:, places_of(layers, histories)], depths(tuple(layers))
     correlated = correlations(logs, depth)
     of_order, of_trend = effects(np.stack([correlated, trends(logs, depth)], axis=1)).to_dict("records")
+    enough = of_order["n"] >= MIN_SEEDS
+    ends = np.clip([of_order["low"], of_order["high"]], -1, 1) if enough else [np.nan, np.nan]
     known = correlated[np.isfinite(correlated)]
     note = ALL_SEEDS_ALIKE if len(known) > 1 and all_alike(known) else ""
     ratios = np.exp([of_trend["mean"], of_trend["low"], of_trend["high"]])
-    return (metric, name, len(layers), of_order["mean"], of_order["low"], of_order["high"],
+    return (metric, name, len(layers), of_order["mean"], *ends, of_order["lowest"], of_order["highest"],
             order_p_of_mean(logs, depth), *ratios, of_trend["p"], of_trend["n"], note)  # fmt: skip
 
 

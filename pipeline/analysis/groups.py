@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.depth import CHANGE_METRICS
-from pipeline.analysis.inference import Values, effects, mean_of_finite
+from pipeline.analysis.inference import Values, effects
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.windows import Window, mean_logs
+from pipeline.analysis.windows import Window, mean_logs, mean_over_layers
 
 COLUMNS = [
     "measured by", "what", "window", "first", "last", "mean", "low", "high", "lowest", "highest", "p", "n"
@@ -16,14 +16,23 @@ COLUMNS = [
 
 
 def group_logs(logs: Values, histories: Histories) -> dict[str, Values]:
-    """Return the mean over each group's layers of mean logarithms, seeds x layers: {group: by seed}, in depth order."""
+    """Return the mean over each group's layers of `mean_logs`: {group: by seed}, in depth order.
+
+    NaN in a seed in which a layer of the group is interrupted.
+    """
     groups = np.array(list(histories.group_of.values()))
-    return {group: mean_of_finite(logs[:, groups == group], axis=1) for group in histories.groups if group}
+    return {group: mean_over_layers(logs[:, groups == group]) for group in histories.groups if group}
 
 
 def group_ratio(means: dict[str, Values], first: str, second: str) -> Values:
-    """Return each seed's log ratio second / first of `group_logs`; no seed without one of the groups."""
-    return means[second] - means[first] if {first, second} <= set(means) else np.array([])
+    """Return each seed's log ratio second / first of `group_logs`, which has both."""
+    return means[second] - means[first]
+
+
+def without_groups(histories: Histories, *groups: str) -> str:
+    """Return which of the groups no layer belongs to, as a reason; an empty string if there are all."""
+    missing = [group for group in groups if group not in histories.groups]
+    return f"no layer belongs to {' and '.join(missing)}" if missing else ""
 
 
 def group_table(histories: Histories) -> pd.DataFrame:

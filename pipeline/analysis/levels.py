@@ -19,6 +19,7 @@ COLUMNS = [
     "layer", "group", "scale_invariant", "quantity", "level", "mean", "low", "high", "n", "first", "last", "equilibrium"
 ]  # fmt: skip
 NORM_BALANCE = "norm_balance"
+MOST_LOST = 1 - 2**-53  # of 1, in floating point
 BALANCED = 0.1  # of the balance of pure decay, -1
 STRAIGHTNESS = "straightness"
 
@@ -30,20 +31,20 @@ class Clock(NamedTuple):
     x: float
 
     @property
-    def kept(self) -> float:
-        """The cosine that a white-noise walk keeps with itself an epoch earlier."""
-        return math.exp(-self.x)
+    def lost(self) -> float:
+        """1 - exp(-x): what a white-noise walk loses, in an epoch, of the cosine with itself."""
+        return -math.expm1(-self.x)
 
     def constant(self, level: float) -> Values:
         return np.full(len(self.epochs), level)
 
 
 LEVELS: dict[str, Callable[[Clock], Values]] = {
-    "l2_change": lambda clock: clock.constant(math.sqrt(2 * (1 - clock.kept))),
-    "angular_update": lambda clock: clock.constant(math.acos(clock.kept)),
-    "layer_rotation": lambda clock: 1 - np.exp(-clock.x * clock.epochs),
+    "l2_change": lambda clock: clock.constant(math.sqrt(2 * clock.lost)),
+    "angular_update": lambda clock: clock.constant(2 * math.asin(math.sqrt(clock.lost / 2))),
+    "layer_rotation": lambda clock: -np.expm1(-clock.x * clock.epochs),
     "remaining_distance": lambda clock: _remaining(clock),
-    STRAIGHTNESS: lambda clock: clock.constant(math.sqrt((1 - clock.kept) / clock.x)),
+    STRAIGHTNESS: lambda clock: clock.constant(math.sqrt(clock.lost / clock.x)),
     NORM_BALANCE: lambda clock: clock.constant(0.0),
 }
 
@@ -54,22 +55,36 @@ def _remaining(clock: Clock) -> Values:
     return remaining
 
 
-def clock_of(histories: Histories) -> Clock | None:
-    """Return epochs and x of a study, from RWC* of its levels; None if no layer has levels."""
-    of_layers = histories.levels["rwc"].dropna()
-    if of_layers.empty:
+def decay_of(histories: Histories) -> float | None:
+    """Return x of a study, from RWC* of its levels; None if no layer has levels."""
+    of_layers = histories.levels["rwc"]
+    of_layers = of_layers[of_layers > 0]
+    return None if of_layers.empty else -math.log1p(-min(of_layers.iloc[0] ** 2 / 2, MOST_LOST))
+
+
+def levels_by_seed(quantity: str, histories: Histories) -> Values | None:
+    """Return the level of a quantity in each seed: seeds x epochs, NaN after a seed's end, which some levels depend on.
+
+    None if no layer has levels, or the quantity has none.
+    """
+    x = decay_of(histories)
+    if x is None or quantity not in ("step_angle", *LEVELS):
         return None
-    return Clock(np.arange(1.0, histories.last_epoch + 1), -math.log1p(-(of_layers.iloc[0] ** 2) / 2))
+    levels = np.full((len(histories.seeds), histories.last_epoch), np.nan)
+    for row, seed in enumerate(histories.seeds):
+        clock = Clock(np.arange(1.0, histories.last_epochs[seed] + 1), x)
+        levels[row, : len(clock.epochs)] = (
+            clock.constant(float(histories.levels["step_angle"].dropna().iloc[0]))
+            if quantity == "step_angle"
+            else LEVELS[quantity](clock)
+        )
+    return levels
 
 
 def level_of(quantity: str, histories: Histories) -> Values | None:
-    """Return the level of a quantity at each epoch; None if no layer has levels, or the quantity has none."""
-    clock = clock_of(histories)
-    if clock is None:
-        return None
-    if quantity == "step_angle":
-        return clock.constant(float(histories.levels["step_angle"].dropna().iloc[0]))
-    return LEVELS[quantity](clock) if quantity in LEVELS else None
+    """Return the mean over the seeds of `levels_by_seed`, at each epoch."""
+    levels = levels_by_seed(quantity, histories)
+    return None if levels is None else mean_of_finite(levels, axis=0)
 
 
 def quantities(histories: Histories) -> Iterator[tuple[str, Values]]:
@@ -77,7 +92,7 @@ def quantities(histories: Histories) -> Iterator[tuple[str, Values]]:
     for metric in ("step_angle", *LEVELS):
         if metric in histories.measurements:
             yield metric, histories.by_seed(metric)
-        elif metric == NORM_BALANCE and "weight_norm" in histories.measurements and clock_of(histories):
+        elif metric == NORM_BALANCE and "weight_norm" in histories.measurements and decay_of(histories):
             yield metric, norm_balance(histories)
 
 
@@ -86,18 +101,19 @@ def norm_balance(histories: Histories) -> Values:
 
     It is -1 under weight decay alone, 0 in equilibrium, above 0 where steps lengthen the weights faster.
     """
-    clock = clock_of(histories)
-    assert clock
+    x = decay_of(histories)
+    assert x
     norms = histories.by_seed("weight_norm")
     logs = np.log(np.where(norms > 0, norms, np.nan))
-    return np.diff(logs, axis=2, prepend=np.nan) / clock.x
+    return np.diff(logs, axis=2, prepend=np.nan) / x
 
 
 def equilibrium_table(histories: Histories) -> pd.DataFrame:
     """Return each quantity beside its level in the last third of the epochs, for each layer that has one: COLUMNS.
 
     `mean` is over the seeds, with interval; that of a quantity which changes with time is beside the mean of its level
-    over the same epochs. `equilibrium` says, by the norm balance, whether the layer is: "yes", "no", or "" for unknown.
+    over the same epochs of the same seeds. `equilibrium` says, by the norm balance, whether the layer is: "yes", "no",
+    or "" for unknown.
     All layers have a straightness: that of a random walk is 1.
     """
     first, last = Window.LATE.bounds(histories.last_epoch)
@@ -105,10 +121,11 @@ def equilibrium_table(histories: Histories) -> pd.DataFrame:
     balanced = _balanced(histories)
     rows = []
     for quantity, values in quantities(histories):
-        by_seed, level = _late(values, histories), level_of(quantity, histories)
+        by_seed, levels = _late(values, histories), levels_by_seed(quantity, histories)
         for place, (layer, group) in enumerate(histories.group_of.items()):
-            if layer in invariant and level is not None:
-                its = float(_over_window(level, values[:, place], first, last))
+            if layer in invariant and levels is not None:
+                measured = np.where(np.isfinite(values[:, place]), levels, np.nan)[:, None]
+                its = float(mean_of_finite(_late(measured, histories), axis=0)[0])
             elif quantity == STRAIGHTNESS:
                 its = 1.0
             else:
@@ -126,16 +143,11 @@ def _late(values: Values, histories: Histories) -> Values:
     return np.stack([mean_of_finite(of_seed[:, first - 1 : last], axis=1) for of_seed, (first, last) in pairs])
 
 
-def _over_window(level: Values, values: Values, first: int, last: int) -> Values:
-    """Return the mean of a level over the epochs of a window in which a seed has a value."""
-    measured = np.isfinite(values[:, first - 1 : last]).any(axis=0)
-    return mean_of_finite(np.where(measured, level[first - 1 : last], np.nan), axis=0)
-
-
 def _balanced(histories: Histories) -> dict[str, str]:
-    if clock_of(histories) is None or "weight_norm" not in histories.measurements:
+    if decay_of(histories) is None or "weight_norm" not in histories.measurements:
         return {}
-    late = np.abs(_late(norm_balance(histories), histories))
-    known = np.isfinite(late).all(axis=0)
+    longer = [histories.last_epochs[seed] > 1 for seed in histories.seeds]  # one epoch has no growth
+    late = np.abs(_late(norm_balance(histories), histories))[longer]
+    known = np.isfinite(late).all(axis=0) & (len(late) > 0)
     words = np.where(known, np.where((late <= BALANCED).all(axis=0), "yes", "no"), "")
     return {layer: str(word) for layer, word in zip(histories.group_of, words, strict=True)}

@@ -12,21 +12,23 @@ from pipeline.analysis.claims import (
     NEEDED,
     PRIMARY,
     Evidence,
+    cannot_compare,
     claim_tests,
     not_learned,
     tests_table,
 )
 from pipeline.analysis.comparison import DISTINGUISHING_SETTINGS, NOT_RUN, Compared, comparable
 from pipeline.analysis.depth import IN_GROUPS, depths, layers_in_groups, places_of, trends
-from pipeline.analysis.groups import group_logs, group_ratio
-from pipeline.analysis.inference import mean_of_finite
+from pipeline.analysis.groups import group_logs, group_ratio, without_groups
 from pipeline.analysis.paper_claims import CLAIMS_BETWEEN, ClaimBetween
+from pipeline.analysis.statistics import Histories
 from pipeline.analysis.verdicts import DECIDED, decide
-from pipeline.analysis.windows import Window, mean_logs
+from pipeline.analysis.windows import Window, mean_logs, mean_over_layers
 
 WITHIN_COLUMNS = ["study", *LABELS, *DECIDED, "order_p", "ratio of"]
 BETWEEN_COLUMNS = [*LABELS, *DECIDED, "ratio of", "less", "more"]
-MUST_BE_EQUAL = [name for name in DISTINGUISHING_SETTINGS if name != "epochs"]  # the epochs of both are compared
+LENGTHS = ("epochs", "target_val_acc")  # which end a seed: the epochs that both studies ran are compared
+MUST_BE_EQUAL = [name for name in DISTINGUISHING_SETTINGS if name not in LENGTHS]
 
 
 class Pair(NamedTuple):
@@ -83,7 +85,7 @@ def _between(claim: ClaimBetween, studies: Sequence[Compared]) -> pd.DataFrame:
 
 
 def _tests(claim: ClaimBetween, less: Compared, more: Compared) -> Iterator[Evidence]:
-    reasons = [f"{study.label}: {why}" for study in (less, more) if (why := not_learned(study.histories))]
+    reasons = [f"{study.label}: {why}" for study in (less, more) if (why := _hindered(claim, study.histories))]
     last_epochs = _epochs_of_both(less, more)
     for metric in CLAIM_METRICS:
         if all(metric in study.histories.measurements for study in (less, more)):
@@ -92,6 +94,11 @@ def _tests(claim: ClaimBetween, less: Compared, more: Compared) -> Iterator[Evid
                 last = max(last_epochs.values(), default=0)
                 yield Evidence((other - one).dropna().to_numpy(), np.nan,
                            _labels(claim, metric, window, last, "; ".join(reasons)))  # fmt: skip
+
+
+def _hindered(claim: ClaimBetween, histories: Histories) -> str:
+    groups = (claim.first, claim.second) if claim.of == "groups" else ()
+    return not_learned(histories) or cannot_compare(histories, *groups)
 
 
 def _epochs_of_both(less: Compared, more: Compared) -> dict[int, int]:
@@ -107,10 +114,12 @@ def _quantity(
     histories = study.histories
     layers, logs = layers_in_groups(histories), mean_logs(histories, metric, window, last_epochs)
     drawn = logs[:, places_of(layers, histories)]
-    if claim.of == "groups":
+    if claim.of == "groups" and without_groups(histories, claim.first, claim.second):
+        found = np.full(len(histories.seeds), np.nan)
+    elif claim.of == "groups":
         found = group_ratio(group_logs(logs, histories), claim.first, claim.second)
     else:
-        found = trends(drawn, depths(tuple(layers))) if claim.of == "depth" else mean_of_finite(drawn, axis=1)
+        found = trends(drawn, depths(tuple(layers))) if claim.of == "depth" else mean_over_layers(drawn)
     return pd.Series(found, index=histories.seeds)
 
 

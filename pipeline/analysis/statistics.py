@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis.inference import interquartile_mean, interval, mean_of_finite
+from pipeline.analysis.inference import Effect, effect, interquartile_mean, interval, mean_of_finite
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Histories:
     @property
     def layers_with_level(self) -> list[str]:
         """The layers that have equilibrium levels: the scale-invariant ones, under weight decay."""
-        return self.levels.loc[self.levels["rwc"].notna(), "layer"].tolist()
+        return self.levels.loc[self.levels["rwc"] > 0, "layer"].tolist()
 
     def of_seed(self, seed: int) -> "Histories":
         """Return the history of one seed alone."""
@@ -121,6 +121,13 @@ def final_values(histories: Histories, metric: str) -> pd.Series:
     rows = histories.scalars[histories.scalars["metric"] == metric]
     last = rows.loc[rows.groupby("seed")["epoch"].idxmax()]
     return last.set_index("seed")["value"].sort_index()
+
+
+def accuracy(histories: Histories) -> Effect:
+    """Return the test accuracy, percent, at each seed's last epoch; its interval ends at 0 and 100, where values do."""
+    found = effect(final_values(histories, "test_acc").to_numpy())
+    low, high = np.clip([found.low, found.high], 0, 100)
+    return found._replace(low=float(low), high=float(high))
 
 
 def first_values(histories: Histories, metric: str) -> pd.Series:

@@ -29,7 +29,7 @@ def white_noise_rwc(*, steps: int, lr: float, weight_decay: float, optimizer: st
 
     It is an upper reference: real gradients of an epoch cancel in part, so RWC stays below it.
     """
-    return math.sqrt(2 * (1 - math.exp(-steps * lr * weight_decay / rule(optimizer, settings).decay_divisor)))
+    return math.sqrt(-2 * math.expm1(-steps * lr * weight_decay / rule(optimizer, settings).decay_divisor))
 
 
 def steps_to_equilibrium(*, lr: float, weight_decay: float, optimizer: str = "SGD", **settings: Any) -> float:

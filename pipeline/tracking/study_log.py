@@ -8,8 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from data.prepared import Prepared
-from pipeline.analysis.answer import answer, changed_most
+from pipeline.analysis.answer import answer
 from pipeline.analysis.figures.study_figures import write_figures
+from pipeline.analysis.most_and_least import changed_most
 from pipeline.analysis.paper import figure_medians
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories, final_values

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.claims import not_learned
+from pipeline.analysis.claims import PRIMARY, not_learned
 from pipeline.analysis.depth import layer_sizes
 from pipeline.analysis.inference import effects
 from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.reports.rendering import picture, render, rows
 from pipeline.analysis.reports.study_charts import balance_charts, change_chart, other_charts, score_charts
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.windows import mean_logs
+from pipeline.analysis.windows import interruptions, mean_logs
 
 PICTURES = {  # by the beginning of their names: a summary, and a caption
     "rwc_heatmap": (
@@ -67,7 +67,7 @@ def write_report(
         groups=_sorted(tables["groups"]),
         depths=rows(tables["depth"]),
         equilibrium=_by_layer(equilibrium),
-        levels=dict(zip(equilibrium["quantity"], equilibrium["level"], strict=True)),
+        levels=_levels(equilibrium),
         claims=rows(tables["claims"]),
         not_learned=not_learned(histories),
         left_out=_left_out(facts, histories, tables["undefined"]),
@@ -83,6 +83,12 @@ def _by_layer(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
     for row in table.to_dict("records"):
         layers.setdefault(row["layer"], {})[row["quantity"]] = {str(key): value for key, value in row.items()}
     return layers
+
+
+def _levels(table: pd.DataFrame) -> dict[str, float]:
+    """Return the level of each quantity, which all scale-invariant layers share; straightness 1 where none is."""
+    of_invariant = table.sort_values("scale_invariant", kind="stable")  # the last row of a quantity counts
+    return dict(zip(of_invariant["quantity"], of_invariant["level"], strict=True))
 
 
 def _provenance(facts: Facts) -> dict[str, object]:
@@ -128,6 +134,8 @@ def _left_out(facts: Facts, histories: Histories, undefined: pd.DataFrame) -> li
         )
     if ones := [str(seed) for seed, epoch in histories.last_epochs.items() if epoch == 1 < last]:
         sentences.append(f"Seeds of one epoch, which no comparison includes: {', '.join(ones)}.")
+    if unequal := interruptions(histories, PRIMARY, list(histories.group_of)):
+        sentences.append(f"{unequal}: no group or order of layers with these is compared.")
     for (metric, why), lines in undefined.groupby(["metric", "why"], sort=False, observed=True):
         layers = ", ".join(lines["layer"].unique())
         sentences.append(f"{metric} is undefined {lines['times'].sum()} times, because {why}: {layers}.")

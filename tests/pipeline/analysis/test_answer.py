@@ -1,12 +1,14 @@
 """The sentences that a report opens with, for synthetic studies of each kind."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.answer import answer, changed_most, opening
+from pipeline.analysis.answer import answer, opening
+from pipeline.analysis.most_and_least import changed_most
 from pipeline.analysis.paper import ACCURACIES
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
@@ -68,7 +70,8 @@ def test_five_seeds_with_a_clear_difference_say_what_ran_how_well_and_that_seeds
         "The group block4 changed most and the group block1 least: 2 times as much in an epoch "
         "(RWC, epochs 2 to 20, 95 % interval 1.94 to 2.07).",
         "The seeds tell them apart (p under 0.001, corrected for 6 pairs).",
-        "Of the paper's 5 claims about ResNet18 on CIFAR-10: 3 shown, 1 reversed, 1 without a verdict.",
+        "Of the paper's 5 claims about ResNet18 on CIFAR-10: 3 shown, 1 reversed, 1 without a verdict; "
+        "the order of the layers by depth could be any (p = 0.083).",
         NO_LEVEL,
         "5 seeds and 20 epochs cannot say what another network or other settings would show.",
     ]
@@ -103,11 +106,11 @@ def test_a_seed_opens_with_its_own_numbers() -> None:
 
 
 def test_the_interval_of_the_accuracy_stays_within_0_and_100_percent() -> None:
-    made = study(RISING, BLOCKS, epochs=(20, 20))
-    for accuracies, ends in (((1.0, 9.0), "0.0 to 55.8 %"), ((92.0, 99.0), "51.0 to 100.0 %")):
+    made = study(RISING, BLOCKS)
+    for accuracies, ends in (((1, 9, 1, 9, 1), "0.0 to 9.6 %"), ((99, 91, 99, 91, 99), "90.4 to 100.0 %")):
         scalars = made.scalars.copy()
         rows = scalars["metric"] == "test_acc"
-        scalars.loc[rows, "value"] = [accuracies[seed] for seed in scalars.loc[rows, "seed"]]
+        scalars.loc[rows, "value"] = [float(accuracies[seed]) for seed in scalars.loc[rows, "seed"]]
         assert ends in said(Histories(scalars, made.layers, made.levels))[1]
 
 
@@ -122,6 +125,49 @@ def test_equal_groups_are_alike() -> None:
     sentences = said(study(dict.fromkeys(BLOCKS, 0.1), BLOCKS, noise=0.2))
     assert sentences[3] == "So all are alike: they differ by less than 10 %."
     assert "answered by no difference (within 10 %)" in sentences[4]
+
+
+def test_groups_are_not_all_alike_where_one_of_them_is_uncertain() -> None:
+    """The most different pair is certain; block3, between these, is not alike with either in every seed."""
+    changes = dict(zip(BLOCKS, (0.103, 0.1, 0.1015, 0.1015, 0.1), strict=True))
+    made = study(changes, BLOCKS, noise=0.1)
+    uncertain = (made.layers["layer"] == "layer3") & (made.layers["metric"] == "rwc")
+    factor = np.exp(0.3 * (made.layers["seed"] - 2)).where(uncertain, 1.0)
+    sentences = said(replace(made, layers=made.layers.assign(value=made.layers["value"] * factor)))
+    assert sentences[2].startswith("The group block1 changed most and the group block2 least: 1.03 times")
+    assert sentences[3] == "The seeds tell them apart (p under 0.001, corrected for 6 pairs)."
+
+
+@pytest.mark.parametrize("epochs", [(20,), (20,) * 5])
+def test_groups_of_equal_change_have_no_most_and_least(epochs: tuple[int, ...]) -> None:
+    sentences = said(study(dict.fromkeys(BLOCKS, 0.1), BLOCKS, noise=0, epochs=epochs))
+    assert sentences[2] == "The 4 groups changed alike in an epoch (RWC, epochs 2 to 20)."
+    assert not sentences[3].startswith(("How sure", "All 5 seeds"))
+
+
+def test_a_layer_that_stands_still_from_some_epoch_on_leaves_most_and_least_open() -> None:
+    made = study(RISING, BLOCKS)
+    still = (made.layers["layer"] == "layer1") & (made.layers["epoch"] > 2) & (made.layers["metric"] == "rwc")
+    sentences = said(replace(made, layers=made.layers.assign(value=made.layers["value"].where(~still, 0.0))))
+    assert sentences[2] == (
+        "Which layers changed most cannot be said: "
+        "rwc is zero, infinite or undefined in some epochs, but not in all, in layer1."
+    )
+    assert sentences[3].startswith("Of the paper's 5 claims")
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "spread"),
+    [
+        ((90, 96), "90.0 to 96.0 % in single seeds"),
+        ((99, 99, 99, 99, 94), "95 % interval of the mean over 5 seeds: 95.2 to 100.0 %"),
+    ],
+)
+def test_no_interval_of_accuracy_exceeds_100_percent(accuracies: tuple[int, ...], spread: str) -> None:
+    made = study(RISING, BLOCKS, epochs=(20,) * len(accuracies))
+    of_seed = made.scalars["seed"].map(dict(enumerate(accuracies)))
+    value = made.scalars["value"].where(made.scalars["metric"] != "test_acc", of_seed)
+    assert spread in said(replace(made, scalars=made.scalars.assign(value=value)))[1]
 
 
 def test_a_difference_below_the_noise_cannot_be_told() -> None:
@@ -223,6 +269,12 @@ def test_few_epochs_show_the_beginning_alone() -> None:
 )
 def test_the_balance_of_norms_says_whether_layers_are_in_equilibrium(growth: float, sentence: str) -> None:
     assert said(study(RISING, BLOCKS, norms=growth))[5] == sentence
+
+
+def test_a_seed_of_one_epoch_does_not_hide_the_equilibrium_of_the_others() -> None:
+    assert said(study(RISING, BLOCKS, norms=1.0, epochs=(20, 20, 1)))[5].startswith(
+        "Of 4 scale-invariant layers all are in equilibrium"
+    )
 
 
 def test_levels_without_norms_of_two_epochs_leave_equilibrium_open() -> None:

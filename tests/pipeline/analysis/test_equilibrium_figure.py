@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.figures.equilibrium_figure import LABELS, equilibrium_figure
-from pipeline.analysis.levels import LEVELS, clock_of
+from pipeline.analysis.levels import level_of
 from pipeline.analysis.statistics import Histories
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
@@ -30,7 +30,7 @@ def test_each_quantity_is_drawn_with_its_level(study: Histories) -> None:
     panels = [axes for axes in equilibrium_figure(study, "title").axes if axes.get_visible()]
     labels = [axes.get_ylabel() for axes in panels]
     assert labels == [LABELS[name] for name in ("step_angle", "l2_change", "layer_rotation", "norm_balance")]
-    rotation = LEVELS["layer_rotation"](clock_of(study))
+    rotation = level_of("layer_rotation", study)
     for axes, level in zip(panels[:3], (0.02, 0.5, rotation), strict=True):
         *bold, dashed = [line for line in axes.lines if len(line.get_xdata()) == 4]
         assert len(bold) == 2

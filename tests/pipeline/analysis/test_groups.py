@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.groups import group_logs, group_ratio, group_table
+from pipeline.analysis.groups import group_logs, group_table, without_groups
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.windows import mean_logs
 
@@ -53,8 +53,8 @@ def test_early_and_late_epochs_have_rows_of_their_own(histories: Callable[..., H
     ]
 
 
-def test_a_group_that_a_network_lacks_has_no_ratio(histories: Callable[..., Histories]) -> None:
+def test_a_group_that_a_network_lacks_is_named(histories: Callable[..., Histories]) -> None:
     made = histories({0: 2, 1: 2}, GROUPS)
-    means = group_logs(mean_logs(made, "rwc"), made)
-    assert list(means) == ["early", "later"]
-    assert len(group_ratio(means, "early", "middle")) == 0
+    assert list(group_logs(mean_logs(made, "rwc"), made)) == ["early", "later"]
+    assert without_groups(made, "early", "later") == ""
+    assert without_groups(made, "early", "middle") == "no layer belongs to middle"

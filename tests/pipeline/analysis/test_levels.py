@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.levels import LEVELS, Clock, clock_of, equilibrium_table, level_of, norm_balance
+from pipeline.analysis.levels import LEVELS, Clock, decay_of, equilibrium_table, level_of, levels_by_seed, norm_balance
 from pipeline.analysis.statistics import Histories
+from pipeline.measure.equilibrium import white_noise_rwc
 from pipeline.tracking.tables import LEVELS as LEVEL_COLUMNS
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
@@ -68,12 +69,10 @@ def test_straightness_of_noise_in_equilibrium_is_that_of_small_steps() -> None:
 
 def test_x_is_that_of_the_level_of_rwc(study: Callable[..., Histories]) -> None:
     made = study({})
-    clock = clock_of(made)
-    assert clock
-    assert clock.x == pytest.approx(X)
+    assert decay_of(made) == pytest.approx(X)
     assert level_of("step_angle", made).tolist() == 6 * [0.02]
     assert level_of("rwc", made) is None, "it is a ratio of 1-norms"
-    assert clock_of(replace(made, levels=made.levels.assign(rwc=math.nan))) is None
+    assert decay_of(replace(made, levels=made.levels.assign(rwc=math.nan))) is None
 
 
 def test_norm_balance_is_minus_1_under_decay_alone_and_0_in_equilibrium(study: Callable[..., Histories]) -> None:
@@ -114,3 +113,41 @@ def test_levels_of_snapshots_are_those_of_the_epochs_that_have_one(study: Callab
 
 def test_table_is_empty_without_levels_and_steps(histories: Callable[..., Histories]) -> None:
     assert equilibrium_table(histories({0: 2}, GROUPS)).empty
+
+
+def test_levels_that_change_with_time_are_those_of_each_seed_s_epochs(study: Callable[..., Histories]) -> None:
+    """Seed 0 runs 6 epochs, seed 7 runs 3: the last thirds are epochs 5 to 6 and epoch 3."""
+
+    def rotation(rows: pd.DataFrame) -> pd.Series:
+        return 1 - np.exp(-X * rows["epoch"])
+
+    made = study({"layer_rotation": rotation})
+    kept = [(rows["seed"] == 0) | (rows["epoch"] <= 3) for rows in (made.scalars, made.layers)]
+    made = replace(made, scalars=made.scalars[kept[0]], layers=made.layers[kept[1]])
+    row = equilibrium_table(made).set_index(["quantity", "layer"]).loc["layer_rotation", "conv1"]
+    assert row["level"] == pytest.approx(row["mean"])
+    remaining = levels_by_seed("remaining_distance", made)
+    assert remaining[1, 2] == 0, "seed 7 ends at epoch 3"
+    assert remaining[0, 2] > 0
+    assert np.isnan(remaining[1, 3:]).all()
+
+
+@pytest.mark.parametrize("x", [1e-17, 1e-9, 400.0])
+def test_levels_are_finite_for_any_decay(study: Callable[..., Histories], x: float) -> None:
+    made = study({metric: lambda rows: 0 * rows["epoch"] + 0.1 for metric in ("straightness", "weight_norm")})
+    rwc = white_noise_rwc(steps=1, lr=x, weight_decay=1)
+    made = replace(made, levels=made.levels.assign(rwc=made.levels["rwc"].where(made.levels["rwc"].isna(), rwc)))
+    table = equilibrium_table(made).set_index(["quantity", "layer"])
+    assert np.isfinite(table["level"]).all()
+    if x < 1:
+        assert decay_of(made) == pytest.approx(x)
+        assert level_of("angular_update", made)[0] == pytest.approx(math.sqrt(2 * x))
+        assert table.loc[("straightness", "conv1"), "level"] == pytest.approx(1)
+
+
+def test_without_weight_decay_there_is_no_level(study: Callable[..., Histories]) -> None:
+    made = study({"straightness": lambda _rows: 0.7})
+    made = replace(made, levels=made.levels.assign(rwc=made.levels["rwc"].where(made.levels["rwc"].isna(), 0.0)))
+    assert decay_of(made) is None
+    assert made.layers_with_level == []
+    assert set(equilibrium_table(made)["level"]) == {1.0}
