@@ -121,14 +121,17 @@ def _sorted(groups: pd.DataFrame) -> list[dict[str, object]]:
 def _pictures(folder: Path) -> list[tuple[str, str, list[str], list[str]]]:
     """Return summary, caption and pictures of the figures that are no line charts, and the names of those left out.
 
-    A network of many groups has a figure for each pair of neighbours; MOST_PICTURES of them are in the report.
+    A network of many groups has a figure for each pair of neighbours, of up to 2 MB: more than MOST_PICTURES of one
+    kind are all left out.
     """
     found = [(*texts, sorted(folder.glob(f"{name}*.png"))) for name, texts in PICTURES.items()]
-    return [
-        (summary, caption, [picture(path) for path in paths[:MOST_PICTURES]], [p.name for p in paths[MOST_PICTURES:]])
-        for summary, caption, paths in found
-        if paths
-    ]
+    parts = []
+    for summary, caption, paths in found:
+        few = len(paths) <= MOST_PICTURES
+        if paths:
+            pictures, others = (list(map(picture, paths)), []) if few else ([], [path.name for path in paths])
+            parts.append((summary, caption, pictures, others))
+    return parts
 
 
 def _left_out(facts: Facts, histories: Histories, undefined: pd.DataFrame) -> list[str]:
