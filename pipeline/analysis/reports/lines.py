@@ -11,8 +11,8 @@ from pipeline.analysis.figures.style import Numbers
 from pipeline.analysis.reports.rendering import number
 from pipeline.analysis.reports.scales import Scale, across
 
-MOST_POINTS = 12_000  # of the means of a chart, and of its seeds: some 8 bytes each
-MOST_TITLES = 600  # points that tell what they are: some 200 bytes each
+MOST_POINTS = 6_000  # of the means of a chart, and of its seeds: some 8 bytes each
+MOST_TITLES = 300  # points that tell what they are: some 200 bytes each
 LEAST_POINTS = 8  # a line of fewer would show another course
 TOLD_EPOCHS = TOLD_SEEDS = 8
 Epochs = NDArray[np.intp]  # from 0

@@ -33,6 +33,9 @@ PICTURES = {  # by the beginning of their names: a summary, and a caption
 }
 
 
+MOST_PICTURES = 3  # of one kind, as many as the paper's networks need at most
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a report shows beside the statistics; `runs` and `provenance` have one {name: text} per seed."""
@@ -67,7 +70,7 @@ def write_report(
         groups=_sorted(tables["groups"]),
         depths=rows(tables["depth"]),
         equilibrium=_by_layer(equilibrium),
-        levels=_levels(equilibrium),
+        levels=shared_levels(equilibrium),
         claims=rows(tables["claims"]),
         not_learned=not_learned(histories),
         left_out=_left_out(facts, histories, tables["undefined"]),
@@ -85,7 +88,7 @@ def _by_layer(table: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
     return layers
 
 
-def _levels(table: pd.DataFrame) -> dict[str, float]:
+def shared_levels(table: pd.DataFrame) -> dict[str, float]:
     """Return the level of each quantity, which all scale-invariant layers share; straightness 1 where none is."""
     of_invariant = table.sort_values("scale_invariant", kind="stable")  # the last row of a quantity counts
     return dict(zip(of_invariant["quantity"], of_invariant["level"], strict=True))
@@ -115,10 +118,20 @@ def _sorted(groups: pd.DataFrame) -> list[dict[str, object]]:
     return [row for _part, table in parts for row in rows(table.sort_values("mean", ascending=False, kind="stable"))]
 
 
-def _pictures(folder: Path) -> list[tuple[str, str, list[str]]]:
-    """Return summary, caption and pictures of the figures that are no line charts of the report."""
+def _pictures(folder: Path) -> list[tuple[str, str, list[str], list[str]]]:
+    """Return summary, caption and pictures of the figures that are no line charts, and the names of those left out.
+
+    A network of many groups has a figure for each pair of neighbours, of up to 2 MB: more than MOST_PICTURES of one
+    kind are all left out.
+    """
     found = [(*texts, sorted(folder.glob(f"{name}*.png"))) for name, texts in PICTURES.items()]
-    return [(summary, caption, list(map(picture, paths))) for summary, caption, paths in found if paths]
+    parts = []
+    for summary, caption, paths in found:
+        few = len(paths) <= MOST_PICTURES
+        if paths:
+            pictures, others = (list(map(picture, paths)), []) if few else ([], [path.name for path in paths])
+            parts.append((summary, caption, pictures, others))
+    return parts
 
 
 def _left_out(facts: Facts, histories: Histories, undefined: pd.DataFrame) -> list[str]:

@@ -9,15 +9,16 @@ import pandas as pd
 import pytest
 
 from pipeline.analysis.claims import claims_table
-from pipeline.analysis.inference import MARGIN, holm, interval, p_values
+from pipeline.analysis.inference import MARGIN, effects, holm, interval, p_values
 from pipeline.analysis.statistics import Histories
+from pipeline.analysis.verdicts import decide
 from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
 
 STUDIES = 20_000
 GROUPS = {
     "conv1": "early", "conv2": "middle", "conv3": "middle", "conv4": "later", "conv5": "later", "fc": "",
 }  # fmt: skip
-EPOCHS = 6
+EPOCHS = 20
 DEVIATION = 0.04
 
 
@@ -52,6 +53,17 @@ def test_without_an_effect_5_of_100_families_of_12_have_a_false_verdict(seeds: i
     p, _alike, _beyond = p_values(simulated(seeds, 0, 12)[:, :4000].reshape(seeds, -1))
     by_study = p.reshape(4000, 12)
     assert np.mean([(holm(each) <= 0.05).any() for each in by_study]) == pytest.approx(0.05, abs=0.011)
+
+
+def test_of_mixed_families_5_of_100_at_most_have_a_false_verdict_of_either_kind() -> None:
+    """Six claims have no effect, and six lie just beyond the margin with little noise."""
+    draws, false = np.random.default_rng(0), []
+    for _study in range(150):
+        without, at_margin = draws.standard_normal((2, 5, 6))
+        values = np.concatenate([0.5 * without, 1.001 * MARGIN + 0.01 * at_margin], axis=1)
+        said = decide(effects(values).assign(comparison="<", primary=True, hindered=""))["outcome"]
+        false.append(said[:6].isin(["holds", "the reverse"]).any() or (said[6:] == "alike").any())
+    assert np.mean(false) <= 0.05
 
 
 @pytest.mark.parametrize("seeds", [5, 8, 10])
@@ -102,8 +114,8 @@ def share_of_false(found: list[dict[str, str]]) -> float:
 
 @pytest.mark.parametrize("seeds", [5, 8])
 def test_few_studies_without_an_effect_have_a_false_verdict(seeds: int) -> None:
-    """Of 100 studies, more than 12 would have one in 1 of 1,000 cases at a rate of 5 %."""
-    assert share_of_false(outcomes(seeds, 100, 1)) <= 0.12
+    """The rate is some 0.3 %: of 100 studies, more than 3 would have one in 1 of 3,000 cases."""
+    assert share_of_false(outcomes(seeds, 100, 1)) <= 0.03
 
 
 def test_ratios_of_1_22_hold_in_most_studies_of_five_seeds() -> None:
@@ -118,7 +130,7 @@ def test_of_2_000_studies_without_an_effect_5_of_100_at_most_have_a_false_verdic
     found = outcomes(seeds, 2000, 1)
     assert share_of_false(found) <= 0.05
     said = Counter(each for study in found for each in study.values())
-    assert said["alike"] / said.total() > 0.8, "equal groups are told to be alike"
+    assert said["alike"] / said.total() > 0.7, "equal groups are told to be alike"
 
 
 @pytest.mark.slow

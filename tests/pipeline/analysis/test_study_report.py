@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.reports.study_report import Facts, write_report
+from pipeline.analysis.reports.study_report import Facts, shared_levels, write_report
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
 from pipeline.tracking.tables import LEVELS
@@ -53,6 +53,21 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
         return (tmp_path / "report.html").read_text()
 
     return make
+
+
+def test_report_links_the_pictures_of_a_kind_with_more_than_three(report: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    for place in range(4):
+        (tmp_path / "figures" / f"rwc_elementwise_g{place}.png").write_bytes(b"")
+    text = report()
+    assert text.count('src="data:image/png;base64,') == 1, "the heat map"
+    assert re.findall(r'href="figures/([^"]*)"', text) == [f"rwc_elementwise_g{place}.png" for place in range(4)]
+
+
+def test_levels_of_a_table_are_those_of_scale_invariant_layers() -> None:
+    rows = [("straightness", True, 0.9), ("l2_change", True, 0.3), ("straightness", False, 1.0)]
+    table = pd.DataFrame(rows, columns=["quantity", "scale_invariant", "level"])
+    assert shared_levels(table) == {"straightness": 0.9, "l2_change": 0.3}
 
 
 def test_report_shows_accuracies_verdicts_and_provenance(report: Callable[..., str]) -> None:
