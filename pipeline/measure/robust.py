@@ -9,6 +9,7 @@ from .measurements import Layer, measurement, whole
 from .memory import memory_order, to_read
 from .shards import gather, processes_of
 
+LOST = -1.0  # in place of ratios, which are not negative
 SAMPLE = 1 << 14  # elements: the standard error of the median of so many is about 1.2 % of it
 
 
@@ -18,7 +19,10 @@ def median_relative_change(layer: Layer) -> Tensor:
     most = min(SAMPLE // processes_of(layer.split), layer.shape.numel())
     before, after = (_sample(to_read(weight, order), most) for weight in (layer.before, layer.after))
     ratios = torch.where(before != 0, (after - before).abs() / before.abs(), math.nan)
-    return gather(ratios, most, layer.split).nanmedian().double()
+    if not layer.after.isfinite().all():  # also beside the sample, and on another process
+        ratios = torch.full_like(ratios, LOST)
+    found = gather(ratios, most, layer.split)
+    return torch.where((found == LOST).any(), math.nan, found.nanmedian()).double()
 
 
 @measurement("rwc_median", "median(|after - before| / |before|) over the elements that were not zero")
