@@ -19,9 +19,8 @@ def median_relative_change(layer: Layer) -> Tensor:
     most = min(SAMPLE // processes_of(layer.split), layer.shape.numel())
     before, after = (_sample(to_read(weight, order), most) for weight in (layer.before, layer.after))
     ratios = torch.where(before != 0, (after - before).abs() / before.abs(), math.nan)
-    if not layer.after.isfinite().all():  # also beside the sample, and on another process
-        ratios = torch.full_like(ratios, LOST)
-    found = gather(ratios, most, layer.split)
+    finite = layer.after.isfinite().all()  # also beside the sample, and below on other processes
+    found = gather(torch.where(finite, ratios, LOST), most, layer.split)
     return torch.where((found == LOST).any(), math.nan, found.nanmedian()).double()
 
 
