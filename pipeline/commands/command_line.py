@@ -55,7 +55,7 @@ def commands() -> None:
 
 
 def _with_file(settings: Settings) -> Settings:
-    """Return settings whose .npz file, if they name one, is there; else raise BadInput."""
+    """Return settings; raise BadInput if they name an .npz file that does not exist."""
     if settings.dataset not in DATASETS:
         try:
             npz_dataset(Path(settings.dataset)).find(Path())

@@ -54,7 +54,7 @@ class Settings:
     )
     dataset: DatasetName = _setting("a name from `python -m pipeline list datasets`, or the path of an .npz file")
     image_size: ImageSize | Nothing = _setting(
-        "pixels: images are resized to so many in height and width; `none`: they stay as they are"
+        "height and width of the images in pixels, to which they are resized; `none`: images keep their size"
     )
     seeds: Seeds = _same_numbers("whole numbers, separated by commas: one run per seed")
     fresh: Switch = _same_numbers("train every seed again, even if the store has it")

@@ -10,7 +10,7 @@ from .memory import memory_order, to_read
 from .shards import gather, processes_of
 
 LOST = -1.0  # in place of ratios, which are not negative
-SAMPLE = 1 << 14  # elements: the standard error of the median of so many is about 1.2 % of it
+SAMPLE = 1 << 14  # elements: the standard error of the median of this sample is about 1.2 % of it
 
 
 @whole
@@ -31,8 +31,8 @@ def median_weight_change(median_relative_change: Tensor) -> Tensor:
     """Return median(|after - before| / |before|) over the elements that were not zero.
 
     Neither the number of weights nor a few of them near zero move it: of Gaussian weights and changes it is `rwc`, of
-    uniform weights 0.92 and of Laplace weights 1.15 times that. Of more than 16,384 elements it takes so many, evenly
-    spread over the layer. NaN if all previous weights are zero.
+    uniform weights 0.92 and of Laplace weights 1.15 times that. Of more than 16,384 elements it takes a sample
+    of that size, evenly spread over the layer. NaN if all previous weights are zero.
     """
     return median_relative_change
 

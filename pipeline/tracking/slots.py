@@ -48,7 +48,7 @@ class Slots:
         self.epoch = checkpoint.epoch
 
     def _add_best(self, checkpoint: Checkpoint) -> WholeFile:
-        """Return the file of a checkpoint's best weights on the server; add it unless it is there."""
+        """Return the file of a checkpoint's best weights on the server; add it if the server lacks it."""
         assert checkpoint.best, "its own weights are not the best"
         own, sha256 = checkpoint.best
         name = next((name for name, sent in self._sent.items() if sent == sha256), "")

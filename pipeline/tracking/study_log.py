@@ -1,11 +1,13 @@
 """What a study's run holds: its settings and data, then means, tables, figures and report over its seeds."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import pandas as pd
 
 from data.prepared import Prepared
 from pipeline.analysis.answer import answer
@@ -75,20 +77,7 @@ def aggregate_seeds(study: Run, *, register: bool) -> None:
             asked=len(facts.asked),
             paper=paper,
         )
-        with TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            with disk_space(folder, "figures and tables"):
-                write_figures(
-                    histories,
-                    folder / "figures",
-                    title=facts.name,
-                    asked=len(facts.asked),
-                    paper=figure_medians(facts.model, facts.dataset),
-                )
-                write_tables(tables, folder / "tables")
-                write_report(facts, histories, tables, said, folder)
-            with study.disk_space_for(folder, "figures and tables"):
-                study.log_files(folder)
+        _log_files(study, facts, histories, tables, said)
         study.set_tags({CHANGED_MOST: changed_most(histories)})
         publish(study, stored, finished, histories, said, registers=register)
         describe_seeds(study, stored, finished, histories, paper)
@@ -96,6 +85,20 @@ def aggregate_seeds(study: Run, *, register: bool) -> None:
     if missing:
         named = ", ".join(_missing(stored, missing))
         raise SeedsFailed(f"{len(finished)} of {len(stored.seeds)} seeds finished; missing: {named}")
+
+
+def _log_files(
+    study: Run, facts: Facts, histories: Histories, tables: Mapping[str, pd.DataFrame], said: Sequence[str]
+) -> None:
+    """Log figures, tables and the report to a study's run."""
+    with TemporaryDirectory() as temporary:
+        folder, paper = Path(temporary), figure_medians(facts.model, facts.dataset)
+        with disk_space(folder, "figures and tables"):
+            write_figures(histories, folder / "figures", title=facts.name, asked=len(facts.asked), paper=paper)
+            write_tables(tables, folder / "tables")
+            write_report(facts, histories, tables, said, folder)
+        with study.disk_space_for(folder, "figures and tables"):
+            study.log_files(folder)
 
 
 def _missing(study: StoredStudy, seeds: Sequence[int]) -> Iterator[str]:

@@ -32,12 +32,9 @@ def make_trainer(config: Config, seed: int, prepared: Prepared, *, measures: boo
     torch.manual_seed(seed)
     device = torch.device(config.device)
     generator = torch.Generator(device).manual_seed(stream_seed("batches", seed))
+    made = prepared.manifest
     layers, memory_format, _refusal = layout_of(
-        config.architecture,
-        *prepared.manifest.channels_and_classes,
-        config.device,
-        config.precision,
-        prepared.manifest.image_size,
+        config.architecture, *made.channels_and_classes, config.device, config.precision, made.image_size
     )
     loaders = load(
         prepared,

@@ -31,15 +31,6 @@ def described(text: str) -> dict[str, str]:
     return dict(zip(parts[1::2], (" ".join(part.split()) for part in texts), strict=True))
 
 
-@pytest.fixture
-def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Params.yaml, to edit, in the working folder."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text())
-    return path
-
-
 def test_commands_with_settings_are_those_that_train_or_average() -> None:
     assert WITH_SETTINGS == ["study", "sweep", "prepare", "train", "aggregate"]
 

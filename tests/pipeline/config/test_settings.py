@@ -39,15 +39,6 @@ PAPER_TABLE = {
 }
 
 
-@pytest.fixture
-def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a params.yaml to spoil, as the working folder."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text())
-    return path
-
-
 @pytest.mark.usefixtures("params")
 def test_defaults_are_the_original_readme_s() -> None:
     config = load_config({})
