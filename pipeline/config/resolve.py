@@ -92,6 +92,7 @@ def resolve(settings: Settings) -> Config:
         raise BadInput("device must be cpu or auto here: torch finds no CUDA device; got 'cuda'")
     if settings.compile is True and not hardware.can_compile():
         raise BadInput("compile must be false or auto here: a C++ compiler (g++) or Python.h is missing; got true")
+    paper_settings(settings.model_name, settings.dataset)  # which its report reads: refuse them now
     device, devices = hardware.device_kind(settings.device), settings.devices
     jobs = jobs_of(settings)
     if too_many := hardware.too_many_devices(device, devices, settings.batch_size, jobs):
