@@ -43,6 +43,7 @@ LEVELS: dict[str, Callable[[Clock], Values]] = {
     "l2_change": lambda clock: clock.constant(math.sqrt(2 * clock.lost)),
     "angular_update": lambda clock: clock.constant(2 * math.asin(math.sqrt(clock.lost / 2))),
     "layer_rotation": lambda clock: -np.expm1(-clock.x * clock.epochs),
+    "epoch_cosine": lambda clock: np.where(clock.epochs > 1, -clock.lost / 2, np.nan),
     "remaining_distance": lambda clock: _remaining(clock),
     STRAIGHTNESS: lambda clock: clock.constant(math.sqrt(clock.lost / clock.x)),
     NORM_BALANCE: lambda clock: clock.constant(0.0),

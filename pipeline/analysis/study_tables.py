@@ -24,6 +24,7 @@ UNDEFINED_WHEN = {
     "step_angle": NO_DIRECTION,
     "step_ratio": "all weights were zero before the step",
     "straightness": "no step moved the layer",
+    "epoch_cosine": "the layer stood still in this epoch or the last one",
     "layer_rotation": NO_DIRECTION,
     "distance_from_start": "all initial weights were zero",
     "remaining_distance": "the layer ended where it started",
@@ -66,7 +67,11 @@ def seed_table(histories: Histories) -> pd.DataFrame:
 
 
 def undefined_table(histories: Histories) -> pd.DataFrame:
-    """Return how often, over seeds and epochs, each measurement of each layer was undefined (NaN), and why."""
+    """Return how often, over seeds and epochs, each measurement of each layer was undefined (NaN), and why.
+
+    The first epoch has no `epoch_cosine`, which is not counted.
+    """
     rows = histories.layers[histories.layers["value"].isna()]
+    rows = rows[(rows["metric"] != "epoch_cosine") | (rows["epoch"] > 1)]
     counted = rows.groupby(["metric", "layer"], sort=False, observed=True).size().rename("times").reset_index()
     return counted.assign(why=counted["metric"].astype(str).map(UNDEFINED_WHEN).fillna("its formula has no value"))

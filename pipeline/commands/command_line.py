@@ -148,6 +148,36 @@ def compare(studies: str) -> None:
     run(studies)
 
 
+_folder = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="PATH",
+    help="folder of the records, one below it for each study",
+)
+
+
+@commands.command()
+@_quiet
+@click.option("--studies", default="all", metavar="VALUE", help="ids of studies' runs, an MLflow filter, or all")
+@_folder
+def record(studies: str, folder: Path) -> None:
+    """Write finished seeds to a folder, without weights: some 100 kB a study, for a repository."""
+    from pipeline.commands.record import record as run
+
+    run(studies, folder)
+
+
+@commands.command()
+@_quiet
+@_folder
+def restore(folder: Path) -> None:
+    """Restore recorded studies to the store: study, aggregate and compare take them as trained."""
+    from pipeline.commands.record import restore_all as run
+
+    run(folder)
+
+
 @commands.command()
 @_quiet
 def relocate() -> None:

@@ -17,21 +17,33 @@ EXACT_ELEMENTS = 1 << 12
 
 
 class Block:
-    """The same elements of a layer before an epoch, after it, and initially, 1-D. Shared terms are computed once.
+    """The same elements of a layer, 1-D: `before` an epoch, `after` it, `initial`, and their `last_change`, the epoch
+    before. Shared terms are computed once.
 
-    Small blocks are converted to float64, others to float32 unless they are wider. `initial` may be left out for sums
-    that do not take it.
+    Small blocks are converted to float64, others to float32 unless they are wider. The last two may be left out for
+    sums that do not take them.
     """
 
-    def __init__(self, before: Tensor, after: Tensor, initial: Tensor | None = None) -> None:
-        given = (before, after) if initial is None else (before, after, initial)
-        exact = len(after) <= EXACT_ELEMENTS
-        self.before, self.after, *rest = (each.double() for each in given) if exact else precise(*given)
-        self._initial = rest
+    def __init__(self, **parts: Tensor) -> None:
+        exact = len(parts["after"]) <= EXACT_ELEMENTS
+        converted = [each.double() for each in parts.values()] if exact else precise(*parts.values())
+        self._parts = dict(zip(parts, converted, strict=True))
+
+    @property
+    def before(self) -> Tensor:
+        return self._parts["before"]
+
+    @property
+    def after(self) -> Tensor:
+        return self._parts["after"]
 
     @property
     def initial(self) -> Tensor:
-        return self._initial[0]
+        return self._parts["initial"]
+
+    @property
+    def last_change(self) -> Tensor:
+        return self._parts["last_change"]
 
     @cached_property
     def size(self) -> Tensor:

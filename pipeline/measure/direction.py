@@ -1,4 +1,4 @@
-"""Rotation and displacement of each layer, since the last snapshot and since initialisation (2-norm, radians).
+"""Rotation and displacement of each layer in an epoch, against the last one, and since the start (2-norm, radians).
 
 In float32 the cosine of every small angle rounds to 1. So angles are computed from sums over the difference of the
 weights (`_chord`), not from the scalar product.
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, dot
 
 from .block import Block
-from .measurements import measurement, summed, summed_since_start
+from .measurements import measurement, summed, summed_since_start, summed_with_last
 
 
 @summed
@@ -49,6 +49,16 @@ def drift_along(block: Block) -> Tensor:
     return dot(block.drift, block.initial)
 
 
+@summed_with_last
+def last_change_squared(block: Block) -> Tensor:
+    return dot(block.last_change, block.last_change)
+
+
+@summed_with_last
+def difference_along_last(block: Block) -> Tensor:
+    return dot(block.difference, block.last_change)
+
+
 @measurement("l2_change", "||after - before|| / ||before||")
 def relative_l2_change(difference_squared: Tensor, before_squared: Tensor) -> Tensor:
     """Return ||after - before|| / ||before||; NaN if all previous weights are zero."""
@@ -77,6 +87,17 @@ def layer_rotation(drift_squared: Tensor, drift_along: Tensor, initial_squared: 
 def distance_from_start(drift_squared: Tensor, initial_squared: Tensor) -> Tensor:
     """Return ||after - initial|| / ||initial||; NaN if all initial weights are zero."""
     return torch.where(initial_squared > 0, (drift_squared / initial_squared).sqrt(), math.nan)
+
+
+@measurement("epoch_cosine", "cos(angle between this epoch's change and the last one's) (arXiv 2306.05300)")
+def epoch_cosine(difference_along_last: Tensor, difference_squared: Tensor, last_change_squared: Tensor) -> Tensor:
+    """Return the cosine between this epoch's change and the last one's: 1 for a straight path, 0 for a random walk.
+
+    The last change is kept in bfloat16, of which 2^-9 of an element is lost, and no more than that of the cosine. NaN
+    if either change is zero, and in the first epoch.
+    """
+    lengths = (difference_squared * last_change_squared).sqrt()
+    return torch.where(lengths > 0, (difference_along_last / lengths).clamp(-1, 1), math.nan)
 
 
 @measurement("weight_norm", "||after||")

@@ -37,6 +37,7 @@ class Measurement(NamedTuple):
 
 SUMS: dict[str, Sum] = {}
 SINCE_START: set[str] = set()  # the sums that take the initial weights
+TO_LAST: set[str] = set()  # the sums that take the change of the epoch before
 WHOLES: dict[str, Whole] = {}
 MEASUREMENTS: dict[str, Measurement] = {}
 
@@ -50,6 +51,12 @@ def summed(function: Sum) -> Sum:
 def summed_since_start(function: Sum) -> Sum:
     """Register a sum that takes the initial weights, which are kept only for these."""
     SINCE_START.add(function.__name__)
+    return summed(function)
+
+
+def summed_with_last(function: Sum) -> Sum:
+    """Register a sum that takes the change of the epoch before, which is kept only for these."""
+    TO_LAST.add(function.__name__)
     return summed(function)
 
 
@@ -95,6 +102,11 @@ def names_of(measurements: Iterable[str] | None) -> tuple[str, ...]:
 def take_initial(measurements: Iterable[str]) -> bool:
     """Return whether any of these measurements compares with the initial weights."""
     return any(not SINCE_START.isdisjoint(parts_of(name)) for name in measurements)
+
+
+def take_last_change(measurements: Iterable[str]) -> bool:
+    """Return whether any of these measurements takes the change of the epoch before."""
+    return any(not TO_LAST.isdisjoint(parts_of(name)) for name in measurements)
 
 
 def _register(registry: dict[str, Registered], name: str, entry: Registered) -> None:

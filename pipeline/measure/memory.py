@@ -27,6 +27,14 @@ def to_write(kept: Tensor, order: Order) -> Tensor:
     return kept.permute(*order).view(-1)
 
 
+def rearranged(tensor: Tensor, order: Order) -> Tensor:
+    """Return a tensor whose memory is dense with the dimensions in `order`: itself, or a copy."""
+    ordered = tensor.permute(*order)
+    if ordered.is_contiguous():
+        return tensor
+    return ordered.contiguous().permute(*(order.index(dim) for dim in range(tensor.ndim)))
+
+
 def buffer_for(
     weight: Tensor, kept: Tensor | None, order: Order | None = None, device: torch.device | None = None
 ) -> Tensor:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .devices import measurable
 from .equilibrium import straight
 from .layer_selection import Notices, Selection
-from .layers import measurable, measure_layers
+from .layers import measure_layers
 from .memory import buffer_for
 from .optimizers import Rule, innermost, rule_of
 from .tracker import LayerTracker

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from .block import precise
+from .devices import measurable
 from .history import History, Measured, history_of
 from .layer_selection import Notices, Selection
-from .layers import measurable, measure_layers
-from .measurements import names_of, take_initial
+from .layers import measure_layers, zeros_for_changes
+from .measurements import names_of, take_initial, take_last_change
 from .shards import local_part, local_part_like
 from .weights import Choice, Weights
 
@@ -20,18 +21,19 @@ Kind = tuple[object, ...]
 class LayerTracker:
     """Measures the change of a model's weights since the last call; keeps a copy of these, and of the initial ones.
 
-    Initial weights are copied only for measurements that take them. Copies lie beside the weights, or on the device
-    `keep_on` (`"cpu"`). By default all measurements are taken but those of layers as a whole (`rwc_median`, and
-    `spectral_norm`, `spectral_change`, `stable_rank`, which need eigenvalues): name these, or pass `MEASUREMENTS`.
-    `layers` is as for `layer_weights`.
+    Initial weights, and the last change in bfloat16, are kept only for measurements that take them. Copies lie beside
+    the weights, or on the device `keep_on` (`"cpu"`). By default all measurements are taken but those of layers as a
+    whole (`rwc_median`, and `spectral_norm`, `spectral_change`, `stable_rank`, which need eigenvalues): name these, or
+    pass `MEASUREMENTS`. `layers` is as for `layer_weights`.
 
     Weights may have any memory layout (channels-last, transposed, expanded), any dtype of floating-point numbers, and
     be split over processes (FSDP2, tensor parallelism), all of which then call `epoch_end()`. The model may be wrapped,
     moved, changed: a layer that appears, or returns with another shape, is NaN at first and measured from the next call
     on; one that goes is no longer reported. What cannot be measured is left out or NaN, with one warning.
 
-    When training resumes from a checkpoint, create the tracker after loading it, and pass the weights before the first
-    epoch as `initial`. ValueError for an unknown measurement or layer, or `initial` weights that do not fit.
+    When training resumes from a checkpoint, create the tracker after loading it, pass the weights before the first
+    epoch as `initial`, and update `last_changes` by that of the tracker before: else the first `epoch_cosine` is NaN.
+    ValueError for an unknown measurement or layer, or `initial` weights that do not fit.
     """
 
     def __init__(
@@ -49,11 +51,11 @@ class LayerTracker:
         self._selection = Selection(model, layers, self._notices)
         self._keep_on = None if keep_on is None else torch.empty(0, device=keep_on).device
         self._starts = take_initial(self.measurements)
+        self._turns = take_last_change(self.measurements)
         self._measured: list[Measured] = []
         self._kinds: dict[str, Kind] = {}
         self.weights = self._selection.now()
-        self.before: Weights = {}
-        self.initial: Weights = {}
+        self.before, self.initial, self.last_changes = Weights(), Weights(), Weights()
         self._begin(self.weights)
         if initial is not None and self._starts:
             self.initial = {layer: _fitting(initial, layer, weight) for layer, weight in self.weights.items()}
@@ -82,6 +84,7 @@ class LayerTracker:
             self.weights,
             self.measurements,
             initial=self.initial if self._starts else None,
+            last_changes=self.last_changes if self._turns else None,
             keep=True,
             keep_on=self._keep_on,
             failed=self._notices.say_failed,
@@ -94,7 +97,7 @@ class LayerTracker:
     def _compare(self) -> Weights:
         """Forget the layers that are gone, return those that are new or of another shape, and say so."""
         gone = [layer for layer in self._kinds if layer not in self.weights]
-        for kept in (self._kinds, self.before, self.initial):
+        for kept in (self._kinds, self.before, self.initial, self.last_changes):
             for layer in gone:
                 kept.pop(layer, None)
         new = {
@@ -116,6 +119,8 @@ class LayerTracker:
             self.before[layer] = _copy(weight, self._keep_on)
             if self._starts:
                 self.initial[layer] = _copy(weight, self._keep_on)
+            if self._turns:
+                self.last_changes |= zeros_for_changes({layer: self.before[layer]})
 
     def _say_not_finite(self, layers: Iterable[str], rows: list[list[float]]) -> None:
         without = [layer for layer, *values in zip(layers, *rows, strict=True) if any(map(math.isnan, values))]

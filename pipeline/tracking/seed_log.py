@@ -46,7 +46,7 @@ class SeedLog:
 
         Metrics of later epochs that the run already has are not logged again, nor their seconds measured.
         """
-        self._restore(state)
+        self._restore(*(state["tables"], state["epoch"]) if state else ({}, 0))
         markers = {_marker(part) for part in self._requests({"rwc": dict.fromkeys(layers, 0.0)}, {SECONDS: 0.0})}
         self._logged = {marker: self.run.history(marker) for marker in markers}
         last = state["epoch"] if state else 0
@@ -56,12 +56,16 @@ class SeedLog:
 
     def copy(self, state: State, snapshots: Mapping[str, State]) -> None:
         """Log the epochs of another run unchanged, with its checkpoint and its snapshots."""
-        self._restore(state)
-        self._add_metrics_of_tables()
+        self.fill(state["tables"], state["epoch"])
         for name, snapshot in snapshots.items():
             self.add_file(name, snapshot)
         self._keep(state)
         self.upload()
+
+    def fill(self, tables: Mapping[str, str], last: int) -> None:
+        """Log the epochs up to `last` that tables of another run have, by their names."""
+        self._restore(tables, last)
+        self._add_metrics_of_tables()
 
     def log_epoch(
         self,
@@ -136,9 +140,8 @@ class SeedLog:
         tables = {table.name: table.text for table in self.tables.values()}
         self._newest = self._local.write(state | {"tables": tables})
 
-    def _restore(self, state: State | None) -> None:
-        """Take the tables of a checkpoint, which may be older than the newest rows in them."""
-        tables, last = (state["tables"], state["epoch"]) if state else ({}, 0)
+    def _restore(self, tables: Mapping[str, str], last: int) -> None:
+        """Take tables, which may hold rows of epochs after the last."""
         self.epoch = last
         self.tables = {name: Table(name, tables.get(name, ""), last) for name in COLUMNS}
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from data.loader import Loader
 from pipeline.measure import MEASUREMENTS, LayerTracker, StepSampler, StepTracker, copy_of, layer_weights
+from pipeline.measure.weights import Weights
 from pipeline.training.distributed import ONE_DEVICE, Devices
 from pipeline.training.epoch_result import EpochResult
 from pipeline.training.loop import Batches, evaluate, train_epoch
@@ -75,6 +76,7 @@ class Trainer:
         self.epochs, self.precision, self.target = epochs, precision, target
         self.measurements, self.steps, self.samples = tuple(measurements), steps, samples
         self.initial, self.best, self.epoch = copy_of(layer_weights(model, layers)), Best(), 0
+        self._last_changes: Weights = {}
 
     @property
     def reached_target(self) -> bool:
@@ -94,6 +96,8 @@ class Trainer:
         """
         network = devices.wrap(self.model)
         tracker = LayerTracker(self.model, self.measurements, initial=self.initial, layers=self.initial)
+        tracker.last_changes.update(self._last_changes)
+        self._last_changes = tracker.last_changes
         started = time.perf_counter()
         while not self.is_over:
             epoch = self.epoch + 1
@@ -138,7 +142,7 @@ class Trainer:
         """Return weights, momentum, states of torch's random generators, the epoch that is over, and the best so far.
 
         All are copies: training continues while they are written. `torch.load(weights_only=True)` reads them. Where
-        the best epoch is this one, its weights are not in the state a second time.
+        the best epoch is this one, its weights are not in the state a second time. `epoch_cosine` takes the changes.
         """
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         generator = self.loaders["train"].generator
@@ -148,6 +152,7 @@ class Trainer:
             "epoch": self.epoch,
             "model": deepcopy(self.model.state_dict()),
             "optimizer": deepcopy(self.optimizer.state_dict()),
+            "last_changes": deepcopy(self._last_changes),
             "random": {"torch": torch.get_rng_state(), "cuda": cuda, "loader": generator.get_state()},
             "best": {"epoch": self.best.epoch, "accuracy": self.best.accuracy} | earlier,
         } | ({"steps": deepcopy(self.steps.state())} if self.steps else {})
@@ -156,6 +161,7 @@ class Trainer:
         """Continue after the epoch of a state, as if training had not stopped."""
         self.epoch = state["epoch"]
         load_network(self.model, state["model"])
+        self._last_changes = state.get("last_changes", {})
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"]["torch"])
         if state["random"]["cuda"] and torch.cuda.is_available():

@@ -123,16 +123,28 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty SQLite store that this process tracks to; its artifacts lie beside it."""
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    with sqlite3.connect(tmp_path / "mlflow.db") as database:
-        database.execute("UPDATE experiments SET artifact_location = ?", (str(tmp_path / "mlruns" / "0"),))
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+def new_store(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
+    """Return a maker of a folder with params.yaml and an empty SQLite store, which this process then tracks to."""
+
+    def make(folder: Path) -> str:
+        folder.mkdir(exist_ok=True)
+        shutil.copy(empty_store, folder / "mlflow.db")
+        with sqlite3.connect(folder / "mlflow.db") as database:
+            database.execute("UPDATE experiments SET artifact_location = ?", (str(folder / "mlruns" / "0"),))
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        return uri
+
+    return make
+
+
+@pytest.fixture
+def store(new_store: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty SQLite store that this process tracks to, and a cache folder of its own."""
+    uri = new_store(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     return uri
 
 

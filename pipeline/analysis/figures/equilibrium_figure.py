@@ -14,11 +14,12 @@ LABELS = {
     "l2_change": "change of an epoch, 2-norm; level: RWC*",
     "angular_update": "angle of an epoch, radians",
     "layer_rotation": "rotation since initialisation, 1 - cos",
+    "epoch_cosine": "cosine of this epoch's change and the last",
     "remaining_distance": "remaining distance",
     "straightness": "straightness of an epoch",
     NORM_BALANCE: "norm balance: growth of ln |w|² / 2x",
 }
-LINEAR = {"layer_rotation", "remaining_distance", NORM_BALANCE}
+LINEAR = {"layer_rotation", "epoch_cosine", "remaining_distance", NORM_BALANCE}
 PANELS_PER_ROW = 2
 
 

@@ -23,6 +23,7 @@ OTHERS = {
     REMAINING: "Remaining distance to the final weights, relative to that of the initial ones",
     "step_angle": "Angle of one step beside its level",
     "angular_update": "Angle of an epoch beside its level",
+    "epoch_cosine": "Cosine of this epoch's change and the last: above its level the layer drifts, at it it diffuses",
     "layer_rotation": "Rotation since initialisation beside its level",
 }
 OF_ALL_LAYERS = (STRAIGHTNESS, REMAINING)

@@ -56,6 +56,8 @@ def test_levels_are_those_of_a_stationary_walk(walk: np.ndarray) -> None:
     assert np.linalg.norm(change) / np.linalg.norm(before) == pytest.approx(level["l2_change"][4], rel=0.01)
     assert math.acos(cosine(before, after)) == pytest.approx(level["angular_update"][4], rel=0.01)
     assert 1 - cosine(walk[0], walk[7]) == pytest.approx(level["layer_rotation"][6], rel=0.01)
+    assert cosine(change, walk[4] - walk[3]) == pytest.approx(level["epoch_cosine"][4], abs=0.01)
+    assert math.isnan(level["epoch_cosine"][0])
     distance = np.linalg.norm(walk - walk[12], axis=1) / np.linalg.norm(walk[0] - walk[12])
     assert distance[1:] == pytest.approx(level["remaining_distance"], abs=0.01)
     assert math.log(after @ after) - math.log(before @ before) == pytest.approx(level["norm_balance"][4], abs=0.01)
