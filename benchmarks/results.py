@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "figures" / "results"
 TEXTS = ("remarks", "measured by", "note")  # an empty one is read as NaN
 OF_ALL = ("accuracies", "rwc_by_model")
-OF_A_STUDY = ("equilibrium", "straightness", "size_bias")
+OF_A_STUDY = ("equilibrium", "straightness", "terms")
 
 
 @click.command()

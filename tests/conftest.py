@@ -152,7 +152,7 @@ def histories() -> Callable[..., Histories]:
                     )
                 ]
                 for depth, (layer, group) in enumerate(groups.items(), start=1):
-                    for metric in ("rwc", "rwc_elementwise"):
+                    for metric in ("rwc", "l2_change", "rwc_elementwise"):
                         layers.append((seed, epoch, layer, group, metric, depth / epoch + 0.01 * seed))
                     layers.append((seed, epoch, layer, group, "shape_factor", 2.0 * depth))
                     layers.append((seed, epoch, layer, group, "weights", 100.0))

@@ -10,6 +10,7 @@ from pipeline.analysis.depth import depth_table
 from pipeline.analysis.groups import group_table
 from pipeline.analysis.levels import equilibrium_table
 from pipeline.analysis.statistics import Histories, final_values, summary
+from pipeline.analysis.terms import terms_table
 
 REMAINING = "remaining_distance"  # measured at the snapshots only
 NO_WEIGHTS = "all weights were zero before the epoch"
@@ -41,6 +42,7 @@ def study_tables(histories: Histories, *, model: str, dataset: str) -> dict[str,
         "groups": group_table(histories),
         "depth": depth_table(histories),
         "equilibrium": equilibrium_table(histories),
+        "terms": terms_table(histories),
         "undefined": undefined_table(histories),
         "claims": claims_table(histories, model, dataset),
     }

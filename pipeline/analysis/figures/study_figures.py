@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from pipeline.analysis.figures import curves, style
 from pipeline.analysis.figures.equilibrium_figure import equilibrium_figure
-from pipeline.analysis.figures.size_bias import change_by_size, size_bias_figure
+from pipeline.analysis.figures.terms_figure import terms_figure
 from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories, over_seeds
 from pipeline.analysis.study_tables import REMAINING
@@ -41,8 +41,8 @@ def study_figures(histories: Histories, heading: str, paper: Medians = NO_PAPER)
         if ELEMENTWISE in histories.measurements:
             yield _file_name(ELEMENTWISE, groups), groups_figure(histories, groups, heading, ELEMENTWISE, paper)
     yield "rwc_heatmap", heat_map(histories, heading)
-    if not (sizes := change_by_size(histories)).empty:
-        yield "size_bias", size_bias_figure(histories, sizes, heading)
+    if terms := terms_figure(histories, heading):
+        yield "terms", terms
     if histories.layers_with_level:
         yield "equilibrium", equilibrium_figure(histories, heading)
     if "straightness" in histories.measurements:

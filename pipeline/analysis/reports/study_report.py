@@ -26,9 +26,9 @@ PICTURES = {  # by the beginning of their names: a summary, and a caption
         "The paper's form of these figures, rwc_elementwise",
         "Mean of |change| / |weight| of each layer in each epoch, which the paper's code computes",
     ),
-    "size_bias": (
-        "Why rwc_elementwise cannot compare layers",
-        "rwc_elementwise cannot compare layers: it contains the shape and the size of their weights",
+    "terms": (
+        "Why layers differ in rwc_elementwise",
+        "What makes rwc_elementwise larger or smaller in a layer: size and shape of its weights, its motion, the rest",
     ),
 }
 

@@ -136,7 +136,7 @@ def test_every_figure_is_written_as_png_and_svg(
 ) -> None:
     write_figures(histories(epochs, groups), tmp_path, title="Net-Set", asked=2)
     expected = names | {name.replace("rwc", "rwc_elementwise") for name in names}
-    expected |= {"rwc_layers", "rwc_heatmap", "size_bias", "accuracy_loss"}
+    expected |= {"rwc_layers", "rwc_heatmap", "terms", "accuracy_loss"}
     assert {path.name for path in tmp_path.iterdir()} == {f"{n}.{end}" for n in expected for end in ("png", "svg")}
 
 
@@ -145,7 +145,7 @@ def test_layers_that_never_change_can_be_drawn(histories: Callable, tmp_path: Pa
     study.layers.loc[study.layers["metric"] != "weights", "value"] = 0.0
     write_figures(study, tmp_path, title="Net-Set", asked=1)
     assert (tmp_path / "rwc_heatmap.png").stat().st_size > 1000
-    assert not (tmp_path / "size_bias.png").exists()
+    assert not (tmp_path / "terms.png").exists()
 
 
 def test_straightness_and_remaining_distance_are_drawn_at_the_epochs_that_have_them(histories: Callable) -> None:

@@ -209,7 +209,7 @@ def test_the_study_s_metrics_are_the_means_over_the_seeds(finished: Finished) ->
 
 def test_the_study_s_artifacts(finished: Finished) -> None:
     folder = finished.artifacts(finished.study)
-    figures = {"rwc_layers", "rwc_heatmap", "straightness", "size_bias", "accuracy_loss"}
+    figures = {"rwc_layers", "rwc_heatmap", "straightness", "terms", "accuracy_loss"}
     figures |= {f"{form}_early_middle_later" for form in ("rwc", "rwc_elementwise")}
     names = {f"{name}.{ending}" for name in figures for ending in ("png", "svg")}
     assert {path.name for path in (folder / "figures").iterdir()} == names

@@ -1,0 +1,81 @@
+"""The elementwise form of RWC as a product of measured terms: how layers differ in level, motion, shape and size.
+
+rwc_elementwise = l2_change x (rwc / l2_change) x shape_factor x rest
+l2_change       = RWC* x (step_angle / its level) x cancellation        where a layer has levels
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.analysis.inference import EFFECTS, Values, effects
+from pipeline.analysis.paper import ELEMENTWISE
+from pipeline.analysis.statistics import Histories
+from pipeline.analysis.windows import INTERRUPTED, Window, mean_logs
+
+NEEDED = ("l2_change", "rwc", "shape_factor", ELEMENTWISE)
+CHANGE, NORMS, SHAPE, REST = "l2_change", "rwc / l2_change", "shape_factor", "rest"
+LEVEL, ANGLE, CANCELLATION = "RWC*", "step_angle / level", "cancellation"
+WHOLE = (CHANGE, NORMS, SHAPE, REST)  # they sum to the logarithm of the elementwise form
+OF_CHANGE = (LEVEL, ANGLE, CANCELLATION)  # they sum to that of l2_change
+COLUMNS = ["layer", "group", "term", "mean", "low", "high", "lowest", "highest", "n", "share", "first", "last"]
+
+
+def log_terms(histories: Histories) -> dict[str, Values]:
+    """Return the mean logarithm of each term over the last third of the epochs: seeds x layers, NaN where unknown.
+
+    Nothing for a study that lacks one of NEEDED.
+    """
+    if not set(NEEDED) <= set(histories.measurements):
+        return {}
+    measured = [*NEEDED, *({"step_angle"} & set(histories.measurements))]
+    logs = {name: mean_logs(histories, name, Window.LATE) for name in measured}
+    logs = {name: np.where(values == INTERRUPTED, np.nan, values) for name, values in logs.items()}
+    change = logs["l2_change"]
+    terms = {
+        ELEMENTWISE: logs[ELEMENTWISE],
+        CHANGE: change,
+        NORMS: logs["rwc"] - change,
+        SHAPE: logs["shape_factor"],
+        REST: logs[ELEMENTWISE] - logs["rwc"] - logs["shape_factor"],
+    }
+    if "step_angle" in logs and histories.layers_with_level:
+        levels = histories.levels.set_index("layer").loc[list(histories.group_of)]
+        level, angle = (np.log(levels[name].where(levels[name] > 0)).to_numpy() for name in ("rwc", "step_angle"))
+        turned = logs["step_angle"] - angle
+        terms |= {LEVEL: np.broadcast_to(level, change.shape), ANGLE: turned, CANCELLATION: change - level - turned}
+    return terms
+
+
+def compared_layers(histories: Histories) -> list[str]:
+    """Return the layers that are compared: those in groups, as in the paper, or all where there are no groups."""
+    grouped = [layer for layer, group in histories.group_of.items() if group]
+    return grouped or list(histories.group_of)
+
+
+def shares(terms: dict[str, Values], chosen: NDArray[np.bool_]) -> dict[str, float]:
+    """Return the share of each term of WHOLE in the spread of ln rwc_elementwise over layers: they sum to 1.
+
+    It is the covariance of the means over the seeds, over layers, relative to the variance; NaN without spread.
+    """
+    means = {name: values[:, chosen].mean(axis=0) for name, values in terms.items()}
+    whole = means[ELEMENTWISE] - means[ELEMENTWISE].mean()
+    variance = whole @ whole
+    return {name: float(whole @ means[name] / variance) if variance > 0 else np.nan for name in WHOLE}
+
+
+def terms_table(histories: Histories) -> pd.DataFrame:
+    """Return each term of each layer as a factor, over the last third of the epochs, with its share: COLUMNS."""
+    terms = log_terms(histories)
+    layers = list(histories.group_of)
+    chosen = np.isin(layers, compared_layers(histories))
+    share = shares(terms, chosen) if terms else {}
+    first, last = Window.LATE.bounds(histories.last_epoch)
+    tables = [pd.DataFrame(columns=COLUMNS)]
+    for name, values in terms.items():
+        found = effects(values)
+        ends = [column for column in EFFECTS if column in COLUMNS and column != "n"]
+        found[ends] = np.exp(found[ends])
+        rows = found.assign(layer=layers, group=list(histories.group_of.values()), term=name, first=first, last=last)
+        tables.append(rows.assign(share=np.where(chosen, share.get(name, np.nan), np.nan))[rows["n"] > 0])
+    return pd.concat(tables, ignore_index=True)[COLUMNS]
