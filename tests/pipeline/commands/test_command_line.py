@@ -12,7 +12,19 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SLOW = ("torch", "torchvision", "mlflow", "pandas", "scipy", "sklearn", "matplotlib", "jinja2", "sqlalchemy", "ray")
-COMMANDS = ("study", "sweep", "prepare", "train", "aggregate", "compare", "relocate", "list", "doctor")
+COMMANDS = (
+    "study",
+    "sweep",
+    "prepare",
+    "train",
+    "aggregate",
+    "compare",
+    "record",
+    "restore",
+    "relocate",
+    "list",
+    "doctor",
+)
 REFUSED = [
     ["stduy"],
     ["list"],

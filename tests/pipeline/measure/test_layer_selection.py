@@ -35,7 +35,7 @@ def test_weights_of_half_precision_are_measured_within_their_own_rounding(dtype:
     measured, expected = (
         dict(zip(MEASUREMENTS, values(tracker.epoch_end(), "weight"), strict=True)) for tracker in trackers
     )
-    assert measured == pytest.approx(expected, rel=1e-5, abs=2e-4)  # the angle is some 1e-3 of the change
+    assert measured == pytest.approx(expected, rel=1e-5, abs=2e-4, nan_ok=True)  # the angle is some 1e-3 of the change
     assert measured["rwc"] == pytest.approx(0.1, rel=torch.finfo(dtype).eps * 10)
 
 
@@ -80,7 +80,7 @@ def test_a_layer_that_is_not_finite_is_nan_with_one_warning(bad: float, kind: ty
     of_earlier_weights = {"weights", "rwc_elementwise_zeros", "shape_factor"}
     assert {name for name in measured if not math.isnan(measured[name]["0"])} <= of_earlier_weights
     assert measured["rwc"]["1"] == pytest.approx(0.5)
-    assert not any(map(math.isnan, values(measured, "1")))
+    assert {name for name in measured if math.isnan(measured[name]["1"])} == {"epoch_cosine"}  # it is the first epoch
     tracker.epoch_end()  # without another warning
     nn.init.ones_(model[0].weight)
     tracker.epoch_end()

@@ -42,7 +42,7 @@ def test_autocast_and_the_precision_of_products_change_nothing(precision: str) -
             measured = measure_layers({"a": before.clone()}, {"a": after})
     finally:
         torch.set_float32_matmul_precision(allowed)
-    torch.testing.assert_close(measured, expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(measured, expected, rtol=1e-6, atol=0, equal_nan=True)
 
 
 def test_by_hand() -> None:
