@@ -213,7 +213,7 @@ def test_the_study_s_artifacts(finished: Finished) -> None:
     figures |= {f"{form}_early_middle_later" for form in ("rwc", "rwc_elementwise")}
     names = {f"{name}.{ending}" for name in figures for ending in ("png", "svg")}
     assert {path.name for path in (folder / "figures").iterdir()} == names
-    tables = {"layers", "epochs", "seeds", "groups", "depth", "equilibrium", "undefined", "claims"}
+    tables = {"layers", "epochs", "seeds", "groups", "depth", "equilibrium", "terms", "undefined", "claims"}
     assert {path.name for path in (folder / "tables").iterdir()} == {f"{name}.csv" for name in tables}
     with (folder / "tables" / "layers.csv").open() as file:
         rows = list(csv.DictReader(file))
