@@ -69,11 +69,7 @@ def seed_table(histories: Histories) -> pd.DataFrame:
 
 
 def undefined_table(histories: Histories) -> pd.DataFrame:
-    """Return how often, over seeds and epochs, each measurement of each layer was undefined (NaN), and why.
-
-    The first epoch has no `epoch_cosine`, which is not counted.
-    """
+    """Return how often, over seeds and epochs, each measurement of each layer was undefined (NaN), and why."""
     rows = histories.layers[histories.layers["value"].isna()]
-    rows = rows[(rows["metric"] != "epoch_cosine") | (rows["epoch"] > 1)]
     counted = rows.groupby(["metric", "layer"], sort=False, observed=True).size().rename("times").reset_index()
     return counted.assign(why=counted["metric"].astype(str).map(UNDEFINED_WHEN).fillna("its formula has no value"))

@@ -104,6 +104,8 @@ class Trainer:
             devices.begin(epoch)
             means = {"train": self._train(network, devices, watch, epoch)} | self._evaluate(devices, epoch)
             layers = tracker.epoch_end()
+            if epoch == 1:
+                layers.pop("epoch_cosine", None)  # there is no change before it
             if self.samples:
                 layers |= self.samples.epoch_end(layers["displacement"])
             finished = time.perf_counter()
