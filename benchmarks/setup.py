@@ -29,8 +29,10 @@ class Bench(NamedTuple):
         generator = Generator(self.config.device).manual_seed(stream_seed("batches", 0))
         return load(self.prepared, batch_size=batch_size, val_split=0, generator=generator)
 
-    def network(self, name: str, *, memory_format: torch.memory_format = torch.channels_last) -> nn.Module:
-        torch.manual_seed(0)
+    def network(
+        self, name: str, *, memory_format: torch.memory_format = torch.channels_last, seed: int = 0
+    ) -> nn.Module:
+        torch.manual_seed(seed)
         channels, classes = self.prepared.manifest.channels_and_classes
         model = find(name).build(input_channels=channels, num_classes=classes)
         return model.to(self.config.device).to(memory_format=memory_format)

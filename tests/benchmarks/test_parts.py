@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import aggregation, convolutions, costs, epoch, logs, rwc
+from benchmarks import aggregation, agreement, convolutions, costs, epoch, logs, rwc
 from benchmarks.peak import SIDES
 from benchmarks.setup import Bench
 from pipeline.measure import MEASUREMENTS
@@ -34,6 +34,14 @@ def test_fast_convolutions_are_compared_with_plain_ones(bench: Bench, monkeypatc
     assert ("bf16" in half.what, "fp32" in full.what) == (True, True)
     assert "GFLOP" in full.what
     assert share.value.endswith(" %")
+
+
+def test_seeds_of_both_forms_are_compared(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "CASES", {"AlexNet": (2, 2)})
+    losses, changes = agreement.figures(bench, "AlexNet")
+    assert losses.value.startswith("means at most ")
+    low, high = map(float, re.findall(r"[\d.]+", changes.value)[:2])
+    assert 0 < low <= 1 <= high
 
 
 def test_measuring_is_compared_with_a_copy_and_with_training(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
