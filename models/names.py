@@ -1,9 +1,10 @@
-"""The names of registered networks, read from the files of this folder: importing these would import torch."""
+"""The names of networks, registered and torchvision's, read from their files: importing these would import torch."""
 
 import ast
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import NamedTuple
@@ -26,6 +27,25 @@ def registered() -> dict[str, Known]:
     """Return what is known of every registered network, by name."""
     found = {name: known for names in _names_by_file().values() for name, known in names.items()}
     return found | {name: known_of(architecture) for name, architecture in ARCHITECTURES.items()}
+
+
+@cache
+def torchvision_models() -> list[str]:
+    """Return the names of all classification models of torchvision, which its files register."""
+    found = find_spec("torchvision")
+    assert found and found.origin, "torchvision is one of the project's packages"
+    files = sorted(Path(found.origin).with_name("models").glob("*.py"))
+    return sorted(name for file in files for name in _torchvision_names(ast.parse(file.read_bytes(), file)))
+
+
+def _torchvision_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the name of each function under `@register_model()`, or the one that it gives."""
+    for statement in tree.body:
+        for decorator in getattr(statement, "decorator_list", []):
+            match decorator:
+                case ast.Call(func=ast.Name(id="register_model"), args=arguments, keywords=keywords):
+                    given = [*arguments, *(keyword.value for keyword in keywords)]
+                    yield str(ast.literal_eval(given[0])) if given else statement.name
 
 
 def known_of(architecture: Architecture) -> Known:

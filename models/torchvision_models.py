@@ -5,8 +5,7 @@ from functools import cache, partial
 from typing import Any
 
 from torch import nn
-from torchvision import models
-from torchvision.models import get_model, get_model_weights, list_models
+from torchvision.models import get_model, get_model_weights
 
 from models.architectures import Architecture, Size
 from models.names import TORCHVISION_PREFIX
@@ -23,14 +22,9 @@ SIZED: dict[str, Callable[[int, int], dict[str, Any]]] = {
 }
 
 
-def torchvision_models() -> list[str]:
-    """Return the names of all classification models of torchvision."""
-    return list(list_models(module=models))
-
-
 @cache
 def torchvision_architecture(name: str) -> Architecture:
-    """Return the architecture of one of `torchvision_models`, without groups."""
+    """Return the architecture of a classification model, without groups."""
     return Architecture(
         name=f"{TORCHVISION_PREFIX}{name}",
         factory=partial(build_adapted, name),
@@ -41,7 +35,7 @@ def torchvision_architecture(name: str) -> Architecture:
 
 
 def build_adapted(name: str, *, input_channels: int, num_classes: int, image_size: int | Size) -> nn.Module:
-    """Return a new network of one of `torchvision_models`; not every one of them fits images of every size.
+    """Return a new network of a classification model; not every one of them fits images of every size.
 
     It is torchvision's own for images of 3 channels that are SMALL or larger. Smaller ones keep their size up to the
     second convolution: if the first has stride 2, it becomes 3 x 3 with stride 1, and max-pooling before the second is

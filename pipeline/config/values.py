@@ -12,7 +12,7 @@ from data import DATASETS
 from data.datasets import plain
 from models import registered
 from models.custom import is_path
-from models.names import TORCHVISION_PREFIX
+from models.names import TORCHVISION_PREFIX, torchvision_models
 
 LONGEST = 6000  # characters of a param in MLflow
 SMALLEST = 8  # height and width of images, pixels
@@ -85,8 +85,6 @@ def _model_name(name: str) -> str:
 
 def _torchvision_name(name: str) -> str:
     """Return torchvision's spelling; `_` counts where names differ by it alone, as regnet_x_16gf and _1_6gf do."""
-    from models.torchvision_models import torchvision_models  # here: it takes as long to import as torch
-
     spelled = name.casefold().replace("-", "_")
     known = torchvision_models()
     alike = [spelled] if spelled in known else [each for each in known if plain(each) == plain(name)]

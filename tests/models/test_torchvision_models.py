@@ -5,10 +5,12 @@ import re
 import pytest
 import torch
 from torch import nn
-from torchvision.models import get_model
+from torchvision import models
+from torchvision.models import get_model, list_models
 
 from models import ARCHITECTURES, find
-from models.torchvision_models import ARGUMENTS, torchvision_models
+from models.names import torchvision_models
+from models.torchvision_models import ARGUMENTS
 
 DO_NOT_FIT = {
     "alexnet": "Output size is too small",
@@ -22,6 +24,10 @@ TRIED = [name for name in torchvision_models() if name not in REGNETS or name.en
 FITTING = [name for name in TRIED if name not in DO_NOT_FIT]
 # the models of a family, like vgg11 and vgg19_bn, differ in size and not in their stem
 FAMILIES = {re.split(r"[\d_]", name)[0]: name for name in FITTING}
+
+
+def test_names_that_are_read_from_files_are_those_that_torchvision_registers() -> None:
+    assert torchvision_models() == sorted(list_models(module=models))
 
 
 def build(name: str, channels: int, size: int = 32) -> nn.Module:

@@ -30,6 +30,7 @@ REFUSED = [
     ["list"],
     ["list", "model"],
     ["train", "--seed=x"],
+    ["study", "--model_name=torchvision:resnet5"],
     ["train"],
     ["aggregate", "--study=0", "--lr=1"],
     ["sweep", "--lr=0.1,x"],

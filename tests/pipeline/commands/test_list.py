@@ -13,7 +13,7 @@ from data.datasets import DataSet, Fetch
 from data.prepared import prepare
 from models import ARCHITECTURES
 from models.architectures import Architecture
-from models.torchvision_models import torchvision_models
+from models.names import torchvision_models
 from pipeline.console.terminal import WIDTH
 from pipeline.measure import FORMULAS, layer_weights
 

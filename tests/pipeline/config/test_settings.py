@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from models import ARCHITECTURES
-from models.torchvision_models import torchvision_models
+from models.names import torchvision_models
 from pipeline.config.params import LENGTHS, TABLE
 from pipeline.config.resolve import load_config, paper_settings, read_settings, resolve
 from pipeline.config.schema import Settings
