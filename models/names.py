@@ -32,20 +32,19 @@ def registered() -> dict[str, Known]:
 @cache
 def torchvision_models() -> list[str]:
     """Return the names of all classification models of torchvision, which its files register."""
-    found = find_spec("torchvision")
-    assert found and found.origin, "torchvision is one of the project's packages"
-    files = sorted(Path(found.origin).with_name("models").glob("*.py"))
+    (package,) = getattr(find_spec("torchvision"), "submodule_search_locations", None) or ("",)
+    files = sorted(Path(package, "models").glob("*.py"))
     return sorted(name for file in files for name in _torchvision_names(ast.parse(file.read_bytes(), file)))
 
 
 def _torchvision_names(tree: ast.Module) -> Iterator[str]:
     """Yield the name of each function under `@register_model()`, or the one that it gives."""
-    for statement in tree.body:
-        for decorator in getattr(statement, "decorator_list", []):
+    for function in [statement for statement in tree.body if isinstance(statement, ast.FunctionDef)]:
+        for decorator in function.decorator_list:
             match decorator:
                 case ast.Call(func=ast.Name(id="register_model"), args=arguments, keywords=keywords):
                     given = [*arguments, *(keyword.value for keyword in keywords)]
-                    yield str(ast.literal_eval(given[0])) if given else statement.name
+                    yield str(ast.literal_eval(given[0])) if given else function.name
 
 
 def known_of(architecture: Architecture) -> Known:
