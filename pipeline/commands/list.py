@@ -1,5 +1,6 @@
 """Command `list`: the registered models, data sets and measurements."""
 
+import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from pipeline.config.resolve import read_settings
 from pipeline.config.values import OWN_MODEL
 from pipeline.console.errors import BadInput
 from pipeline.console.terminal import table, width
+
+MEASURE = Path(__file__).parents[1] / "measure"
 
 
 def models() -> Iterator[str]:
@@ -77,15 +80,28 @@ def _augmentation(dataset: DataSet) -> str:
 
 def metrics() -> Iterator[str]:
     """Yield the lines of all measurements of layers, each with its formula."""
-    from pipeline.measure import FORMULAS  # here, as above
-
-    yield from table([("name", "of each layer"), *FORMULAS.items()])
+    yield from table([("name", "of each layer"), *formulas().items()])
     yield ""
     yield from wrap(
         "All of them are in layer_metrics.csv of each seed's run: step_angle, step_ratio and straightness "
         "unless step_angle_every is none, remaining_distance with snapshots; rwc is a metric as well.",
         width(),
     )
+
+
+def formulas() -> dict[str, str]:
+    """Return the formula of each measurement, read from the files of `measure`: importing these would import torch."""
+    found, other = {}, {}
+    for path in sorted(MEASURE.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes(), path)):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="measurement"), args=[ast.Constant(value=name), ast.Constant(value=its)]
+                ):
+                    found[str(name)] = str(its)
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict() as its) if name.endswith("FORMULAS"):
+                    other |= ast.literal_eval(its)
+    return found | other
 
 
 def run(kind: str) -> None:

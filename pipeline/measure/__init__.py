@@ -25,7 +25,7 @@ from .keys import as_metrics
 from .layer_plot import plot
 from .layer_selection import why_unmeasurable
 from .measurements import MEASUREMENTS
-from .remaining import FORMULA, remaining_distance
+from .remaining import REMAINING_FORMULAS, remaining_distance
 from .step_log import log_every
 from .steps import STEP_FORMULAS, StepSampler, StepTracker
 from .tracker import LayerTracker
@@ -64,4 +64,4 @@ for _module in iter_modules(__path__):  # each registers its measurements
         import_module(f"{__name__}.{_module.name}")
 
 FORMULAS = {name: measured.formula for name, measured in MEASUREMENTS.items()}
-FORMULAS |= {**STEP_FORMULAS, "remaining_distance": FORMULA}
+FORMULAS |= STEP_FORMULAS | REMAINING_FORMULAS

@@ -4,7 +4,7 @@ import math
 
 from .weights import Weights
 
-FORMULA = "||weights - final|| / ||initial - final||"
+REMAINING_FORMULAS = {"remaining_distance": "||weights - final|| / ||initial - final||"}
 
 
 def remaining_distance(weights: Weights, initial: Weights, final: Weights) -> dict[str, float]:

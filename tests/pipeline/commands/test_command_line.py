@@ -63,7 +63,14 @@ REFUSED = [
         )
     ),
 ]
-ANSWERED = [[], ["--help"], ["--version"], ["list", "datasets"], *([command, "--help"] for command in COMMANDS)]
+ANSWERED = [
+    [],
+    ["--help"],
+    ["--version"],
+    ["list", "datasets"],
+    ["list", "metrics"],
+    *([command, "--help"] for command in COMMANDS),
+]
 ASK = f"""
 import json, sys
 from pipeline.__main__ import main
