@@ -91,7 +91,7 @@ def metrics() -> Iterator[str]:
 
 def formulas() -> dict[str, str]:
     """Return the formula of each measurement, read from the files of `measure`: importing these would import torch."""
-    found, other = {}, {}
+    found, other = dict[str, str](), dict[str, str]()
     for path in sorted(MEASURE.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_bytes(), path)):
             match node:

@@ -64,4 +64,4 @@ for _module in iter_modules(__path__):  # each registers its measurements
         import_module(f"{__name__}.{_module.name}")
 
 FORMULAS = {name: measured.formula for name, measured in MEASUREMENTS.items()}
-FORMULAS |= STEP_FORMULAS | REMAINING_FORMULAS
+FORMULAS |= REMAINING_FORMULAS | STEP_FORMULAS
