@@ -59,10 +59,11 @@ def _arrays(
             cells = (row, *places, table["epoch"].to_numpy() - 1)
             values[cells], measured[cells] = table["value"].to_numpy(), True
             if "group" in table.column_names:
-                pairs = table.group_by(["layer", "group"], use_threads=False).aggregate([]).to_pydict()
+                pairs = table.group_by(["layer", "group"]).aggregate([]).to_pydict()  # in any order
                 group_of |= dict(zip(pairs["layer"], pairs["group"], strict=True))
     found = {metric: place for metric, place in known[0].items() if measured[:, place].any()}
     where = {metric: measured[:, place] for metric, place in found.items()}
+    group_of = {layer: group_of[layer] for layer in known[-1] if layer in group_of}
     return {metric: values[:, place] for metric, place in found.items()}, where, group_of
 
 
@@ -79,7 +80,7 @@ def _table(seed: StoredSeed, name: str, epochs: int) -> pa.Table:
     types = {column: TYPES[column] for column in COLUMNS[name]}
     options = csv.ConvertOptions(column_types=types, null_values=[])  # a layer may be called "nan"
     with TemporaryDirectory() as folder:
-        table = csv.read_csv(download(seed.artifacts, name, folder), convert_options=options)
+        table = csv.read_csv(download(seed.artifacts, name, folder), convert_options=options).unify_dictionaries()
     kept = compute.less_equal(table["epoch"], epochs)
     if compute.all(kept).as_py():
         return table

@@ -117,6 +117,15 @@ def test_random_floats_of_all_sizes_are_those_that_were_logged() -> None:
     np.testing.assert_array_equal(read_histories(finished_seeds(), 9).layers["rwc"][0, :, 0], floats)
 
 
+def test_a_long_table_is_read_whole() -> None:
+    """It is parsed in parts of a megabyte, each with texts of its own."""
+    layers = {f"{place}{'x' * 150}": float(place) for place in range(400)}
+    log_seed(3, epochs=20, rwc=layers)
+    study = read_histories(finished_seeds(), 20)
+    assert list(study.group_of) == list(layers)
+    np.testing.assert_array_equal(study.layers["rwc"], np.broadcast_to(np.arange(400.0)[:, None], (1, 400, 20)))
+
+
 def test_seeds_with_other_layers_are_stacked() -> None:
     log_seed(1, epochs=2, rwc={"b": 1.0, "c": 2.0})
     log_seed(2, rwc={"c": 4.0, "a": 3.0})
