@@ -20,7 +20,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"  # they depend on time; one test has them
 from pipeline.analysis.statistics import Histories
 from pipeline.console.messages import configure
-from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
+from pipeline.tracking.tables import LEVELS
 
 ROOT = Path(__file__).parent.parent
 ensure_running()  # multiprocessing's own process, which serves all tests: it is the one without the variable
@@ -138,28 +138,28 @@ def histories() -> Callable[..., Histories]:
     """Return a maker of histories: {seed: epochs it ran} for the layers {layer: group}; no layer has a level."""
 
     def make(epochs_by_seed: dict[int, int], groups: dict[str, str]) -> Histories:
-        layers, scalars = [], []
-        for seed, epochs in epochs_by_seed.items():
-            for epoch in range(1, epochs + 1):
-                scalars += [
-                    (seed, epoch, metric, value + seed)
-                    for metric, value in (
-                        ("test_acc", 50.0 + epoch),
-                        ("train_acc", 40.0 + epoch),
-                        ("test_loss", 2.0 / epoch),
-                        ("train_loss", 3.0 / epoch),
-                        ("epoch_seconds", 1.5),
-                    )
-                ]
-                for depth, (layer, group) in enumerate(groups.items(), start=1):
-                    for metric in ("rwc", "l2_change", "rwc_elementwise"):
-                        layers.append((seed, epoch, layer, group, metric, depth / epoch + 0.01 * seed))
-                    layers.append((seed, epoch, layer, group, "shape_factor", 2.0 * depth))
-                    layers.append((seed, epoch, layer, group, "weights", 100.0))
+        last_epochs = dict(sorted(epochs_by_seed.items()))
+        seeds, ends = (np.array([*its], dtype=float)[:, None] for its in (last_epochs, last_epochs.values()))
+        depths, epochs = np.arange(1.0, len(groups) + 1)[:, None], np.arange(1.0, max(last_epochs.values()) + 1)
+        ran = np.where(epochs <= ends, 1.0, np.nan)
+        scalars = {
+            "test_acc": 50 + epochs,
+            "train_acc": 40 + epochs,
+            "test_loss": 2 / epochs,
+            "train_loss": 3 / epochs,
+            "epoch_seconds": 1.5,
+        }
+        change = depths / epochs + 0.01 * seeds[:, None]
+        layers = dict.fromkeys(("rwc", "l2_change", "rwc_elementwise"), change)
+        layers |= {"shape_factor": 2 * depths, "weights": 100.0}
+        shaped = {metric: ran[:, None] * np.broadcast_to(its, change.shape) for metric, its in layers.items()}
         levels = [(layer, group, False, np.nan, np.nan, np.nan) for layer, group in groups.items()]
         return Histories(
-            pd.DataFrame(scalars, columns=SCALARS),
-            pd.DataFrame(layers, columns=LAYERS),
+            last_epochs,
+            groups,
+            {metric: ran * (values + seeds) for metric, values in scalars.items()},
+            shaped,
+            {metric: ~np.isnan(values) for metric, values in shaped.items()},
             pd.DataFrame(levels, columns=LEVELS),
         )
 

@@ -7,9 +7,10 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
+from pipeline.analysis.averages import Values
 from pipeline.analysis.depth import ALL, IN_GROUPS, depths, layers_in_groups, order_p_of_mean, places_of, trends
 from pipeline.analysis.groups import group_logs, group_ratio, without_groups
-from pipeline.analysis.inference import Values, effects
+from pipeline.analysis.inference import effects
 from pipeline.analysis.paper_claims import CLAIMS, Claim
 from pipeline.analysis.statistics import Histories, final_values, first_values
 from pipeline.analysis.verdicts import DECIDED, decide
@@ -77,7 +78,7 @@ def _tests(claims: Sequence[Claim], histories: Histories) -> Iterator[Evidence]:
     logs = cache(partial(mean_logs, histories))
     for claim in claims:
         hindered = not_learned(histories) or _hindered(claim, histories)
-        for metric in (metric for metric in CLAIM_METRICS if metric in histories.measurements):
+        for metric in (metric for metric in CLAIM_METRICS if metric in histories.layers):
             for window in [Window.WHOLE] if claim.of == "time" else Window:
                 for name, layers in _layers(claim, histories):
                     tested = _by_seed(claim, histories, logs, metric, window, layers)

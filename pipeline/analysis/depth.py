@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis.inference import Values, all_alike, effects, mean_of_finite, order_p, rank_correlation
+from pipeline.analysis.averages import Values, mean_of_finite
+from pipeline.analysis.inference import all_alike, effects, order_p, rank_correlation
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.verdicts import MIN_SEEDS
 from pipeline.analysis.windows import interrupted, mean_logs
@@ -97,7 +98,7 @@ def depth_table(histories: Histories) -> pd.DataFrame:
     """
     rows = []
     for metric in CHANGE_METRICS:
-        if metric in histories.measurements:
+        if metric in histories.layers:
             for name, layers in layer_sets(histories):
                 rows.append(_row(histories, metric, name, layers))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -130,4 +131,5 @@ def layer_sets(histories: Histories) -> Iterator[tuple[str, list[str]]]:
 
 def layer_sizes(histories: Histories) -> pd.Series:
     """Return the number of weights of each layer, by layer."""
-    return histories.measurements["weights"].drop_duplicates("layer").set_index("layer")["value"]
+    sizes = np.fmax.reduce(histories.layers["weights"], axis=(0, 2))  # equal in all seeds and epochs
+    return pd.Series(sizes, index=list(histories.group_of)).dropna()

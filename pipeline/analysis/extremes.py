@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.analysis.averages import Values, mean_of_finite
 from pipeline.analysis.claims import PRIMARY
 from pipeline.analysis.groups import group_logs
-from pipeline.analysis.inference import MARGIN, Values, effects, mean_of_finite
+from pipeline.analysis.inference import MARGIN, effects
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, LEVEL, MIN_SEEDS, NO_VERDICT
 from pipeline.analysis.windows import mean_logs

@@ -5,8 +5,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from pipeline.analysis.averages import Values
 from pipeline.analysis.depth import CHANGE_METRICS
-from pipeline.analysis.inference import Values, effects
+from pipeline.analysis.inference import effects
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.windows import Window, mean_logs, mean_over_layers
 
@@ -42,7 +43,7 @@ def group_table(histories: Histories) -> pd.DataFrame:
     its interval, and `p` that of a ratio of 1; they are of this pair alone, without a correction for the others.
     """
     tables = []
-    for metric in (metric for metric in CHANGE_METRICS if metric in histories.measurements):
+    for metric in (metric for metric in CHANGE_METRICS if metric in histories.layers):
         for window in Window:
             tables.append(_ratios(histories, metric, window))
     return pd.concat(tables, ignore_index=True)[COLUMNS]

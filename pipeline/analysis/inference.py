@@ -11,10 +11,9 @@ import pandas as pd
 import scipy  # which imports its statistics where they are first used
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from pipeline.analysis.averages import Values, interval
+
 MARGIN = math.log(1.1)  # ratios between 1 / 1.1 and 1.1 count as alike
-TAIL = 0.025  # on either side of a 95 % interval
-MIN_SEEDS_IQM = 8  # with fewer, the interquartile mean leaves out one seed on either side at most
 PERMUTATIONS = 40_320  # all orders of 8 layers
 EFFECTS = ["mean", "lowest", "highest", "low", "high", "p", "alike_p", "beyond_p", "n"]
 NO_SPREAD = 1e-12  # relative to the values: their rounding
@@ -31,32 +30,6 @@ class Effect(NamedTuple):
     high: float
     p: float
     n: int
-
-
-def interval(values: Values) -> tuple[Values, Values]:
-    """Return the ends of Student's 95 % interval of the mean over the first axis, the seeds; NaN for one seed."""
-    seeds = len(values)
-    if seeds < 2:
-        nan = np.full(values.shape[1:], np.nan)
-        return nan, nan
-    mean, half = values.mean(axis=0), scipy.stats.t.ppf(1 - TAIL, seeds - 1) * scipy.stats.sem(values, axis=0)
-    return mean - half, mean + half
-
-
-def interquartile_mean(values: Values) -> Values:
-    """Return the mean over the first axis without the lowest and the highest quarter; NaN for fewer than 8 seeds."""
-    if len(values) < MIN_SEEDS_IQM:
-        return np.full(values.shape[1:], np.nan)
-    means: Values = scipy.stats.trim_mean(values, 0.25, axis=0)
-    return means
-
-
-def mean_of_finite(values: Values, axis: int) -> Values:
-    """Return the mean over an axis of the values that are finite, NaN where none is."""
-    finite = np.isfinite(values)
-    counts, sums = finite.sum(axis=axis), np.where(finite, values, 0.0).sum(axis=axis)
-    means: Values = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return means
 
 
 def effect(by_seed: Values) -> Effect:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.inference import Values, effect, mean_of_finite
+from pipeline.analysis.averages import Values, mean_of_finite
+from pipeline.analysis.inference import effect
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.windows import Window
 
@@ -91,9 +92,9 @@ def level_of(quantity: str, histories: Histories) -> Values | None:
 def quantities(histories: Histories) -> Iterator[tuple[str, Values]]:
     """Yield each measured quantity that has a level, with its values: seeds x layers x epochs."""
     for metric in ("step_angle", *LEVELS):
-        if metric in histories.measurements:
-            yield metric, histories.by_seed(metric)
-        elif metric == NORM_BALANCE and "weight_norm" in histories.measurements and decay_of(histories):
+        if metric in histories.layers:
+            yield metric, histories.layers[metric]
+        elif metric == NORM_BALANCE and "weight_norm" in histories.layers and decay_of(histories):
             yield metric, norm_balance(histories)
 
 
@@ -104,7 +105,7 @@ def norm_balance(histories: Histories) -> Values:
     """
     x = decay_of(histories)
     assert x
-    norms = histories.by_seed("weight_norm")
+    norms = histories.layers["weight_norm"]
     logs = np.log(np.where(norms > 0, norms, np.nan))
     return np.diff(logs, axis=2, prepend=np.nan) / x
 
@@ -145,7 +146,7 @@ def _late(values: Values, histories: Histories) -> Values:
 
 
 def _balanced(histories: Histories) -> dict[str, str]:
-    if decay_of(histories) is None or "weight_norm" not in histories.measurements:
+    if decay_of(histories) is None or "weight_norm" not in histories.layers:
         return {}
     longer = [histories.last_epochs[seed] > 1 for seed in histories.seeds]  # one epoch has no growth
     late = np.abs(_late(norm_balance(histories), histories))[longer]

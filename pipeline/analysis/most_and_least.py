@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from pipeline.analysis.averages import mean_of_finite
 from pipeline.analysis.claims import PRIMARY, cannot_compare, not_learned
 from pipeline.analysis.extremes import Extremes, extremes
-from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, MIN_SEEDS, NO_VERDICT
 from pipeline.analysis.windows import Window, mean_logs

@@ -88,7 +88,7 @@ def _tests(claim: ClaimBetween, less: Compared, more: Compared) -> Iterator[Evid
     reasons = [f"{study.label}: {why}" for study in (less, more) if (why := _hindered(claim, study.histories))]
     last_epochs = _epochs_of_both(less, more)
     for metric in CLAIM_METRICS:
-        if all(metric in study.histories.measurements for study in (less, more)):
+        if all(metric in study.histories.layers for study in (less, more)):
             for window in Window:
                 one, other = (_quantity(claim, study, metric, window, last_epochs) for study in (less, more))
                 last = max(last_epochs.values(), default=0)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis.inference import EFFECTS, Values, effects
+from pipeline.analysis.averages import Values
+from pipeline.analysis.inference import EFFECTS, effects
 from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.windows import INTERRUPTED, Window, mean_logs
@@ -26,9 +27,9 @@ def log_terms(histories: Histories) -> dict[str, Values]:
 
     Nothing for a study that lacks one of NEEDED.
     """
-    if not set(NEEDED) <= set(histories.measurements):
+    if not set(NEEDED) <= set(histories.layers):
         return {}
-    measured = [*NEEDED, *({"step_angle"} & set(histories.measurements))]
+    measured = [*NEEDED, *({"step_angle"} & set(histories.layers))]
     logs = {name: mean_logs(histories, name, Window.LATE) for name in measured}
     logs = {name: np.where(values == INTERRUPTED, np.nan, values) for name, values in logs.items()}
     change = logs["l2_change"]

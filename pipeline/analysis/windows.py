@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.analysis.inference import Values, mean_of_finite
+from pipeline.analysis.averages import Values, mean_of_finite
 from pipeline.analysis.statistics import Histories
 
 TENTH, THIRD = 10, 3
@@ -47,7 +47,7 @@ def mean_logs(
     layer that changes, but in this seed has an epoch without a positive, finite value: no mean describes it.
     `last_epochs` are those of the seeds that count, by default of all. A seed of one epoch counts where all have one.
     """
-    values = histories.by_seed(metric)
+    values = histories.layers[metric]
     last_epochs = histories.last_epochs if last_epochs is None else last_epochs
     inside = np.zeros(values.shape, dtype=bool)
     for row, seed in enumerate(histories.seeds):

@@ -1,17 +1,17 @@
-"""Logs the means over a study's seeds, which `analysis/statistics.py` computes, to its run."""
+"""Logs the means over a study's seeds, which `analysis/averages.py` computes, to its run."""
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from time import time
 
 import mlflow
-import pandas as pd
 from mlflow.entities import Metric
 
+from pipeline.analysis.averages import Values, mean_of_known
 from pipeline.analysis.paper import ELEMENTWISE
-from pipeline.analysis.statistics import Histories, final_values, group_means, over_seeds
+from pipeline.analysis.statistics import Histories, final_values, group_means
 from pipeline.measure.keys import group_key, layer_keys, third_key, thirds
 from pipeline.tracking.metric_order import in_order
 
@@ -45,30 +45,26 @@ def log_means(study_id: str, histories: Histories) -> None:
 
 
 def _means(histories: Histories) -> Points:
-    scalars, layers = over_seeds(histories.scalars), over_seeds(histories.measurements["rwc"])
-    groups = over_seeds(group_means(histories.measurements["rwc"], "rwc"))
-    points = _points(scalars["metric"], scalars)
-    points |= _points(layers["layer"].map(layer_keys(histories.group_of)), layers)
-    points |= _points(groups["group"].map(group_key), groups)
-    if ELEMENTWISE in histories.measurements:
-        groups = over_seeds(group_means(histories.measurements[ELEMENTWISE], ELEMENTWISE))
-        points |= _points(groups["group"].map(partial(group_key, metric=ELEMENTWISE)), groups)
-    by_third = over_seeds(group_means(_in_thirds(histories), "rwc"))
-    points |= _points(by_third["group"].map(third_key), by_third)
-    final = final_values(histories, "test_acc")
-    last = max(histories.last_epochs.values())
+    single = {metric: mean_of_known(values, axis=0) for metric, values in histories.scalars.items()}
+    of_layers = mean_of_known(histories.layers["rwc"], axis=0)
+    single |= zip(layer_keys(histories.group_of).values(), of_layers, strict=True)
+    grouped = {
+        key(group): mean_of_known(by_seed, axis=0)
+        for metric, group_of, key in (
+            ("rwc", histories.group_of, group_key),
+            (ELEMENTWISE, histories.group_of, partial(group_key, metric=ELEMENTWISE)),
+            ("rwc", thirds(list(histories.group_of)), third_key),
+        )
+        if metric in histories.layers
+        for group, by_seed in group_means(histories.layers[metric], group_of).items()
+    }
+    points = _points(single) | {place: mean for place, mean in _points(grouped).items() if not math.isnan(mean)}
+    final, last = final_values(histories, "test_acc"), histories.last_epoch
     return points | {("test_acc_mean", last): float(final.mean()), ("test_acc_std", last): float(final.std())}
 
 
-def _in_thirds(histories: Histories) -> pd.DataFrame:
-    """Return the rows of RWC with the third of the depth, which all networks share, in place of the group."""
-    rows = histories.measurements["rwc"]
-    return rows.assign(group=rows["layer"].map(thirds(list(histories.group_of))))
-
-
-def _points(keys: Iterable[str], means: pd.DataFrame) -> Points:
-    places = zip(keys, means["epoch"].tolist(), strict=True)
-    return dict(zip(places, means["mean"].tolist(), strict=True))
+def _points(curves: Mapping[str, Values]) -> Points:
+    return {(key, epoch): mean for key, means in curves.items() for epoch, mean in enumerate(means.tolist(), start=1)}
 
 
 def _known(client: mlflow.MlflowClient, run_id: str, keys: Iterable[str]) -> Points:
@@ -77,4 +73,5 @@ def _known(client: mlflow.MlflowClient, run_id: str, keys: Iterable[str]) -> Poi
 
 
 def _differ(one: float, other: float) -> bool:
-    return one != other and not (math.isnan(one) and math.isnan(other))
+    """Return whether two means differ by more than the rounding of another order of the sum."""
+    return not (math.isclose(one, other, rel_tol=1e-12) or (math.isnan(one) and math.isnan(other)))

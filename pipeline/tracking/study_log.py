@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pandas as pd
 
 from data.prepared import Prepared
@@ -110,7 +111,7 @@ def _missing(study: StoredStudy, seeds: Sequence[int]) -> Iterator[str]:
 
 def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories) -> Facts:
     seeds = sorted(seeds, key=lambda seed: seed.number)
-    seconds = histories.scalars[histories.scalars["metric"] == "epoch_seconds"].groupby("seed")["value"].sum()
+    seconds = dict(zip(histories.seeds, np.nansum(histories.scalars["epoch_seconds"], axis=1).tolist(), strict=True))
     return Facts(
         name=study.name,
         run_id=study.id,

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.analysis.averages import mean_of_finite
 from pipeline.analysis.comparison import NOT_RUN, Compared
 from pipeline.analysis.figures import style
-from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.windows import Window, mean_logs
 
 PANELS_PER_ROW = 2

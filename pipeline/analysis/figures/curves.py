@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from pipeline.analysis.averages import mean_of_finite
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.line_ends import name_lines
 from pipeline.analysis.figures.style import Numbers
-from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.statistics import Histories
 
 HOW_TO_READ = "bold: mean over the seeds that ran the epoch; thin: each seed"
@@ -23,7 +23,7 @@ def layers_figure(
     """Draw a measurement of all layers in the colours of their groups, and a dashed line at `reference`."""
     figure = style.new_figure()
     axes = figure.subplots()
-    lines = draw_layers(axes, histories, histories.groups, histories.by_seed(metric))
+    lines = draw_layers(axes, histories, histories.groups, histories.layers[metric])
     finish(axes, histories, label, reference=reference, log=log)
     group_legend(axes, histories, histories.groups, below=name_lines(axes, lines))
     axes.set_title(f"{title}\n{HOW_TO_READ}", fontsize=10)

@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from pipeline.analysis.averages import mean_of_finite, over_seeds
 from pipeline.analysis.figures import curves, style
 from pipeline.analysis.figures.equilibrium_figure import equilibrium_figure
 from pipeline.analysis.figures.terms_figure import terms_figure
 from pipeline.analysis.paper import ELEMENTWISE
-from pipeline.analysis.statistics import Histories, over_seeds
+from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import REMAINING
 
 LONGEST_NAME = 200  # bytes: a file system takes 255, with what is added
@@ -38,19 +39,19 @@ def study_figures(histories: Histories, heading: str, paper: Medians = NO_PAPER)
     yield "rwc_layers", curves.layers_figure(histories, "rwc", RWC_LABEL, f"How much each layer changes: {heading}")
     for groups in _panels(histories):
         yield _file_name("rwc", groups), groups_figure(histories, groups, heading)
-        if ELEMENTWISE in histories.measurements:
+        if ELEMENTWISE in histories.layers:
             yield _file_name(ELEMENTWISE, groups), groups_figure(histories, groups, heading, ELEMENTWISE, paper)
     yield "rwc_heatmap", heat_map(histories, heading)
     if terms := terms_figure(histories, heading):
         yield "terms", terms
     if histories.layers_with_level:
         yield "equilibrium", equilibrium_figure(histories, heading)
-    if "straightness" in histories.measurements:
+    if "straightness" in histories.layers:
         label = "straightness of an epoch (random walk: 1)"
         read = "above 1 the steps of an epoch agree, below 1 they cancel"
         title = f"Straightness of each layer's path: {heading}\n{read}"
         yield "straightness", curves.layers_figure(histories, "straightness", label, title, reference=1)
-    if REMAINING in histories.measurements:
+    if REMAINING in histories.layers:
         label = "distance to the final weights / initial distance"
         title = f"Remaining distance of each layer to its final weights: {heading}"
         yield REMAINING, curves.layers_figure(histories, REMAINING, label, title, log=False)
@@ -68,7 +69,7 @@ def groups_figure(
     count = sum(group in groups for group in histories.group_of.values())
     figure = style.new_figure(height=max(5, 0.19 * count + 1))
     axes = figure.subplots()
-    curves.draw_layers(axes, histories, groups, histories.by_seed(metric), named=True)
+    curves.draw_layers(axes, histories, groups, histories.layers[metric], named=True)
     for group in [group for group in groups if group in paper]:
         low, median = paper[group]
         colour = style.group_colours(histories.groups)[group]
@@ -83,7 +84,7 @@ def groups_figure(
 
 def heat_map(histories: Histories, heading: str) -> Figure:
     """Draw the mean RWC over the seeds by layer (rows, the first at the top) and epoch (columns)."""
-    layers, means = list(histories.group_of), histories.means("rwc")
+    layers, means = list(histories.group_of), mean_of_finite(histories.layers["rwc"], axis=0)
     values = np.where(means > 0, means, np.nan)
     figure = style.new_figure(height=max(3.5, 0.2 * len(layers) + 1.5))
     axes = figure.subplots()
@@ -111,16 +112,14 @@ def accuracy_and_loss(histories: Histories, heading: str) -> Figure:
     """Draw the means over the seeds, with a band of one standard deviation on either side."""
     figure = style.new_figure(width=10, height=4)
     panels = figure.subplots(1, 2)
-    table = over_seeds(histories.scalars)
+    epochs = np.arange(1, histories.last_epoch + 1)
     for axes, kind, label in zip(panels, ("acc", "loss"), ("accuracy, %", "cross-entropy"), strict=True):
         for part, (colour, line) in PARTS.items():
-            rows = table[table["metric"] == f"{part}_{kind}"]
-            if rows.empty:
+            if f"{part}_{kind}" not in histories.scalars:
                 continue
-            marker = style.marker(histories)
-            axes.plot(rows["epoch"], rows["mean"], line, color=colour, label=part, marker=marker, markersize=3)
-            low, high = rows["mean"] - rows["std"], rows["mean"] + rows["std"]
-            axes.fill_between(rows["epoch"], low, high, color=colour, alpha=0.2, linewidth=0)
+            mean, std, _n = over_seeds(histories.scalars[f"{part}_{kind}"])
+            axes.plot(epochs, mean, line, color=colour, label=part, marker=style.marker(histories), markersize=3)
+            axes.fill_between(epochs, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
         curves.finish(axes, histories, label, log=False)
         axes.legend(frameon=False)
     spread = " and one standard deviation" if len(histories.seeds) > 1 else ""

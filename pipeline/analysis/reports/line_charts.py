@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.analysis.averages import mean_of_finite
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.line_ends import spread
 from pipeline.analysis.figures.style import Numbers
-from pipeline.analysis.inference import mean_of_finite
 from pipeline.analysis.reports.colours import shades
 from pipeline.analysis.reports.lines import Curve, Line, Pen
 from pipeline.analysis.reports.scales import FULL, Scale, Tick, across, epoch_ticks

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
+from pipeline.analysis.averages import mean_of_known
 from pipeline.analysis.figures.equilibrium_figure import LABELS, LINEAR
 from pipeline.analysis.figures.study_figures import PARTS, RWC_LABEL
 from pipeline.analysis.levels import NORM_BALANCE, STRAIGHTNESS, level_of, quantities
@@ -30,7 +29,7 @@ OF_ALL_LAYERS = (STRAIGHTNESS, REMAINING)
 
 
 def change_chart(histories: Histories) -> Chart:
-    return layers_chart(histories, histories.by_seed("rwc"), RWC_LABEL)
+    return layers_chart(histories, histories.layers["rwc"], RWC_LABEL)
 
 
 def score_charts(histories: Histories) -> dict[str, Chart]:
@@ -69,13 +68,10 @@ def _beside_levels(histories: Histories, captions: dict[str, str], height: int) 
 
 
 def _scores(histories: Histories, kind: str, label: str) -> Chart:
-    shape = len(histories.seeds), histories.last_epoch
     curves = []
     for part, (colour, line) in PARTS.items():
-        rows = histories.scalars[histories.scalars["metric"] == f"{part}_{kind}"]
-        if len(rows):
-            values = np.full(shape, np.nan)
-            values[np.searchsorted(histories.seeds, rows["seed"]), rows["epoch"] - 1] = rows["value"]
-            means = rows.groupby("epoch")["value"].mean().reindex(range(1, shape[1] + 1)).to_numpy()
+        if f"{part}_{kind}" in histories.scalars:
+            values = histories.scalars[f"{part}_{kind}"]
+            means = mean_of_known(values, axis=0)
             curves.append(Curve(part, "", means, values, shades(colour, 1)[0], dashed=line != "-"))
     return line_chart(histories, curves, label, {}, log=False, height=LOW)

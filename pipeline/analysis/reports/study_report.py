@@ -152,8 +152,8 @@ def _left_out(facts: Facts, histories: Histories, undefined: pd.DataFrame) -> li
     for (metric, why), lines in undefined.groupby(["metric", "why"], sort=False, observed=True):
         layers = ", ".join(lines["layer"].unique())
         sentences.append(f"{metric} is undefined {lines['times'].sum()} times, because {why}: {layers}.")
-    zeros = histories.layers[(histories.layers["metric"] == "rwc_elementwise_zeros") & (histories.layers["value"] > 0)]
-    if len(zeros):
-        layers = ", ".join(zeros["layer"].unique())
+    zeros = histories.layers.get("rwc_elementwise_zeros")
+    if zeros is not None and (zeros > 0).any():
+        layers = ", ".join(np.array(list(histories.group_of))[(zeros > 0).any(axis=(0, 2))])
         sentences.append(f"rwc_elementwise leaves out weights that were exactly zero, in {layers}.")
     return sentences

@@ -19,7 +19,7 @@ def compared(histories: Callable[..., Histories]) -> Callable[..., Compared]:
 
     def make(dataset: str, factor: float = 1, *, seeds: tuple[int, ...] = (0, 1, 2), **changed: str) -> Compared:
         made = histories(dict.fromkeys(seeds, 3 + (dataset == "MNIST")), GROUPS)
-        made = replace(made, layers=made.layers.assign(value=factor * made.layers["value"]))
+        made = replace(made, layers={metric: factor * values for metric, values in made.layers.items()})
         settings = PAPER | {"weight_decay": "5e-4", "seeds": "0,1,2", "epochs": "3"} | changed
         return Compared(f"id-{dataset}", f"VGG19-{dataset}", "VGG19", dataset, settings, PAPER, made)
 

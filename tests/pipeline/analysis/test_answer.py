@@ -1,7 +1,6 @@
 """The sentences that a report opens with, for synthetic studies of each kind."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from pipeline.analysis.most_and_least import changed_most
 from pipeline.analysis.paper import ACCURACIES
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
-from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
+from pipeline.tracking.tables import LEVELS
 
 BLOCKS = {"layer1": "block1", "layer2": "block2", "layer3": "block3", "layer4": "block4", "fc": ""}
 PLAIN = {"first": "", "second": "", "third": ""}
@@ -33,21 +32,29 @@ def study(
 
     `norms` is the growth of the weights' norm in an epoch; with it all layers in groups have levels.
     """
-    scalars, layers = [], []
-    for seed, last in enumerate(epochs):
-        for epoch in range(1, last + 1):
-            loss = 2 / epoch if learns else 2.3
-            values = {"test_acc": 80.0 + seed, "train_acc": 80.0, "test_loss": loss, "train_loss": loss}
-            scalars += [(seed, epoch, metric, value) for metric, value in (values | {"epoch_seconds": 1.0}).items()]
-            for place, (layer, change) in enumerate(changes.items()):
-                moved = change * np.exp(noise * NOISE[(seed + 3 * place) % len(NOISE)])
-                its = {"rwc": moved, "rwc_elementwise": 5 * moved, "weights": 100.0}
-                its |= {"weight_norm": norms**epoch, "l2_change": moved} if norms else {}
-                layers += [(seed, epoch, layer, groups[layer], metric, value) for metric, value in its.items()]
+    ends, epoch = np.array(epochs)[:, None], np.arange(1.0, max(epochs) + 1)
+    ran = np.where(epoch <= ends, 1.0, np.nan)
+    loss = 2 / epoch if learns else 2.3
+    scalars = {"test_acc": 80.0 + np.arange(len(epochs))[:, None], "train_acc": 80.0, "test_loss": loss}
+    scalars |= {"train_loss": loss, "epoch_seconds": 1.0}
+    seed, place = np.indices((len(epochs), len(changes), 1), sparse=True)[:2]
+    moved = np.array([*changes.values()])[:, None] * np.exp(noise * NOISE[(seed + 3 * place) % len(NOISE)])
+    layers = {"rwc": moved, "rwc_elementwise": 5 * moved, "weights": 100.0}
+    layers |= {"weight_norm": norms**epoch, "l2_change": moved} if norms else {}
+    arrays = {
+        metric: ran[:, None] * np.broadcast_to(values, (*moved.shape[:2], len(epoch)))
+        for metric, values in layers.items()
+    }
     with_levels = [(layer, group, bool(group) and bool(norms)) for layer, group in groups.items()]
     levels = [(*row, *((0.02, 0.3, 5) if row[2] else 3 * [np.nan])) for row in with_levels]
-    tables = (scalars, SCALARS), (layers, LAYERS), (levels, LEVELS)
-    return Histories(*(pd.DataFrame(rows, columns=columns) for rows, columns in tables))
+    return Histories(
+        dict(enumerate(epochs)),
+        {layer: groups[layer] for layer in changes},
+        {metric: ran * values for metric, values in scalars.items()},
+        arrays,
+        {metric: ~np.isnan(values) for metric, values in arrays.items()},
+        pd.DataFrame(levels, columns=LEVELS),
+    )
 
 
 def said(made: Histories, model: str = "ResNet18", dataset: str = "CIFAR-10", asked: int | None = None) -> list[str]:
@@ -108,10 +115,8 @@ def test_a_seed_opens_with_its_own_numbers() -> None:
 def test_the_interval_of_the_accuracy_stays_within_0_and_100_percent() -> None:
     made = study(RISING, BLOCKS)
     for accuracies, ends in (((1, 9, 1, 9, 1), "0.0 to 9.6 %"), ((99, 91, 99, 91, 99), "90.4 to 100.0 %")):
-        scalars = made.scalars.copy()
-        rows = scalars["metric"] == "test_acc"
-        scalars.loc[rows, "value"] = [float(accuracies[seed]) for seed in scalars.loc[rows, "seed"]]
-        assert ends in said(Histories(scalars, made.layers, made.levels))[1]
+        made.scalars["test_acc"][:] = np.array(accuracies)[:, None]
+        assert ends in said(made)[1]
 
 
 def test_the_order_may_be_the_reverse_of_the_paper_s() -> None:
@@ -131,9 +136,8 @@ def test_groups_are_not_all_alike_where_one_of_them_is_uncertain() -> None:
     """The most different pair is certain; block3, between these, is not alike with either in every seed."""
     changes = dict(zip(BLOCKS, (0.103, 0.1, 0.1015, 0.1015, 0.1), strict=True))
     made = study(changes, BLOCKS, noise=0.1)
-    uncertain = (made.layers["layer"] == "layer3") & (made.layers["metric"] == "rwc")
-    factor = np.exp(0.3 * (made.layers["seed"] - 2)).where(uncertain, 1.0)
-    sentences = said(replace(made, layers=made.layers.assign(value=made.layers["value"] * factor)))
+    made.layers["rwc"][:, 2] *= np.exp(0.3 * (np.arange(5) - 2))[:, None]
+    sentences = said(made)
     assert sentences[2].startswith("The group block1 changed most and the group block2 least: 1.03 times")
     assert sentences[3] == "The seeds tell them apart (p under 0.001, corrected for 6 pairs)."
 
@@ -147,8 +151,8 @@ def test_groups_of_equal_change_have_no_most_and_least(epochs: tuple[int, ...]) 
 
 def test_a_layer_that_stands_still_from_some_epoch_on_leaves_most_and_least_open() -> None:
     made = study(RISING, BLOCKS)
-    still = (made.layers["layer"] == "layer1") & (made.layers["epoch"] > 2) & (made.layers["metric"] == "rwc")
-    sentences = said(replace(made, layers=made.layers.assign(value=made.layers["value"].where(~still, 0.0))))
+    made.layers["rwc"][:, 0, 2:] = 0.0
+    sentences = said(made)
     assert sentences[2] == (
         "Which layers changed most cannot be said: "
         "rwc is zero, infinite or undefined in some epochs, but not in all, in layer1."
@@ -165,9 +169,8 @@ def test_a_layer_that_stands_still_from_some_epoch_on_leaves_most_and_least_open
 )
 def test_no_interval_of_accuracy_exceeds_100_percent(accuracies: tuple[int, ...], spread: str) -> None:
     made = study(RISING, BLOCKS, epochs=(20,) * len(accuracies))
-    of_seed = made.scalars["seed"].map(dict(enumerate(accuracies)))
-    value = made.scalars["value"].where(made.scalars["metric"] != "test_acc", of_seed)
-    assert spread in said(replace(made, scalars=made.scalars.assign(value=value)))[1]
+    made.scalars["test_acc"][:] = np.array(accuracies)[:, None]
+    assert spread in said(made)[1]
 
 
 def test_a_difference_below_the_noise_cannot_be_told() -> None:

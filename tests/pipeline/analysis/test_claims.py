@@ -12,6 +12,7 @@ from models import ARCHITECTURES
 from pipeline.analysis.claims import claims_table, not_learned
 from pipeline.analysis.paper_claims import CLAIMS, CLAIMS_BETWEEN, LAST_TWO_GROUPS, PAPER_DATASETS
 from pipeline.analysis.statistics import Histories
+from tests.support.measurements import with_layers
 
 GROUPS = {"a": "early", "b": "middle", "c": "middle", "d": "later", "fc": ""}
 LATER, EARLY, MIDDLE, TIME = (
@@ -30,16 +31,13 @@ def study(histories: Study) -> Study:
     def make(changes: dict[str, float], *, noise: float = 0.02, seeds: int = 5, last: int = 6) -> Histories:
         made = histories({seed: last + (seed == 1) for seed in range(seeds)}, GROUPS)
         draws = np.random.default_rng(0)
-        by_seed_and_layer = {
-            (seed, layer): changes.get(group, 1.0) * math.exp(noise * draws.normal())
-            for seed in range(seeds)
-            for layer, group in GROUPS.items()
+        of_group = np.array([changes.get(group, 1.0) for group in GROUPS.values()])[:, None]
+        of_seed = of_group * np.exp(noise * draws.standard_normal((seeds, len(GROUPS), 1)))
+        noisy = {
+            metric: of_seed * np.exp(0.005 * draws.standard_normal(values.shape))
+            for metric, values in made.layers.items()
         }
-        layers = made.layers.copy()
-        layers["value"] = [
-            by_seed_and_layer[row.seed, row.layer] * math.exp(0.005 * draws.normal()) for row in layers.itertuples()
-        ]
-        return replace(made, layers=layers)
+        return with_layers(made, **noisy)
 
     return make
 
@@ -70,7 +68,7 @@ def test_equal_groups_are_alike_and_noise_cannot_tell(study: Study) -> None:
 def test_a_claim_of_likeness_holds_where_groups_are_alike(study: Study) -> None:
     made = study({"early": 0.2, "middle": 0.2, "later": 0.2})
     renamed = {"early": "block1", "middle": "block3", "later": "block4", "": ""}
-    made = replace(made, layers=made.layers.assign(group=made.layers["group"].map(renamed)))
+    made = replace(made, group_of={layer: renamed[group] for layer, group in GROUPS.items()})
     said = outcomes(claims_table(made, "ResNet18", "CIFAR-10"))
     assert said["block3 changes as much as block4"] == "holds"
     assert said["block1 changes less than block2"] == "no verdict", "it has no block2"
@@ -124,10 +122,9 @@ def test_fewer_than_20_epochs_have_no_first_tenth(histories: Study, last: int, o
 def test_a_layer_that_stands_still_from_some_epoch_on_hinders_the_claims_about_it(study: Study) -> None:
     """Layer a, the only one of early, changes in epoch 2 alone."""
     made = study({"early": 0.5, "middle": 0.2, "later": 0.3})
-    still = (made.layers["layer"] == "a") & (made.layers["epoch"] > 2) & (made.layers["metric"] == "rwc")
     for value in (0.0, math.inf, math.nan):
-        frozen = replace(made, layers=made.layers.assign(value=made.layers["value"].where(~still, value)))
-        table = claims_table(frozen, "AlexNet", "FMNIST")
+        made.layers["rwc"][:, 0, 2:] = value
+        table = claims_table(made, "AlexNet", "FMNIST")
         assert outcomes(table) | {TIME: ""} == {LATER: "no verdict", EARLY: "no verdict", MIDDLE: "holds", TIME: ""}
         row = table[table["primary"] & (table["claim"] == EARLY)].iloc[0]
         assert row["reason"] == "rwc is zero, infinite or undefined in some epochs, but not in all, in a"
@@ -137,8 +134,7 @@ def test_a_layer_that_stands_still_from_some_epoch_on_hinders_the_claims_about_i
 def test_the_order_of_layers_is_beside_a_claim_that_one_end_decides(study: Study) -> None:
     """The last layer changes most by far, and the others less with depth."""
     made = study({"early": 0.1, "middle": 0.1, "later": 0.3})
-    factor = made.layers["layer"].map({"b": 0.9, "c": 0.7}).fillna(1.0)
-    made = replace(made, layers=made.layers.assign(value=made.layers["value"] * factor))
+    made.layers["rwc"] *= np.array([[1.0], [0.9], [0.7], [1.0], [1.0]])
     row = claims_table(made, "AlexNet", "FMNIST").query("primary").iloc[0]
     assert (row["claim"], row["outcome"]) == (LATER, "holds")
     assert row["order_p"] > 0.05
@@ -147,21 +143,18 @@ def test_the_order_of_layers_is_beside_a_claim_that_one_end_decides(study: Study
 
 def test_a_study_whose_training_loss_has_not_moved_gives_no_verdict(study: Study) -> None:
     made = study({"early": 0.1, "middle": 0.2, "later": 0.3})
-    at_chance = (made.scalars["metric"] == "train_loss") & (made.scalars["seed"] == 3)
-    stuck = replace(made, scalars=made.scalars.assign(value=made.scalars["value"].where(~at_chance, 2.3026)))
     assert not_learned(made) == ""
-    assert not_learned(stuck) == "the training loss of seed 3 has not moved: it fell by less than 5 %"
-    table = claims_table(stuck, "AlexNet", "FMNIST")
+    made.scalars["train_loss"][3] = 2.3026
+    assert not_learned(made) == "the training loss of seed 3 has not moved: it fell by less than 5 %"
+    table = claims_table(made, "AlexNet", "FMNIST")
     assert set(outcomes(table).values()) == {"no verdict"}
     assert all(reason.startswith("the training loss of seed 3") for reason in table[table["primary"]]["reason"])
 
 
 def test_a_loss_that_is_not_a_number_has_not_moved(study: Study) -> None:
     made = study({"early": 0.1, "middle": 0.2, "later": 0.3})
-    lost = (made.scalars["metric"] == "train_loss") & (made.scalars["epoch"] > 3)
-    assert "seed 0, 1, 2, 3, 4" in not_learned(replace(made, scalars=made.scalars.assign(
-        value=made.scalars["value"].where(~lost, np.nan)
-    )))  # fmt: skip
+    made.scalars["train_loss"][:, 3:] = np.nan
+    assert "seed 0, 1, 2, 3, 4" in not_learned(made)
 
 
 def test_one_epoch_shows_no_learning_and_a_seed_that_stopped_after_it_does_not_hinder(histories: Study) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,16 +11,17 @@ from models import ARCHITECTURES
 from pipeline.analysis.depth import correlations, depth_table, depths, trends
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
+from tests.support.measurements import with_layers
 
 GROUPS = {"a": "early", "b": "early", "c": "later", "d": ""}
 
 
 def without_change(histories: Histories, seed: int, layers: tuple[str, ...]) -> Histories:
     """Return the histories with layers of a seed that never change."""
-    rows = histories.layers.copy()
-    unchanged = (rows["seed"] == seed) & rows["layer"].isin(layers) & (rows["metric"] != "weights")
-    rows.loc[unchanged, "value"] = 0.0
-    return replace(histories, layers=rows)
+    unchanged = np.isin([*histories.group_of], layers)
+    for metric in histories.layers.keys() - {"weights"}:
+        histories.layers[metric][histories.seeds.index(seed), unchanged] = 0.0
+    return histories
 
 
 def row_of(table: pd.DataFrame, layers: str) -> pd.Series:
@@ -77,9 +77,7 @@ def test_correlations_without_spread_are_all_seeds_alike(histories: Callable[...
 def test_layers_of_equal_size_are_a_line_where_there_are_three(histories: Callable[..., Histories]) -> None:
     groups = {"a": "early", "b": "early", "c": "later", "d": "later", "fc": ""}
     made = histories({0: 3, 1: 3}, groups)
-    sizes = made.layers["layer"].map({"a": 50.0, "b": 2000.0, "c": 2000.0, "d": 2000.0, "fc": 2000.0})
-    value = made.layers["value"].where(made.layers["metric"] != "weights", sizes)
-    table = depth_table(replace(made, layers=made.layers.assign(value=value)))
+    table = depth_table(with_layers(made, weights=np.array([[50.0], *4 * [[2000.0]]])))
     assert set(table["layers"]) == {"in groups", "all", "of 2,000 weights"}
     row = row_of(table, "of 2,000 weights")
     assert row["count"] == 3

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipeline.analysis.figures.equilibrium_figure import LABELS, equilibrium_figure
 from pipeline.analysis.levels import level_of
 from pipeline.analysis.statistics import Histories
+from tests.support.measurements import with_layers
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
 
@@ -19,11 +19,10 @@ GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
 def study(histories: Callable[..., Histories]) -> Histories:
     """Return histories in which all measurements are the epoch, and the two convolutions have levels."""
     made = histories({0: 4, 7: 4}, GROUPS)
-    rwc = made.measurements["rwc"].assign(value=lambda rows: rows["epoch"])
     levels = made.levels.assign(scale_invariant=[True, True, False])
     levels.loc[:1, ["step_angle", "rwc", "epoch"]] = (0.02, 0.5, 2)
     metrics = ("rwc", "step_angle", "l2_change", "layer_rotation", "weight_norm")
-    return replace(made, layers=pd.concat([rwc.assign(metric=metric) for metric in metrics]), levels=levels)
+    return replace(with_layers(made, **dict.fromkeys(metrics, np.arange(1.0, 5))), levels=levels)
 
 
 def test_each_quantity_is_drawn_with_its_level(study: Histories) -> None:

@@ -1,4 +1,4 @@
-"""Tests and intervals agree with scipy's, Holm's rule with a worked example, and correlations with Spearman's."""
+"""Tests agree with scipy's, Holm's rule with a worked example, and correlations with Spearman's."""
 
 import math
 
@@ -11,8 +11,6 @@ from pipeline.analysis.inference import (
     effect,
     effects,
     holm,
-    interquartile_mean,
-    interval,
     order_p,
     rank_correlation,
 )
@@ -58,25 +56,11 @@ def test_without_spread_there_is_a_mean_and_no_test(values: list[float]) -> None
     assert math.isnan(found.p)
 
 
-def test_interval_of_curves_is_student_s_of_each_point() -> None:
-    values = np.random.default_rng(3).normal(size=(5, 4, 7))
-    low, high = interval(values)
-    assert (low.shape, high.shape) == ((4, 7), (4, 7))
-    expected = stats.ttest_1samp(values[:, 3, 6], 0).confidence_interval()
-    assert (low[3, 6], high[3, 6]) == pytest.approx(tuple(expected))
-    assert np.isnan(interval(values[:1])).all()
-
-
 def test_holm_s_rule_of_a_worked_example() -> None:
     """Holm 1979: 4 p-values are multiplied by 4, 3, 2, 1 from the smallest on, and never decrease."""
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm(np.array([0.6, 0.5])).tolist() == [1.0, 1.0]
     assert holm(np.array([])).tolist() == []
-
-
-def test_interquartile_mean_leaves_out_the_outer_quarters_of_eight_seeds() -> None:
-    assert interquartile_mean(np.array([[-9.0], [0], [1], [2], [3], [4], [100], [200]])) == 2.5
-    assert np.isnan(interquartile_mean(np.arange(7.0)[:, None])).all()
 
 
 def test_rank_correlation_is_spearman_s_and_nan_without_differences() -> None:

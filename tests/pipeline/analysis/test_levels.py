@@ -12,23 +12,23 @@ from pipeline.analysis.levels import LEVELS, Clock, decay_of, equilibrium_table,
 from pipeline.analysis.statistics import Histories
 from pipeline.measure.equilibrium import white_noise_rwc
 from pipeline.tracking.tables import LEVELS as LEVEL_COLUMNS
+from tests.support.measurements import with_layers
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
 X = 0.3
+EPOCHS = np.arange(1.0, 7)
 RWC = math.sqrt(2 * (1 - math.exp(-X)))
 
 
 @pytest.fixture
 def study(histories: Callable[..., Histories]) -> Callable[..., Histories]:
-    """Return a maker of histories with levels for two layers, in which each metric has a value of epoch and seed."""
+    """Return a maker of histories with levels for two layers, in which measurements have given values."""
 
-    def make(by_metric: dict[str, Callable[[pd.DataFrame], pd.Series]], last: int = 6) -> Histories:
-        made = histories({0: last, 7: last}, GROUPS)
-        rwc = made.measurements["rwc"]
-        layers = [rwc, *(rwc.assign(metric=metric, value=value) for metric, value in by_metric.items())]
+    def make(last_of_7: int = 6, **by_metric: object) -> Histories:
+        made = with_layers(histories({0: 6, 7: last_of_7}, GROUPS), **by_metric)
         rows = [(layer, GROUPS[layer], True, 0.02, RWC, 40) for layer in ("conv1", "conv2")]
         levels = pd.DataFrame([*rows, ("fc", "", False, math.nan, math.nan, math.nan)], columns=LEVEL_COLUMNS)
-        return replace(made, layers=pd.concat(layers, ignore_index=True), levels=levels)
+        return replace(made, levels=levels)
 
     return make
 
@@ -70,7 +70,7 @@ def test_straightness_of_noise_in_equilibrium_is_that_of_small_steps() -> None:
 
 
 def test_x_is_that_of_the_level_of_rwc(study: Callable[..., Histories]) -> None:
-    made = study({})
+    made = study()
     assert decay_of(made) == pytest.approx(X)
     assert level_of("step_angle", made).tolist() == 6 * [0.02]
     assert level_of("rwc", made) is None, "it is a ratio of 1-norms"
@@ -78,7 +78,7 @@ def test_x_is_that_of_the_level_of_rwc(study: Callable[..., Histories]) -> None:
 
 
 def test_norm_balance_is_minus_1_under_decay_alone_and_0_in_equilibrium(study: Callable[..., Histories]) -> None:
-    made = study({"weight_norm": lambda rows: np.exp(-X * rows["epoch"] * (rows["layer"] == "conv1"))})
+    made = study(weight_norm=np.exp(-X * EPOCHS * np.array([[1], [0], [0]])))
     balance = norm_balance(made)
     assert np.isnan(balance[:, :, 0]).all()
     assert balance[:, 0, 1:] == pytest.approx(-1)
@@ -88,11 +88,8 @@ def test_norm_balance_is_minus_1_under_decay_alone_and_0_in_equilibrium(study: C
 
 
 def test_layers_are_beside_their_levels_in_the_last_third(study: Callable[..., Histories]) -> None:
-    made = study({
-        "l2_change": lambda rows: rows["epoch"] / 100 + 0.01 * (rows["seed"] == 7),
-        "layer_rotation": lambda rows: rows["epoch"] / 10,
-        "straightness": lambda _rows: 0.7,
-    })  # fmt: skip
+    change = EPOCHS / 100 + np.array([0, 0.01])[:, None, None]
+    made = study(l2_change=change, layer_rotation=EPOCHS / 10, straightness=0.7)
     table = equilibrium_table(made).set_index(["quantity", "layer"])
     change = table.loc["l2_change", "conv1"]
     assert (change["mean"], change["level"]) == pytest.approx((0.06, RWC))
@@ -107,7 +104,7 @@ def test_layers_are_beside_their_levels_in_the_last_third(study: Callable[..., H
 
 def test_levels_of_snapshots_are_those_of_the_epochs_that_have_one(study: Callable[..., Histories]) -> None:
     """Of the last third of 6 epochs only epoch 5 has a snapshot."""
-    made = study({"remaining_distance": lambda rows: rows["epoch"].map({1: 0.9, 2: 0.8, 3: 0.7, 5: 0.4})})
+    made = study(remaining_distance=np.array([0.9, 0.8, 0.7, math.nan, 0.4, math.nan]))
     row = equilibrium_table(made).set_index(["quantity", "layer"]).loc["remaining_distance", "conv1"]
     expected = math.sqrt((1 - math.exp(-X)) / (1 - math.exp(-6 * X)))
     assert (row["mean"], row["level"]) == pytest.approx((0.4, expected))
@@ -119,13 +116,7 @@ def test_table_is_empty_without_levels_and_steps(histories: Callable[..., Histor
 
 def test_levels_that_change_with_time_are_those_of_each_seed_s_epochs(study: Callable[..., Histories]) -> None:
     """Seed 0 runs 6 epochs, seed 7 runs 3: the last thirds are epochs 5 to 6 and epoch 3."""
-
-    def rotation(rows: pd.DataFrame) -> pd.Series:
-        return 1 - np.exp(-X * rows["epoch"])
-
-    made = study({"layer_rotation": rotation})
-    kept = [(rows["seed"] == 0) | (rows["epoch"] <= 3) for rows in (made.scalars, made.layers)]
-    made = replace(made, scalars=made.scalars[kept[0]], layers=made.layers[kept[1]])
+    made = study(3, layer_rotation=1 - np.exp(-X * EPOCHS))
     row = equilibrium_table(made).set_index(["quantity", "layer"]).loc["layer_rotation", "conv1"]
     assert row["level"] == pytest.approx(row["mean"])
     remaining = levels_by_seed("remaining_distance", made)
@@ -136,7 +127,7 @@ def test_levels_that_change_with_time_are_those_of_each_seed_s_epochs(study: Cal
 
 @pytest.mark.parametrize("x", [1e-17, 1e-9, 400.0])
 def test_levels_are_finite_for_any_decay(study: Callable[..., Histories], x: float) -> None:
-    made = study({metric: lambda rows: 0 * rows["epoch"] + 0.1 for metric in ("straightness", "weight_norm")})
+    made = study(straightness=0.1, weight_norm=0.1)
     rwc = white_noise_rwc(steps=1, lr=x, weight_decay=1)
     made = replace(made, levels=made.levels.assign(rwc=made.levels["rwc"].where(made.levels["rwc"].isna(), rwc)))
     table = equilibrium_table(made).set_index(["quantity", "layer"])
@@ -148,7 +139,7 @@ def test_levels_are_finite_for_any_decay(study: Callable[..., Histories], x: flo
 
 
 def test_without_weight_decay_there_is_no_level(study: Callable[..., Histories]) -> None:
-    made = study({"straightness": lambda _rows: 0.7})
+    made = study(straightness=0.7)
     made = replace(made, levels=made.levels.assign(rwc=made.levels["rwc"].where(made.levels["rwc"].isna(), 0.0)))
     assert decay_of(made) is None
     assert made.layers_with_level == []

@@ -1,7 +1,6 @@
 """Charts of a report: places of points and names, what lines and points tell, and colours that stand out."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ Make = Callable[..., Histories]
 
 
 def chart_of(study: Histories, **options: object) -> Chart:
-    return layers_chart(study, study.by_seed("rwc"), "RWC", **options)
+    return layers_chart(study, study.layers["rwc"], "RWC", **options)
 
 
 def lines(chart: Chart) -> dict[str, Line]:
@@ -75,24 +74,23 @@ def test_points_lie_where_the_axes_say(histories: Make) -> None:
 
 def test_a_missing_value_leaves_a_gap_and_a_value_alone_is_a_dot(histories: Make) -> None:
     study = histories({0: 5}, GROUPS)
-    missing = (study.layers["layer"] == "a1") & study.layers["epoch"].isin([2, 4])
-    holed = replace(study, layers=study.layers.assign(value=study.layers["value"].mask(missing)))
-    line = lines(chart_of(holed))["a1"]
+    study.layers["rwc"][:, 1, [1, 3]] = np.nan
+    line = lines(chart_of(study))["a1"]
     assert line.path.count("M") == line.path.count("h0") == 3
     assert [epoch for epoch, _value in line.epochs] == [1, 3, 5]
 
 
 def test_a_layer_that_never_changed_has_a_name_and_no_line(histories: Make) -> None:
     study = histories({0: 3, 1: 3}, GROUPS)
-    still = study.layers.assign(value=study.layers["value"].mask(study.layers["layer"] == "a1", 0.0))
-    line = lines(chart_of(replace(study, layers=still)))["a1"]
+    study.layers["rwc"][:, 1] = 0.0
+    line = lines(chart_of(study))["a1"]
     assert (line.path, line.end, line.points, line.epochs) == ("", None, [], [])
 
 
 def test_epochs_without_any_value_are_bridged(histories: Make) -> None:
     study = histories({0: 5}, GROUPS)
-    snapshots = study.layers[study.layers["epoch"].isin([1, 2, 5])]
-    (points,) = places(lines(chart_of(replace(study, layers=snapshots)))["a1"].path)
+    study.layers["rwc"][:, :, 2:4] = np.nan
+    (points,) = places(lines(chart_of(study))["a1"].path)
     assert [x for x, _y in points] == [94, 282, 846]
 
 

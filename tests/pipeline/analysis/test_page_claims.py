@@ -25,11 +25,10 @@ def noisy(compared: Make) -> Make:
     def make(dataset: str, factor: float = 1, *, later: float = 1, model: str = "VGG19", **given: object) -> Compared:
         study = compared(dataset, factor, **{"seeds": FIVE} | given)
         draws = np.random.default_rng([len(dataset), len(model)])
-        layers = study.histories.layers
-        value = layers["value"] * np.exp(0.01 * draws.standard_normal(len(layers)))
-        value = value.where((layers["group"] != "later") | (layers["metric"] == "weights"), later * value)
-        histories = replace(study.histories, layers=layers.assign(value=value))
-        return replace(study, model=model, label=f"{model}-{dataset}", histories=histories)
+        for metric, values in study.histories.layers.items():
+            values *= np.exp(0.01 * draws.standard_normal(values.shape))
+            values[:, 2] *= 1 if metric == "weights" else later
+        return replace(study, model=model, label=f"{model}-{dataset}")
 
     return make
 
@@ -88,8 +87,8 @@ def test_studies_of_the_paper_s_own_lengths_are_compared(noisy: Make) -> None:
 
 def test_a_study_without_the_groups_of_a_claim_has_no_verdict_with_the_reason(noisy: Make) -> None:
     plain = noisy("CIFAR-100")
-    layers = plain.histories.layers
-    plain = replace(plain, histories=replace(plain.histories, layers=layers.assign(group="")))
+    ungrouped = dict.fromkeys(plain.histories.group_of, "")
+    plain = replace(plain, histories=replace(plain.histories, group_of=ungrouped))
     row = primary(page_of_claims([noisy("CIFAR-10"), plain])[1], CIFAR)
     assert row["outcome"] == "no verdict"
     assert row["reason"] == "VGG19-CIFAR-100: no layer belongs to later and middle"
@@ -124,9 +123,7 @@ def test_seeds_of_both_studies_are_paired(noisy: Make) -> None:
 
 def test_a_study_that_has_not_learned_hinders_its_pairs(noisy: Make) -> None:
     stuck = noisy("FMNIST", 2)
-    scalars = stuck.histories.scalars
-    scalars = scalars.assign(value=scalars["value"].where(scalars["metric"] != "train_loss", 2.3))
-    stuck = replace(stuck, histories=replace(stuck.histories, scalars=scalars))
+    stuck.histories.scalars["train_loss"][:] = 2.3
     within, between = page_of_claims([stuck, noisy("MNIST")])
     assert primary(between, MNIST_FMNIST)["reason"].startswith("VGG19-FMNIST: the training loss of seed 0, 1, 2")
     assert set(within[within["primary"] & (within["study"] == "VGG19-FMNIST")]["outcome"]) == {"no verdict"}

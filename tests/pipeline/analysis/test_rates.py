@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.analysis.averages import interval
 from pipeline.analysis.claims import claims_table
-from pipeline.analysis.inference import MARGIN, effects, holm, interval, p_values
+from pipeline.analysis.inference import MARGIN, effects, holm, p_values
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.verdicts import decide
-from pipeline.tracking.tables import LAYERS, LEVELS, SCALARS
+from pipeline.tracking.tables import LEVELS
 
 STUDIES = 20_000
 GROUPS = {
@@ -78,11 +79,9 @@ def studies(seeds: int, count: int, ratio: float) -> Iterator[Histories]:
     The log ratio of two groups has the deviation DEVIATION over the seeds, and epochs share the noise of their seed.
     """
     draws = np.random.default_rng(seeds)
-    keys = [(seed, epoch) for seed in range(seeds) for epoch in range(1, EPOCHS + 1)]
-    rows = [(*key, layer, group, "rwc", math.nan) for key in keys for layer, group in GROUPS.items()]
-    sizes = [(0, 1, layer, group, "weights", 100.0 + place) for place, (layer, group) in enumerate(GROUPS.items())]
-    layers = pd.DataFrame([*rows, *sizes], columns=LAYERS)
-    scalars = pd.DataFrame([(*key, "train_loss", 2 / key[1]) for key in keys], columns=SCALARS)
+    shape = (seeds, len(GROUPS), EPOCHS)
+    weights = np.broadcast_to(100.0 + np.arange(len(GROUPS))[:, None], shape)
+    scalars = {"train_loss": np.broadcast_to(2 / np.arange(1.0, EPOCHS + 1), (seeds, EPOCHS))}
     levels = pd.DataFrame([(*each, False, *3 * [math.nan]) for each in GROUPS.items()], columns=LEVELS)
     names = list(dict.fromkeys(GROUPS.values()))
     group_at = np.array([names.index(group) for group in GROUPS.values()])
@@ -90,12 +89,10 @@ def studies(seeds: int, count: int, ratio: float) -> Iterator[Histories]:
     for _study in range(count):
         of_group = DEVIATION / math.sqrt(2) * draws.standard_normal((seeds, 1, len(names)))
         of_epoch = 0.05 * draws.standard_normal((seeds, EPOCHS, 1))  # which all layers share
-        values = np.exp(true + of_group[:, :, group_at] + of_epoch).ravel()
-        yield Histories(scalars, layers.assign(value=[*values, *sizes_of(sizes)]), levels)
-
-
-def sizes_of(rows: list[tuple]) -> list[float]:
-    return [row[-1] for row in rows]
+        rwc = np.exp(true + of_group[:, :, group_at] + of_epoch).swapaxes(1, 2)
+        layers = {"rwc": rwc, "weights": weights}
+        measured = dict.fromkeys(layers, np.ones(shape, dtype=bool))
+        yield Histories(dict.fromkeys(range(seeds), EPOCHS), GROUPS, scalars, layers, measured, levels)
 
 
 def outcomes(seeds: int, count: int, ratio: float) -> list[dict[str, str]]:

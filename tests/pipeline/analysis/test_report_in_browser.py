@@ -24,6 +24,7 @@ from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
 from pipeline.tracking.tables import LEVELS
+from tests.support.measurements import with_layers
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,12 +46,11 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
 
     def write(groups: dict[str, str] = GROUPS) -> Path:
         made = histories({0: 6, 42: 6, 123: 4}, groups)
-        walked = made.layers[made.layers["metric"] == "rwc"].assign(metric="straightness")
         levels = [
             (name, group, bool(group), *((0.02, 0.3, 2) if group else 3 * [np.nan])) for name, group in groups.items()
         ]
-        layers = pd.concat([made.layers, walked], ignore_index=True)
-        made = replace(made, layers=layers, levels=pd.DataFrame(levels, columns=LEVELS))
+        made = with_layers(made, straightness=made.layers["rwc"])
+        made = replace(made, levels=pd.DataFrame(levels, columns=LEVELS))
         write_figures(made, tmp_path / "figures", title="ResNet18-CIFAR-10", asked=3)
         seeds = [str(seed) for seed in made.seeds]
         facts = Facts(

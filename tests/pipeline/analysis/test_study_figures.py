@@ -1,12 +1,10 @@
 """The figures of a study: bold means, thin lines of the seeds, the paper's groups, marks of seeds that ended early."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -23,6 +21,7 @@ from pipeline.analysis.figures.study_figures import (
 )
 from pipeline.analysis.paper import ACCURACIES, figure_medians
 from pipeline.analysis.statistics import Histories
+from tests.support.measurements import with_layers
 
 GROUPS = {"stem": "", "a1": "block1", "a2": "block1", "b1": "block2", "c1": "block3", "d1": "block4", "fc": ""}
 
@@ -142,7 +141,8 @@ def test_every_figure_is_written_as_png_and_svg(
 
 def test_layers_that_never_change_can_be_drawn(histories: Callable, tmp_path: Path) -> None:
     study = histories({0: 2}, GROUPS)
-    study.layers.loc[study.layers["metric"] != "weights", "value"] = 0.0
+    for metric in study.layers.keys() - {"weights"}:
+        study.layers[metric][:] = 0.0
     write_figures(study, tmp_path, title="Net-Set", asked=1)
     assert (tmp_path / "rwc_heatmap.png").stat().st_size > 1000
     assert not (tmp_path / "terms.png").exists()
@@ -150,9 +150,9 @@ def test_layers_that_never_change_can_be_drawn(histories: Callable, tmp_path: Pa
 
 def test_straightness_and_remaining_distance_are_drawn_at_the_epochs_that_have_them(histories: Callable) -> None:
     made = histories({0: 4, 7: 4}, GROUPS)
-    rwc = made.measurements["rwc"]
-    snapshots = rwc[rwc["epoch"] <= 3].assign(metric="remaining_distance")
-    made = replace(made, layers=pd.concat([made.layers, rwc.assign(metric="straightness"), snapshots]))
+    rwc = made.layers["rwc"]
+    snapshots = np.where(np.arange(4) < 3, rwc, np.nan)
+    made = with_layers(made, straightness=rwc, remaining_distance=snapshots)
     figures = dict(study_figures(made, "title"))
     for name, epochs in (("straightness", [1, 2, 3, 4]), ("remaining_distance", [1, 2, 3])):
         (axes,) = figures[name].axes

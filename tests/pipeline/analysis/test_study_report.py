@@ -14,6 +14,7 @@ from pipeline.analysis.reports.study_report import Facts, shared_levels, write_r
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
 from pipeline.tracking.tables import LEVELS
+from tests.support.measurements import with_layers
 
 SAID = ("AlexNet was trained.", "It is <b>so</b>.")
 GROUPS = {"conv1": "early", "conv2": "middle", "conv3": "later", "fc": ""}
@@ -24,15 +25,8 @@ PICTURES = ("accuracy_loss", "rwc_early_middle_later", "rwc_heatmap", "rwc_layer
 def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[..., str]:
     """Return a maker of reports, as text, of AlexNet on FMNIST; seed 1 stops early."""
 
-    def make(
-        layers: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
-        levels: pd.DataFrame | None = None,
-        scalars: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
-        **changed: object,
-    ) -> str:
-        made = histories({0: 4, 1: 3, 7: 4}, GROUPS)
-        made = replace(made, layers=layers(made.layers.copy()), levels=made.levels if levels is None else levels)
-        made = replace(made, scalars=scalars(made.scalars))
+    def make(change: Callable[[Histories], Histories] = lambda made: made, **changed: object) -> str:
+        made = change(histories({0: 4, 1: 3, 7: 4}, GROUPS))
         facts = {
             "name": "AlexNet-FMNIST",
             "run_id": "0123abc",
@@ -53,6 +47,12 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
         return (tmp_path / "report.html").read_text()
 
     return make
+
+
+def holed(made: Histories) -> Histories:
+    """Return histories in which RWC of the last layer is undefined."""
+    made.layers["rwc"][:, 3] = np.nan
+    return made
 
 
 def test_report_links_the_pictures_of_a_kind_with_more_than_three(report: Callable[..., str], tmp_path: Path) -> None:
@@ -102,10 +102,11 @@ def test_few_seeds_are_told_in_words(report: Callable[..., str]) -> None:
 
 
 def test_a_study_that_has_not_learned_is_marked(report: Callable[..., str]) -> None:
-    def at_chance(scalars: pd.DataFrame) -> pd.DataFrame:
-        return scalars.assign(value=scalars["value"].where(scalars["metric"] != "train_loss", 2.3026))
+    def at_chance(made: Histories) -> Histories:
+        made.scalars["train_loss"][:] = 2.3026
+        return made
 
-    text = report(scalars=at_chance)
+    text = report(at_chance)
     assert "<b>No verdicts:</b> the training loss of seed 0, 1, 7 has not moved" in text
 
 
@@ -114,10 +115,10 @@ def test_layers_with_a_level_are_shown_beside_it(report: Callable[..., str]) -> 
     others = [(layer, group, False, *3 * [np.nan]) for layer, group in GROUPS.items() if layer != "conv1"]
     levels = pd.DataFrame([("conv1", "early", True, 0.1, 0.5, 77), *others], columns=LEVELS)
 
-    def with_l2(layers: pd.DataFrame) -> pd.DataFrame:
-        return pd.concat([layers, layers[layers["metric"] == "rwc"].assign(metric="l2_change")])
+    def with_l2(made: Histories) -> Histories:
+        return replace(with_layers(made, l2_change=made.layers["rwc"]), levels=levels)
 
-    text = " ".join(report(with_l2, levels=levels).split())
+    text = " ".join(report(with_l2).split())
     assert '<tr><td>level</td><td></td><td class="n">0.5</td>' in text
     mean = np.mean([1 / 4, 1 / 3 + 0.01, 1 / 4 + 0.07])  # of each seed's last epoch
     assert f'<td>conv1</td><td></td><td class="n">{mean:.3g}</td>' in text
@@ -132,10 +133,8 @@ def test_report_is_self_contained(report: Callable[..., str]) -> None:
 def test_names_from_outside_are_escaped(report: Callable[..., str]) -> None:
     evil = "<script>alert(1)</script>"
 
-    def renamed(layers: pd.DataFrame) -> pd.DataFrame:
-        layers["layer"] = layers["layer"].replace("fc", evil)
-        layers.loc[layers["layer"] == evil, "value"] = np.nan
-        return layers
+    def renamed(made: Histories) -> Histories:
+        return holed(replace(made, group_of={evil if layer == "fc" else layer: its for layer, its in GROUPS.items()}))
 
     provenance = [{evil: evil, "commit": f"{evil}{seed}"} for seed in (0, 1, 7)]
     text = report(renamed, name=evil, dataset=evil, settings={"epochs": evil}, provenance=provenance)
@@ -144,10 +143,6 @@ def test_names_from_outside_are_escaped(report: Callable[..., str]) -> None:
 
 
 def test_missing_seeds_and_undefined_measurements_are_named(report: Callable[..., str]) -> None:
-    def holed(layers: pd.DataFrame) -> pd.DataFrame:
-        layers.loc[(layers["layer"] == "fc") & (layers["metric"] == "rwc"), "value"] = np.nan
-        return layers
-
     text = report(holed, asked=(0, 1, 7, 9))
     assert "Seeds that did not finish: 9." in text
     assert "rwc is undefined 11 times, because all weights were zero before the epoch: fc." in text

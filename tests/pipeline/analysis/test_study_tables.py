@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pytest
 
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.study_tables import seed_table, study_tables, undefined_table, write_tables
+from pipeline.analysis.study_tables import layer_table, seed_table, study_tables, undefined_table, write_tables
+from tests.support.measurements import with_layers
 
 GROUPS = {"conv1": "early", "conv2": "later", "fc": ""}
 
@@ -22,11 +24,29 @@ def test_seed_table_has_last_results_and_total_seconds_of_each_seed(histories: C
 
 def test_undefined_values_are_counted_with_their_reason(histories: Callable[..., Histories]) -> None:
     made = histories({0: 2, 7: 3}, GROUPS)
-    still = (made.layers["layer"] == "fc") & (made.layers["metric"] == "rwc")
-    layers = made.layers.assign(value=made.layers["value"].where(~still, math.nan))
-    (row,) = undefined_table(replace(made, layers=layers)).to_dict("records")
+    made.layers["rwc"][:, 2] = math.nan
+    (row,) = undefined_table(made).to_dict("records")
     why = "all weights were zero before the epoch"
     assert row == {"metric": "rwc", "layer": "fc", "times": 5, "why": why}
+
+
+def test_layers_have_a_row_for_each_epoch_in_which_they_were_measured(histories: Callable[..., Histories]) -> None:
+    """The snapshots of epochs 1 and 3 alone; in epoch 3 all that was measured is undefined, and seed 7 did not run."""
+    made = histories({0: 3, 7: 2}, GROUPS)
+    made = with_layers(made, snapshots=np.array([0.5, math.nan, 0.25]))
+    made.layers["rwc"][0, 1, 2] = math.nan
+    table = layer_table(made)
+    assert list(table.columns[:4]) == ["epoch", "layer", "group", "metric"]
+    assert table["epoch"].is_monotonic_increasing
+    first = table[table["epoch"] == 1]
+    assert first["metric"].unique().tolist() == [*made.layers]
+    rows = first[first["metric"] == "rwc"]
+    assert dict(zip(rows["layer"], rows["group"], strict=True)) == GROUPS, "in the order of the network"
+    assert rows["mean"].tolist() == pytest.approx([1.035, 2.035, 3.035])
+    assert table.loc[table["metric"] == "snapshots", "epoch"].tolist() == [1, 1, 1, 3, 3, 3]
+    undefined = table[(table["epoch"] == 3) & (table["metric"] == "rwc")].iloc[1]
+    assert (undefined["layer"], undefined["n"]) == ("conv2", 0)
+    assert math.isnan(undefined["mean"])
 
 
 def test_every_table_is_written_under_its_name(histories: Callable[..., Histories], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pipeline.analysis.figures.terms_figure import terms_figure
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.terms import WHOLE, terms_table
 from pipeline.tracking.tables import LEVELS
+from tests.support.measurements import with_layers
 
 GROUPS = {"conv1": "early", "conv2": "later", "conv3": "later", "fc": ""}
 FACTORS = {"l2_change": 0.2, "rwc": 0.3, "shape_factor": 5.0, "rwc_elementwise": 3.0, "step_angle": 0.02}
@@ -22,21 +23,13 @@ def study(histories: Callable[..., Histories]) -> Histories:
     """Two seeds whose layers have FACTORS, each multiplied by its own; conv2 and conv3 have levels."""
     made = histories({0: 6, 7: 6}, GROUPS)
     draws = np.random.default_rng(0)
-    rows = [
-        (seed, epoch, layer, group, metric, value * math.exp(draws.normal(0, 0.3)))
-        for seed in (0, 7)
-        for epoch in range(1, 7)
-        for layer, group in GROUPS.items()
-        for metric, value in FACTORS.items()
-    ]
-    added = pd.DataFrame(rows, columns=made.layers.columns)
-    kept = made.layers[~made.layers["metric"].isin(FACTORS)]
+    factors = {
+        metric: value * np.exp(draws.normal(0, 0.3, made.layers["rwc"].shape)) for metric, value in FACTORS.items()
+    }
     has = {"conv2", "conv3"}
     levels = [(layer, group, layer in has, *((0.025, 0.4, 3) if layer in has else (np.nan,) * 3))
               for layer, group in GROUPS.items()]  # fmt: skip
-    return replace(
-        made, layers=pd.concat([kept, added], ignore_index=True), levels=pd.DataFrame(levels, columns=LEVELS)
-    )
+    return replace(with_layers(made, **factors), levels=pd.DataFrame(levels, columns=LEVELS))
 
 
 def test_terms_multiply_to_the_elementwise_form_and_those_of_the_change_to_the_change(study: Histories) -> None:
@@ -51,10 +44,8 @@ def test_terms_multiply_to_the_elementwise_form_and_those_of_the_change_to_the_c
 
 def test_means_are_geometric_over_the_last_third(study: Histories) -> None:
     row = terms_table(study).set_index(["term", "layer"]).loc[("shape_factor", "conv1")]
-    rows = study.layers[(study.layers["metric"] == "shape_factor") & (study.layers["layer"] == "conv1")]
-    late = rows[rows["epoch"] >= 5]
     assert (row["first"], row["last"], row["n"]) == (5, 6, 2)
-    assert row["mean"] == pytest.approx(np.exp(np.log(late["value"].astype(float)).mean()))
+    assert row["mean"] == pytest.approx(np.exp(np.log(study.layers["shape_factor"][:, 0, 4:]).mean()))
 
 
 def test_shares_of_the_spread_sum_to_1_over_the_layers_in_groups(study: Histories) -> None:
@@ -64,10 +55,8 @@ def test_shares_of_the_spread_sum_to_1_over_the_layers_in_groups(study: Historie
 
 
 def test_one_term_that_differs_has_the_whole_share(study: Histories) -> None:
-    values = study.layers["metric"].map({**FACTORS, "weights": 100.0}).astype(float)
-    by_layer = study.layers["layer"].map({"conv1": 1.0, "conv2": 2.0, "conv3": 4.0, "fc": 1.0}).astype(float)
-    shaped = study.layers["metric"].isin(["shape_factor", "rwc_elementwise"])
-    made = replace(study, layers=study.layers.assign(value=np.where(shaped, values * by_layer, values)))
+    by_layer = {metric: np.array([[1.0], [2], [4], [1]]) for metric in ("shape_factor", "rwc_elementwise")}
+    made = with_layers(study, **{metric: value * by_layer.get(metric, 1) for metric, value in FACTORS.items()})
     share = terms_table(made).set_index(["term", "layer"])["share"]
     assert [share[(term, "conv1")] for term in WHOLE] == pytest.approx([0, 0, 1, 0])
 
@@ -86,6 +75,6 @@ def test_the_figure_has_a_bar_a_term_and_layer_that_meets_its_mark(study: Histor
 
 
 def test_a_study_without_the_measurements_has_no_terms(study: Histories) -> None:
-    made = replace(study, layers=study.layers[study.layers["metric"] != "l2_change"])
-    assert terms_table(made).empty
-    assert terms_figure(made, "title") is None
+    del study.layers["l2_change"]
+    assert terms_table(study).empty
+    assert terms_figure(study, "title") is None

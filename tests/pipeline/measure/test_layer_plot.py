@@ -36,7 +36,7 @@ def rows(epochs: int, layers: int = 3) -> list[Row]:
 def test_it_draws_what_a_study_draws(histories: Callable[..., Histories], epochs: int) -> None:
     study = histories({0: epochs}, thirds(NAMES))  # one seed: the means are its values
     theirs = layers_figure(study, "rwc", "relative weight change per epoch", "")
-    values = study.by_seed("rwc")[0]
+    values = study.layers["rwc"][0]
     ours = plot(
         Row(epoch, layer, "rwc", value)
         for layer, of_layer in zip(NAMES, values, strict=True)

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
+import numpy as np
 import pytest
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from pipeline.analysis.statistics import over_seeds
 from pipeline.tracking import mean_log
 from pipeline.tracking.histories import read_histories
 from pipeline.tracking.mean_log import log_means
@@ -105,24 +104,37 @@ def test_tables_are_read_back_to_the_last_bit() -> None:
     values = {"b": 5e-324, "0": 0.1 + 0.2, "True": 1 / 3, "": 1e22 / 7, " a: b": 123456789.12345679, "nan": math.nan}
     log_seed(3, epochs=2, rwc=values)
     study = read_histories(finished_seeds(), 9)
-    assert dict(zip(study.layers["layer"][:6], study.layers["value"][:6], strict=True)) == pytest.approx(
-        values, rel=0, abs=0, nan_ok=True
-    )
-    assert study.layers["epoch"].tolist() == [1] * 6 + [2] * 6
-    assert set(study.scalars["metric"]) == {"epoch_seconds", "test_acc", "test_loss", "train_acc", "train_loss"}
-    train = study.scalars[study.scalars["metric"] == "train_loss"]
-    assert list(zip(train["seed"], train["epoch"], train["value"], strict=True)) == [
-        (3, 1, 0.30000000000000004), (3, 2, 0.30000000000000004),
-    ]  # fmt: skip
+    assert list(study.group_of) == list(values)
+    np.testing.assert_array_equal(study.layers["rwc"], [[[value, value] for value in values.values()]], strict=True)
+    assert set(study.scalars) == {"epoch_seconds", "test_acc", "test_loss", "train_acc", "train_loss"}
+    assert (study.last_epochs, study.scalars["train_loss"].tolist()) == ({3: 2}, [[0.30000000000000004] * 2])
 
 
-def test_seeds_with_other_texts_are_stacked() -> None:
+def test_random_floats_of_all_sizes_are_those_that_were_logged() -> None:
+    draws = np.random.default_rng(0)
+    floats = draws.integers(0, 2**64, 2000, dtype=np.uint64).view(np.float64)
+    log_seed(3, rwc={str(place): float(value) for place, value in enumerate(floats)})
+    np.testing.assert_array_equal(read_histories(finished_seeds(), 9).layers["rwc"][0, :, 0], floats)
+
+
+def test_a_long_table_is_read_whole() -> None:
+    """It is parsed in parts of a megabyte, each with texts of its own."""
+    layers = {f"{place}{'x' * 150}": float(place) for place in range(400)}
+    log_seed(3, epochs=20, rwc=layers)
+    study = read_histories(finished_seeds(), 20)
+    assert list(study.group_of) == list(layers)
+    np.testing.assert_array_equal(study.layers["rwc"], np.broadcast_to(np.arange(400.0)[:, None], (1, 400, 20)))
+
+
+def test_seeds_with_other_layers_are_stacked() -> None:
     log_seed(1, epochs=2, rwc={"b": 1.0, "c": 2.0})
     log_seed(2, rwc={"c": 4.0, "a": 3.0})
-    layers = read_histories(finished_seeds(), 9).layers
-    assert layers["layer"].tolist() == ["b", "c", "b", "c", "c", "a"]
-    assert layers["group"].tolist() == ["early", "", "early", "", "", ""]
-    assert isinstance(layers["layer"].dtype, pd.CategoricalDtype)
+    study = read_histories(finished_seeds(), 9)
+    assert (study.last_epochs, study.group_of) == ({1: 2, 2: 1}, {"b": "early", "c": "", "a": ""})
+    nan = math.nan
+    expected = [[[1, 1], [2, 2], [nan, nan]], [[nan, nan], [4, nan], [3, nan]]]
+    np.testing.assert_array_equal(study.layers["rwc"], expected)
+    np.testing.assert_array_equal(study.measured["rwc"], np.isfinite(expected))
 
 
 def test_the_first_epochs_of_a_longer_seed_have_no_remaining_distance() -> None:
@@ -137,9 +149,11 @@ def test_the_first_epochs_of_a_longer_seed_have_no_remaining_distance() -> None:
             log.add_tables()
             log.outbox.close(0)
     seeds = finished_seeds()
-    assert read_histories(seeds, 3).measurements["remaining_distance"]["seed"].tolist() == [1, 2]
-    assert read_histories(seeds, 2).measurements["remaining_distance"]["seed"].tolist() == [1]
-    assert set(read_histories(seeds, 1).measurements) == {"rwc"}
+    nan = math.nan
+    assert_equal = np.testing.assert_array_equal
+    assert_equal(read_histories(seeds, 3).layers["remaining_distance"], [[[0.5, nan, nan]], [[0.5, nan, nan]]])
+    assert_equal(read_histories(seeds, 2).layers["remaining_distance"], [[[0.5, nan]], [[nan, nan]]])
+    assert set(read_histories(seeds, 1).layers) == {"rwc"}
 
 
 def test_the_newest_finished_run_of_a_seed_is_taken() -> None:
@@ -162,11 +176,10 @@ def test_layers_that_have_numbers_alone_for_names_keep_them() -> None:
 
 def test_a_layer_called_nan_and_a_value_that_is_nan_are_told_apart() -> None:
     log_seed(3)
-    layers = read_histories(finished_seeds(), 9).layers
-    assert layers["layer"].tolist() == ["nan", "b"]
-    assert layers["group"].tolist() == ["", "early"]
-    assert math.isnan(layers["value"][0])
-    assert layers["value"][1] == 1.0
+    study = read_histories(finished_seeds(), 9)
+    assert study.group_of == {"nan": "", "b": "early"}
+    np.testing.assert_array_equal(study.layers["rwc"], [[[math.nan], [1.0]]])
+    assert study.measured["rwc"].all(), "it was measured, and is undefined"
 
 
 def test_means_of_a_long_study_are_logged_in_batches_and_once(histories: Callable, requests: Counter[str]) -> None:
@@ -176,9 +189,8 @@ def test_means_of_a_long_study_are_logged_in_batches_and_once(histories: Callabl
         log_means(run.id, study)
     assert not requests["get_metric_history"]
     points = mlflow.MlflowClient().get_metric_history(run.id, "rwc/01_a")
-    rwc = study.layers[study.layers["metric"] == "rwc"]
-    means = over_seeds(rwc[rwc["layer"] == "a"])
-    assert {point.step: point.value for point in points} == dict(zip(means["epoch"], means["mean"], strict=True))
+    means = study.layers["rwc"][:, 0].mean(axis=0)
+    assert {point.step: point.value for point in points} == dict(enumerate(means.tolist(), start=1))
     assert len(points) == 300
 
 
