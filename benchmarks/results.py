@@ -8,8 +8,10 @@ import mlflow
 import pandas as pd
 
 from benchmarks.report import ROOT, fill, markdown
+from pipeline.analysis.paper import ELEMENTWISE, figure_medians
 from pipeline.analysis.reports.rendering import interval, number
-from pipeline.tracking.run import COMPARED
+from pipeline.analysis.terms import WHOLE
+from pipeline.tracking.run import COMPARED, setting_tag
 
 PAGE = ROOT / "docs" / "results.md"
 PICTURES = ROOT / "docs" / "figures" / "results"
@@ -29,8 +31,11 @@ def main(run: str) -> None:
     studies = mlflow.get_run(run).data.tags[COMPARED].split(",")
     accuracies = _table(run, "accuracies")
     labels = dict(zip(studies, accuracies["study"], strict=False))
+    cells = {label: _cell(study) for study, label in labels.items()}
     tables = {
         "accuracies": _accuracies(accuracies),
+        "medians": _medians({label: (cells[label], _table(study, "layers")) for study, label in labels.items()}),
+        "shares": _shares({label: _table(study, "terms") for study, label in labels.items()}),
         "claims": _claims(_table(run, "claims")),
         "depth": _depth({labels[study]: _table(study, "depth") for study in studies}),
     }
@@ -50,6 +55,12 @@ def main(run: str) -> None:
 
 def _artifact(run: str, path: str) -> Path:
     return Path(mlflow.artifacts.download_artifacts(run_id=run, artifact_path=path))
+
+
+def _cell(study: str) -> tuple[str, str]:
+    """Return model and data set of a study."""
+    tags = mlflow.get_run(study).data.tags
+    return tags[setting_tag("model_name")], tags[setting_tag("dataset")]
 
 
 def _table(run: str, name: str) -> pd.DataFrame:
@@ -73,6 +84,31 @@ def _accuracies(table: pd.DataFrame) -> list[str]:
             for row in ran.to_dict("records")
         ),
     )
+
+
+def _medians(studies: dict[str, tuple[tuple[str, str], pd.DataFrame]]) -> list[str]:
+    """Return a line for each group of a study that the paper has: rwc_elementwise there and here, by the same rule.
+
+    It is the median, over the group's layers and the epochs without the first, of the mean over the seeds.
+    """
+    lines = []
+    for study, (cell, layers) in studies.items():
+        here = layers[(layers["metric"] == ELEMENTWISE) & (layers["epoch"] > 1)]
+        for group, (low, median) in figure_medians(*cell).items():
+            ours = here.loc[here["group"] == group, "mean"]
+            spread = f"{number(ours.quantile(0.25))} to {number(ours.quantile(0.75))}"
+            lines.append([study, group, f"{median:g}", f"{low:g}", number(ours.median()), spread])
+    heading = ["study", "group", "the paper: median", "lower quartile", "here: median", "quartiles"]
+    return markdown(heading, *lines)
+
+
+def _shares(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Return a line for each study: the share of each term in the spread of ln rwc_elementwise over the layers."""
+    lines = []
+    for study, table in tables.items():
+        share = table.dropna(subset="share").groupby("term")["share"].first()
+        lines.append([study, *(f"{share[term]:.0%}" if term in share else "" for term in WHOLE)])
+    return markdown(["study", *WHOLE], *lines)
 
 
 def _claims(table: pd.DataFrame) -> list[str]:
