@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analysis.averages import Values, mean_of_finite
-from pipeline.analysis.inference import effect
+from pipeline.analysis.inference import effects
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.windows import Window
 
@@ -119,23 +119,18 @@ def equilibrium_table(histories: Histories) -> pd.DataFrame:
     All layers have a straightness: that of a random walk is 1.
     """
     first, last = Window.LATE.bounds(histories.last_epoch)
-    invariant = set(histories.layers_with_level)
-    balanced = _balanced(histories)
-    rows = []
+    layers = pd.DataFrame(histories.group_of.items(), columns=["layer", "group"])
+    layers["scale_invariant"] = invariant = layers["layer"].isin(histories.layers_with_level)
+    layers["equilibrium"], tables = _balanced(histories), []
     for quantity, values in quantities(histories):
-        by_seed, levels = _late(values, histories), levels_by_seed(quantity, histories)
-        for place, (layer, group) in enumerate(histories.group_of.items()):
-            if layer in invariant and levels is not None:
-                measured = np.where(np.isfinite(values[:, place]), levels, np.nan)[:, None]
-                its = float(mean_of_finite(_late(measured, histories), axis=0)[0])
-            elif quantity == STRAIGHTNESS:
-                its = 1.0
-            else:
-                continue
-            mean, low, high, _p, n = effect(by_seed[:, place])
-            rows.append((layer, group, layer in invariant, quantity, its, mean, low, high, n, first, last,
-                         balanced.get(layer, "")))  # fmt: skip
-    return pd.DataFrame(rows, columns=COLUMNS)
+        levels = levels_by_seed(quantity, histories)
+        beside = np.where(np.isfinite(values), np.nan if levels is None else levels[:, None], np.nan)
+        level = mean_of_finite(_late(beside, histories), axis=0)
+        level = np.where(invariant, level, 1.0)
+        table = layers.assign(quantity=quantity, level=level, first=first, last=last)
+        table = pd.concat([table, effects(_late(values, histories))], axis=1)
+        tables.append(table[invariant | (quantity == STRAIGHTNESS)])
+    return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
 
 
 def _late(values: Values, histories: Histories) -> Values:
@@ -145,11 +140,12 @@ def _late(values: Values, histories: Histories) -> Values:
     return np.stack([mean_of_finite(of_seed[:, first - 1 : last], axis=1) for of_seed, (first, last) in pairs])
 
 
-def _balanced(histories: Histories) -> dict[str, str]:
+def _balanced(histories: Histories) -> list[str]:
+    """Return whether each layer is in equilibrium: "yes", "no", or "" for unknown."""
     if decay_of(histories) is None or "weight_norm" not in histories.layers:
-        return {}
-    longer = [histories.last_epochs[seed] > 1 for seed in histories.seeds]  # one epoch has no growth
+        return [""] * len(histories.group_of)
+    longer = [last > 1 for last in histories.last_epochs.values()]  # one epoch has no growth
     late = np.abs(_late(norm_balance(histories), histories))[longer]
     known = np.isfinite(late).all(axis=0) & (len(late) > 0)
-    words = np.where(known, np.where((late <= BALANCED).all(axis=0), "yes", "no"), "")
-    return {layer: str(word) for layer, word in zip(histories.group_of, words, strict=True)}
+    words: list[str] = np.where(known, np.where((late <= BALANCED).all(axis=0), "yes", "no"), "").tolist()
+    return words

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -50,7 +51,9 @@ def _arrays(
     values = np.full((len(seeds), *(0 for _key in known), epochs), np.nan)
     measured = np.zeros(values.shape, dtype=bool)
     with ThreadPoolExecutor(DOWNLOADS) as pool:
-        for row, table in enumerate(pool.map(partial(_table, name=name, epochs=epochs), seeds)):
+        read = partial(_table, name=name, epochs=epochs)
+        batches = (pool.map(read, seeds[first : first + DOWNLOADS]) for first in range(0, len(seeds), DOWNLOADS))
+        for row, table in enumerate(chain.from_iterable(batches)):
             places = [_places(table[key], names) for key, names in zip(KEYS[name], known, strict=True)]
             new = [len(names) - size for names, size in zip(known, values.shape[1:], strict=False)]
             if any(new):

@@ -11,6 +11,7 @@ from pipeline.analysis.averages import mean_of_finite
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.line_ends import name_lines
 from pipeline.analysis.figures.style import Numbers
+from pipeline.analysis.figures.thin_lines import thin_lines
 from pipeline.analysis.statistics import Histories
 
 HOW_TO_READ = "bold: mean over the seeds that ran the epoch; thin: each seed"
@@ -54,7 +55,7 @@ def draw_layers(
         chosen += members
         shades += style.shades(colours[group], len(members))
     epochs, means, by_seed = _measured(values)
-    style.thin_lines(axes, epochs, by_seed[:, chosen], shades)
+    thin_lines(axes, epochs, by_seed[:, chosen], shades)
     width = min(1.8, max(1, 60 / len(chosen))) if chosen else 1
     lines = {}
     for layer, shade in zip(chosen, shades, strict=True):

@@ -8,11 +8,8 @@ import numpy as np
 from matplotlib import rc_context, rcdefaults
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.image import BboxImage
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
@@ -25,7 +22,6 @@ NO_GROUP = "no group"
 NAMED_STOPS = 3
 DOTS_PER_INCH = 150
 MOST_VECTOR_POINTS = 40_000
-FEW_LINES = 100
 LONGEST_LABEL = 60  # characters
 Numbers = NDArray[np.float64]
 Colour = tuple[float, float, float]
@@ -78,18 +74,6 @@ def epoch_axis(axes: Axes, histories: Histories, *, colour: str = "black") -> No
         counted = f"{len(early)} seeds, after epochs {' to '.join(map(str, dict.fromkeys((stops[0], stops[-1]))))}"
         which = ", ".join(named) if len(named) <= NAMED_STOPS else counted
         axes.set_xlabel(f"epoch\nended early (dotted lines):\n{which}")
-
-
-def thin_lines(axes: Axes, x: Numbers, curves: Numbers, colours: Sequence[Colour]) -> None:
-    """Draw seeds x layers x points as thin lines behind all others, one colour per layer; the more, the fainter."""
-    seeds, layers, points = curves.shape
-    lines = np.stack(np.broadcast_arrays(x, curves), axis=-1).reshape(seeds * layers, points, 2)
-    ink = min(1, (FEW_LINES / len(lines)) ** 0.5)
-    behind = LineCollection(
-        list(lines), colors=np.tile(colours, (seeds, 1)), linewidths=max(0.3, 0.6 * ink), alpha=0.4 * ink, zorder=1.5,
-        rasterized=many(seeds * layers * points),
-    )  # fmt: skip
-    axes.add_collection(behind)
 
 
 def many(points: int) -> bool:
@@ -146,22 +130,7 @@ def write(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as PNG and SVG, with the same layout; equal figures make equal files."""
     folder.mkdir(parents=True, exist_ok=True)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for axes in figure.axes:
-        for lines in [lines for lines in axes.collections if isinstance(lines, LineCollection)]:
-            if lines.get_rasterized():
-                _rasterize(figure, axes, lines)
+    figure.set_layout_engine(None)
     figure.savefig(folder / f"{name}.png")
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-
-
-def _rasterize(figure: Figure, axes: Axes, lines: LineCollection) -> None:
-    """Replace lines by an image of them; matplotlib would draw them for each file, which takes most of the time."""
-    width, height = (int(size) for size in figure.bbox.size)
-    renderer = RendererAgg(width, height, figure.dpi)  # type: ignore[no-untyped-call]  # untyped in matplotlib
-    lines.draw(renderer)
-    image = BboxImage(figure.bbox, zorder=lines.get_zorder())
-    image.set_data(np.asarray(renderer.buffer_rgba()))  # type: ignore[no-untyped-call]
-    lines.remove()
-    axes.add_artist(image)
