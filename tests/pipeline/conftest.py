@@ -2,9 +2,6 @@
 
 import os
 import pty
-import shutil
-import signal
-import sqlite3
 import subprocess
 import sys
 import termios
@@ -15,8 +12,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from pipeline.__main__ import main
-from pipeline.host.signals import SIGNALS
+from tests.support.in_process import run_main, track_to
 from tests.support.rendering import leave_out_figures, leave_out_models
 from tests.support.server import Server
 
@@ -125,19 +121,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def new_store(empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], str]:
     """Return a maker of a folder with params.yaml and an empty SQLite store, which this process then tracks to."""
-
-    def make(folder: Path) -> str:
-        folder.mkdir(exist_ok=True)
-        shutil.copy(empty_store, folder / "mlflow.db")
-        with sqlite3.connect(folder / "mlflow.db") as database:
-            database.execute("UPDATE experiments SET artifact_location = ?", (str(folder / "mlruns" / "0"),))
-        uri = f"sqlite:///{folder / 'mlflow.db'}"
-        (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-        monkeypatch.chdir(folder)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        return uri
-
-    return make
+    return lambda folder: track_to(folder, empty_store, monkeypatch)
 
 
 @pytest.fixture
@@ -161,21 +145,34 @@ def unrendered(monkeypatch: pytest.MonkeyPatch, undrawn: None) -> None:  # noqa:
 
 
 @pytest.fixture
-def call(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:  # noqa: ARG001  # it sets the environment
-    """Return a runner of the program in this process, which gives its exit code and what it printed."""
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+def call_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a runner of the program in this process and its store: it gives the exit code and what was printed."""
 
-    def run_main(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
-        try:
-            code = main()
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+    def run_command(*arguments: str) -> tuple[int, str, str]:
+        code = run_main(monkeypatch, *arguments)
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
-    return run_main
+    return run_command
+
+
+@pytest.fixture
+def call(store: str, call_here: Call) -> Call:  # noqa: ARG001  # it sets the environment
+    """Return the same for a store that is empty."""
+    return call_here
+
+
+@pytest.fixture(scope="module")
+def finished_study(
+    options: dict[str, str], empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """A study of two seeds with all that a study leaves, in the store that this process tracks to: only to be read."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("finished")
+        track_to(folder, empty_store, patch)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        assert run_main(patch, "study", *(f"--{name}={value}" for name, value in options.items()), "--seeds=0,7") == 0
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from pipeline.analysis.figures import style
 from pipeline.tracking import study_log
-from pipeline.training import seed
+from pipeline.training import seed, smoke_test
 
 
 def leave_out_figures(patch: pytest.MonkeyPatch) -> None:
@@ -22,5 +22,6 @@ def leave_out_figures(patch: pytest.MonkeyPatch) -> None:
 
 
 def leave_out_models(patch: pytest.MonkeyPatch) -> None:
-    """Leave out the export of the best network."""
+    """Leave out the export of the best network, and that of the smoke test."""
     patch.setattr(seed, "log_best_model", lambda *_arguments: None)
+    patch.setattr(smoke_test, "export_network", lambda *_arguments: None)

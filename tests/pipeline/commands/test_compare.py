@@ -18,18 +18,20 @@ def runs(kind: str) -> list[Run]:
 
 
 @pytest.fixture
-def two(call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+def two(call: Call, small_options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     """Two studies that differ by the learning rate, the first of them run twice."""
     with monkeypatch.context() as patch:
         leave_out_figures(patch)
         leave_out_models(patch)
         for lr, seeds in (("0.01", "0"), ("0.02", "0,7"), ("0.01", "0,7")):
-            given = options | {"lr": lr, "seeds": seeds, "epochs": "1"}
+            given = small_options | {"lr": lr, "seeds": seeds, "epochs": "1"}
             assert call("study", *(f"--{name}={value}" for name, value in given.items()))[0] == 0
     return runs("study")
 
 
-def test_compare_takes_finished_studies_and_skips_others(call: Call, two: list[Run]) -> None:
+def test_compare_takes_finished_studies_and_skips_others(
+    call: Call, two: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _older, other, newest = (run.info.run_id for run in two)
     code, out, _err = call("compare")
     assert code == 0
@@ -49,6 +51,7 @@ def test_compare_takes_finished_studies_and_skips_others(call: Call, two: list[R
     going_on = {key: two[2].data.tags[key] for key in ("layerwise.kind", "layerwise.study")}
     newer = mlflow.MlflowClient().create_run("0", tags=going_on)  # no seed of it is finished yet
     mlflow.MlflowClient().log_param(newer.info.run_id, "epochs", "1")
+    leave_out_figures(monkeypatch)
     for wanted in ("all", f"{newest}, {other}", "params.seeds LIKE '%7%'"):
         assert call("compare", f"--studies={wanted}")[0] == 0
         assert set(runs("compare")[-1].data.tags["layerwise.compared"].split(",")) == {other, newest}

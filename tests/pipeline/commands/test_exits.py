@@ -1,5 +1,6 @@
 """Exits of `python -m pipeline`: bad input trains nothing, a failed seed spares the others, signals kill."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -93,6 +94,7 @@ def test_help_is_shown_in_the_cell_of_a_notebook(run: Callable) -> None:
     assert (process.returncode, process.stderr) == (0, "")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failed_seed_spares_the_others(call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     import pipeline.training.setup as beginning
 
@@ -220,18 +222,50 @@ def test_prepare_alone_describes_the_data(call: Call, options: dict[str, str]) -
     assert (Path(run.info.artifact_uri) / "data" / "samples.png").is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=["SIGTERM", "Ctrl-C", "hang-up"])
-def test_a_signal_kills_the_runs(start: Callable[..., subprocess.Popen], store: str, number: signal.Signals) -> None:
-    process = start(epochs=500)
-    while "epoch 1/500" not in process.stdout.readline():
-        assert process.poll() is None, process.stderr.read()
-    process.send_signal(number)
-    time.sleep(0.2)
-    process.send_signal(number)  # mlflow run sends a second one
+FATAL = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # an ignored SIGHUP, as the first leaves it, stays ignored
+ONE_AFTER_ANOTHER = f"""
+import sys
+from pipeline.__main__ import main
+
+for _study in range({len(FATAL)}):
+    sys.stdin.readline()
+    print("code", code := main(), flush=True)
+sys.exit(code)
+"""
+
+
+def test_a_signal_kills_the_runs(
+    popen: Callable[..., subprocess.Popen], environment: dict[str, str], options: dict[str, str], store: str
+) -> None:
+    """Each signal ends one study of a process; the next study resumes the seed, and the last ends the process."""
+    given = [f"--{name}={value}" for name, value in (options | {"epochs": "500", "target_val_acc": "none"}).items()]
+    process = popen(
+        *(sys.executable, "-c", ONE_AFTER_ANOTHER, "study", *given),
+        cwd=ROOT,
+        env=environment | {"MLFLOW_TRACKING_URI": store},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+    def read_until(text: str) -> str:
+        while text not in (line := process.stdout.readline()):
+            assert line, process.stderr.read()
+        return line
+
+    for count, number in enumerate(FATAL, start=1):
+        process.stdin.write("\n")
+        process.stdin.flush()
+        read_until("  epoch ")
+        process.send_signal(number)
+        time.sleep(0.2)
+        process.send_signal(number)  # mlflow run sends a second one
+        assert read_until("code ") == f"code {128 + number}\n"
+        statuses = [run.info.status for run in mlflow.MlflowClient(store).search_runs(["0"])]
+        assert statuses == ["KILLED"] * (count + 1)
     _out, err = process.communicate(timeout=600)
-    assert process.returncode == 128 + number
-    assert f"interrupted by {number.name}" in err
-    assert [run.info.status for run in mlflow.MlflowClient(store).search_runs(["0"])] == ["KILLED", "KILLED"]
+    assert process.returncode == 128 + FATAL[-1]
+    assert re.findall("interrupted by (.*)", err) == [number.name for number in FATAL]
 
 
 @pytest.mark.slow

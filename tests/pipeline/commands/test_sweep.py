@@ -19,16 +19,16 @@ def runs(kind: str) -> list[Run]:
 
 
 @pytest.fixture
-def two(options: dict[str, str]) -> list[str]:
+def two(small_options: dict[str, str]) -> list[str]:
     """A sweep over two learning rates, of two seeds each."""
-    given = options | {"lr": "1e-2,0.1", "seeds": "0,7", "target_val_acc": "none"}
+    given = small_options | {"lr": "1e-2,0.1", "seeds": "0,7", "epochs": "1"}
     return [f"--{name}={value}" for name, value in given.items()]
 
 
 def test_a_sweep_is_a_run_with_a_study_for_each_combination_and_their_comparison(call: Call, two: list[str]) -> None:
     code, out, err = call("sweep", *two)
     assert (code, err) == (0, "")
-    assert out.index("study AlexNet-tiny lr=0.01\n") < out.index("study AlexNet-tiny lr=0.1\n")
+    assert out.index("study Small-tiny lr=0.01\n") < out.index("study Small-tiny lr=0.1\n")
     (sweep,), studies, seeds = runs("sweep"), runs("study"), runs("seed")
     assert {run.info.status for run in (sweep, *studies, *seeds)} == {"FINISHED"}
     assert sweep.info.run_name == "sweep-2-studies"
@@ -47,18 +47,17 @@ def test_a_plan_prints_the_studies_and_runs_nothing(call: Call, two: list[str]) 
     assert (code, err) == (0, "")
     head, first, second, total = out.splitlines()
     assert head.split() == ["study", "seeds", "finished", "to", "resume", "to", "start", "time"]
-    assert first.split()[:6] == ["AlexNet-tiny", "lr=0.01", "2", "0", "0", "2"]
-    assert second.split()[:6] == ["AlexNet-tiny", "lr=0.1", "2", "0", "0", "2"]
+    assert first.split()[:6] == ["Small-tiny", "lr=0.01", "2", "0", "0", "2"]
+    assert second.split()[:6] == ["Small-tiny", "lr=0.1", "2", "0", "0", "2"]
     assert total.startswith("time in all: about 0:")
     assert [run for kind in ("sweep", "study", "seed") for run in runs(kind)] == []
 
 
-def test_what_is_finished_is_planned_no_more_and_trained_no_more(call: Call, two: list[str], options: dict) -> None:
-    one = options | {"seeds": "0", "target_val_acc": "none"}
-    assert call("study", *(f"--{name}={value}" for name, value in one.items()))[0] == 0
+def test_what_is_finished_is_planned_no_more_and_trained_no_more(call: Call, two: list[str]) -> None:
+    assert call("study", *two, "--lr=1e-2", "--seeds=0")[0] == 0
     (trained,) = runs("seed")
     _code, out, _err = call("sweep", *two, "--plan=true")
-    assert out.splitlines()[1].split()[:6] == ["AlexNet-tiny", "lr=0.01", "2", "1", "0", "1"]
+    assert out.splitlines()[1].split()[:6] == ["Small-tiny", "lr=0.01", "2", "1", "0", "1"]
     assert call("sweep", *two)[0] == 0
     assert len(runs("seed")) == 4
     assert trained.info.run_id in {run.info.run_id for run in runs("seed")}
@@ -71,8 +70,8 @@ def test_what_is_finished_is_planned_no_more_and_trained_no_more(call: Call, two
 def test_a_study_that_fails_costs_the_others_nothing(call: Call, two: list[str]) -> None:
     code, _out, err = call("sweep", *two, "--lr=1e30,0.01")
     assert code == 1
-    assert "study AlexNet-tiny lr=1e+30: 0 of 2 seeds finished; missing: 0, 7" in err
-    assert err.splitlines()[-1] == "error: 1 of 2 studies finished; not: AlexNet-tiny lr=1e+30"
+    assert "study Small-tiny lr=1e+30: 0 of 2 seeds finished; missing: 0, 7" in err
+    assert err.splitlines()[-1] == "error: 1 of 2 studies finished; not: Small-tiny lr=1e+30"
     assert [run.info.status for run in runs("study")] == ["FAILED", "FINISHED"]
     assert runs("sweep")[0].info.status == "FAILED"
 
@@ -81,7 +80,7 @@ def test_a_study_that_fails_costs_the_others_nothing(call: Call, two: list[str])
     ("given", "said"),
     [
         ("--plan=perhaps", "'--plan': 'perhaps' is not one of 'true', 'false'"),
-        ("--dataset=Digits,Digits", "a sweep must name every study once; AlexNet-Digits lr=0.01"),
+        ("--dataset=Digits,Digits", "a sweep must name every study once; Small-Digits lr=0.01"),
         ("--precision=auto,fp32,bf16", "are the same: remove one"),  # auto is one of the others, wherever this runs
         ("--executor=slurm", "executor must be one of local, ray; got 'slurm'"),
         ("--ray_gpus=-1", "ray_gpus must be 0, a share of 1 from 0.001, or a whole number, or auto; got '-1'"),

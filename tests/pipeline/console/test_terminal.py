@@ -117,9 +117,13 @@ def test_a_loud_seed_shows_a_bar_and_a_line(on_terminal: Callable, options: dict
     assert "seed 3  epoch 1/1 " in shown
 
 
-def test_a_quiet_seed_shows_nothing(on_terminal: Callable, options: dict[str, str], store: str, tmp_path: Path) -> None:
-    shown = on_terminal("pipeline", "train", "--quiet", *given(options, seed=3, data_dir=tmp_path))
-    assert shown == (0, "", "")
+def test_a_quiet_seed_shows_nothing(
+    call: Callable, terminal: Any, options: dict[str, str], store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with os.fdopen(os.dup(terminal.end), "w") as screen, monkeypatch.context() as here:
+        here.setattr(sys, "stderr", screen)
+        assert call("train", "--quiet", *given(options, seed=3))[:2] == (0, "")
+    assert terminal.close() == ""
     assert [run.info.status for run in mlflow.MlflowClient(store).search_runs(["0"])] == ["FINISHED"]
 
 
@@ -132,6 +136,15 @@ def test_quiet_seeds_side_by_side_show_nothing(
     assert [run.info.status for run in mlflow.MlflowClient(store).search_runs(["0"])] == ["FINISHED"] * 3
 
 
+def test_failures_are_printed_when_quiet(call: Callable, options: dict[str, str]) -> None:
+    code, out, err = call("study", "--quiet", *given(options, lr="1e30", batch_size=8, seeds="3"))
+    assert (code, out) == (1, "")
+    seed, study = err.splitlines()
+    assert seed.startswith("seed 3 failed: ")
+    assert "0 of 1 seeds finished" in study
+
+
+@pytest.mark.slow
 def test_failures_of_seeds_side_by_side_are_printed_when_quiet(
     on_terminal: Callable, options: dict[str, str], tmp_path: Path
 ) -> None:

@@ -41,8 +41,8 @@ def test_scaling_a_scale_invariant_layer_and_no_other_leaves_the_output(name: st
             module.eps = 1e-20
         if isinstance(module, nn.Dropout):
             module.eval()
-    images = IMAGES.double()
-    invariant = scale_invariant_layers(model, IMAGES)
+    images = IMAGES[:2].double()
+    invariant = scale_invariant_layers(model, IMAGES[:2])
     with torch.no_grad():
         output = model(images)
         for layer, weight in layer_weights(model).items():

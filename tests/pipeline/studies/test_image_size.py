@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mlflow.entities import Run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 Call = Callable[..., tuple[int, str, str]]
 NETWORK = """
 from torch import nn

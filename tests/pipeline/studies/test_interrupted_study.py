@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,11 @@ def history(run: Run, key: str = "test_loss") -> list[tuple[int, float]]:
 
 
 @pytest.fixture
-def study(call: Call, options: dict[str, str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a runner of a study of one seed that does not stop early."""
+def study(call: Call, small_options: dict[str, str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a runner of a study of one seed of the smallest network."""
 
     def run_study(command: str = "study", **settings: object) -> tuple[int, str, str]:
-        given = options | {"target_val_acc": "none", **({"seeds": "3"} if command == "study" else {})} | settings
+        given = small_options | ({"seeds": "3"} if command == "study" else {}) | settings
         return call(command, *(f"--{name}={value}" for name, value in given.items()))
 
     return run_study
@@ -69,7 +70,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return lambda epoch: last.__setitem__(0, epoch)
 
 
-def test_an_interrupted_seed_resumes_in_its_own_run(study: Callable, stop_after: Callable) -> None:
+def test_an_interrupted_seed_resumes_in_its_own_run(
+    study: Callable, stop_after: Callable, options: dict[str, str]
+) -> None:
+    study = partial(study, model_name=options["model_name"])
     stop_after(3)
     assert study(epochs=5, checkpoint_every=10)[0] == 128 + signal.SIGTERM
     (seed,) = runs("seed")
@@ -101,7 +105,10 @@ def remaining(run: Run) -> set[int]:
     return set(rows["epoch"])
 
 
-def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(study: Callable) -> None:
+def test_more_seeds_and_epochs_extend_a_study_and_fewer_are_part_of_it(
+    study: Callable, options: dict[str, str]
+) -> None:
+    study = partial(study, model_name=options["model_name"])
     code, out, _err = study(epochs=2, snapshots="true")
     assert code == 0
     assert "snapshots: 2 a seed, 0.0 MB each, 0.0 MB in all" in out

@@ -42,9 +42,8 @@ def test_a_person_s_words_stay(store: str) -> None:  # noqa: ARG001  # it sets t
         assert note(run.id) == "my own words"
 
 
-def test_a_study_s_description_has_the_result_and_links(call: Call, options: dict[str, str]) -> None:
-    code, _out, _err = call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0,7")
-    assert code == 0
+@pytest.mark.usefixtures("finished_study")
+def test_a_study_s_description_has_the_result_and_links() -> None:
     client = mlflow.MlflowClient()
     (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
     text = note(study.info.run_id)
@@ -70,10 +69,8 @@ def test_a_study_s_description_has_the_result_and_links(call: Call, options: dic
     assert "lr 0.01, momentum 0.9" in text
 
 
-def test_each_seed_s_description_has_its_own_numbers_and_leads_to_the_study(
-    call: Call, options: dict[str, str]
-) -> None:
-    assert call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0,7")[0] == 0
+@pytest.mark.usefixtures("finished_study")
+def test_each_seed_s_description_has_its_own_numbers_and_leads_to_the_study() -> None:
     client = mlflow.MlflowClient()
     (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
     for seed in client.search_runs(["0"], "tags.`layerwise.kind` = 'seed'"):
@@ -86,8 +83,8 @@ def test_each_seed_s_description_has_its_own_numbers_and_leads_to_the_study(
         assert f"/runs/{study.info.run_id}/artifacts/report.html?{TRAINING_LAYOUT})" in text
 
 
-def test_a_study_s_columns_show_what_changed_most(call: Call, options: dict[str, str]) -> None:
-    assert call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0")[0] == 0
+@pytest.mark.usefixtures("finished_study")
+def test_a_study_s_columns_show_what_changed_most() -> None:
     client = mlflow.MlflowClient()
     (study,) = client.search_runs(["0"], "tags.`layerwise.kind` = 'study'")
     assert re.fullmatch(r"\w+, [\d.]+ x \w+ \(no verdict\)", study.data.tags[CHANGED_MOST])
@@ -99,15 +96,13 @@ def test_a_study_s_columns_show_what_changed_most(call: Call, options: dict[str,
     assert set(view["selectedColumns"]) <= known
 
 
-def test_the_metrics_of_study_and_seed_are_listed_with_accuracy_first_then_groups_then_layers(
-    call: Call, options: dict[str, str]
-) -> None:
-    assert call("study", *[f"--{name}={value}" for name, value in options.items()], "--seeds=0")[0] == 0
+@pytest.mark.usefixtures("finished_study")
+def test_the_metrics_of_study_and_seed_are_listed_with_accuracy_first_then_groups_then_layers() -> None:
     client = mlflow.MlflowClient()
     kinds = ["rwc_group", "rwc_third", "rwc_elementwise_group", "rwc", "epoch_seconds"]
     scalars = ["test_acc", "train_acc", "test_loss", "train_loss"]
     for kind, first in (("study", ["test_acc_mean", "test_acc_std"]), ("seed", [])):
-        (run,) = client.search_runs(["0"], f"tags.`layerwise.kind` = '{kind}'")
+        run, *_others = client.search_runs(["0"], f"tags.`layerwise.kind` = '{kind}'")
         keys = [key.partition("/")[0] for key in client.get_run(run.info.run_id).data.metrics if "system" not in key]
         assert list(dict.fromkeys(keys)) == [*first, *scalars, *kinds]
 

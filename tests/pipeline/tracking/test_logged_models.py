@@ -38,11 +38,11 @@ def study(call: Call, options: dict[str, str], **more: str) -> str:
     return out
 
 
-def test_the_best_seed_is_registered_once_with_the_alias(call: Call, options: dict[str, str]) -> None:
-    out = study(call, options)
+def test_the_best_seed_is_registered_once_with_the_alias(call: Call, small_options: dict[str, str]) -> None:
+    out = study(call, small_options)
     client = mlflow.MlflowClient()
-    (version,) = client.search_model_versions("name = 'AlexNet-tiny'")
-    assert f"models:/AlexNet-tiny@best, version {version.version}" in out
+    (version,) = client.search_model_versions("name = 'Small-tiny'")
+    assert f"models:/Small-tiny@best, version {version.version}" in out
     seeds = client.search_runs(["0"], "tags.`layerwise.kind` = 'seed'", order_by=["params.seed ASC"])
     best = {
         run.info.run_id: max(point.value for point in client.get_metric_history(run.info.run_id, "test_acc"))
@@ -52,11 +52,11 @@ def test_the_best_seed_is_registered_once_with_the_alias(call: Call, options: di
     assert version.tags["test_acc"] == f"{best[version.run_id]:.2f}"
     model = client.get_logged_model(version.source.removeprefix("models:/"))
     assert {metric.key: metric.value for metric in model.metrics}["test_acc"] == best[version.run_id]
-    study(call, options)  # the same again: nothing is trained
-    assert len(client.search_model_versions("name = 'AlexNet-tiny'")) == 1
-    study(call, options, fresh="true")
-    newest = client.get_model_version_by_alias("AlexNet-tiny", "best")
-    assert (int(newest.version), len(client.search_model_versions("name = 'AlexNet-tiny'"))) == (2, 2)
+    study(call, small_options)  # the same again: nothing is trained
+    assert len(client.search_model_versions("name = 'Small-tiny'")) == 1
+    study(call, small_options, fresh="true")
+    newest = client.get_model_version_by_alias("Small-tiny", "best")
+    assert (int(newest.version), len(client.search_model_versions("name = 'Small-tiny'"))) == (2, 2)
 
 
 def newest_is_best(self: Best, result: EpochResult, model: nn.Module) -> None:
@@ -100,24 +100,24 @@ def test_the_alias_stays_with_a_better_version(call: Call, small_options: dict[s
 
 
 def test_a_user_without_permission_to_register_gets_one_line_and_keeps_the_study(
-    call: Call, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    call: Call, small_options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object, **_more: object) -> None:
         raise MlflowException("Permission denied", PERMISSION_DENIED)
 
     monkeypatch.setattr(mlflow, "register_model", refuse)
-    given = options | {"seeds": "0", "epochs": "1", "register": "true"}
+    given = small_options | {"seeds": "0", "epochs": "1", "register": "true"}
     code, out, err = call("study", *[f"--{name}={value}" for name, value in given.items()])
     assert (code, err.count("\n")) == (0, 1)
-    assert "AlexNet-tiny is not registered (Permission denied): ask for the permission EDIT on it" in err
+    assert "Small-tiny is not registered (Permission denied): ask for the permission EDIT on it" in err
     assert "test accuracy" in out
     (run,) = mlflow.MlflowClient().search_runs(["0"], "tags.`layerwise.kind` = 'study'")
     assert run.info.status == "FINISHED"
     assert "Best model: [seed 0]" in run.data.tags["mlflow.note.content"]
 
 
-def test_nothing_is_registered_by_default(call: Call, options: dict[str, str]) -> None:
-    assert "model:" not in study(call, options, register="false", seeds="0", epochs="1")
+def test_nothing_is_registered_by_default(call: Call, small_options: dict[str, str]) -> None:
+    assert "model:" not in study(call, small_options, register="false", seeds="0", epochs="1")
     assert mlflow.MlflowClient().search_registered_models() == []
 
 

@@ -281,13 +281,17 @@ def test_an_empty_batch_and_a_single_image_pass() -> None:
     assert conv(torch.zeros(4, 2, 2)).shape == (6, 2, 2)
 
 
-@pytest.mark.skipif(not can_compile(), reason="torch.compile needs a C++ compiler and Python's headers")
-def test_compiled_networks_give_the_same_and_share_a_graph() -> None:
+NO_COMPILER = pytest.mark.skipif(not can_compile(), reason="torch.compile needs a C++ compiler and Python's headers")
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=[pytest.mark.slow, NO_COMPILER])])
+def test_compiled_networks_give_the_same_and_share_a_graph(backend: str) -> None:
+    """Compiling traces forward and backward pass alike for both; inductor takes seconds to make C++ of them."""
     images, before = torch.randn(32, 4, 2, 2), counters["stats"]["unique_graphs"]
     for _seed in range(2):
         network = convolve_small_maps(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1, stride=2)), "cpu")
         expected = network(images)
-        network.compile(dynamic=False)
+        network.compile(dynamic=False, backend=backend)
         torch.testing.assert_close(network(images), expected)
     assert counters["stats"]["unique_graphs"] == before + 1
 
