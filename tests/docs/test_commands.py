@@ -136,7 +136,7 @@ RULES = (
     Rule(r"python -m docs\.tour", Place.skip, "minutes; tests/pipeline/studies/test_browser.py does the same"),
     Rule(r"mlflow run .*|study=.*|python -m benchmarks\.results .*", Place.skip, "hours, and downloads", "results.md"),
     Rule(r"study=.*|python -m pipeline (study|sweep) .*", Place.skip, "days, and downloads", "analysis_plan.md"),
-    Rule(r"python -m pipeline (record|restore) .*", Place.run, pages="running.md"),
+    Rule(r"python -m pipeline (record|restore|compare)( .*)?", Place.run, pages=r"(running|results)\.md"),
     Rule(r"python -m benchmarks\.gpu", Place.skip, GPU, "performance.md"),
     Rule(r"python -m benchmarks\.sweeps", Place.skip, SWEEPS, "scale.md"),
     Rule(
