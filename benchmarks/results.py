@@ -9,7 +9,8 @@ import pandas as pd
 
 from benchmarks.report import ROOT, fill, markdown
 from pipeline.analysis.paper import ELEMENTWISE, figure_medians
-from pipeline.analysis.reports.rendering import interval, number
+from pipeline.analysis.reports.folded_tables import INTERVAL, RANGE
+from pipeline.analysis.reports.rendering import number
 from pipeline.analysis.terms import WHOLE
 from pipeline.tracking.run import COMPARED, setting_tag
 
@@ -68,7 +69,7 @@ def _table(run: str, name: str) -> pd.DataFrame:
 
 
 def _accuracies(table: pd.DataFrame) -> list[str]:
-    heading = ["study", "test accuracy, %", "95 % interval", "n", "the paper, %", "remarks"]
+    heading = ["study", "test accuracy, %", INTERVAL.heading, RANGE.heading, "n", "the paper, %", "remarks"]
     ran = table[table["n"] > 0]
     return markdown(
         heading,
@@ -76,7 +77,8 @@ def _accuracies(table: pd.DataFrame) -> list[str]:
             [
                 row["study"],
                 number(row["test_acc"], 4),
-                interval(row),
+                INTERVAL.text(row),
+                RANGE.text(row),
                 str(row["n"]),
                 number(row["paper"]),
                 row["remarks"],
@@ -113,12 +115,12 @@ def _shares(tables: dict[str, pd.DataFrame]) -> list[str]:
 
 def _claims(table: pd.DataFrame) -> list[str]:
     """Return a line for each study and claim that may have a verdict."""
-    heading = ["study", "claim", "outcome", "ratio", "95 % interval", "p (Holm)", "n", "why"]
+    heading = ["study", "claim", "outcome", "ratio", INTERVAL.heading, RANGE.heading, "p (Holm)", "n", "why"]
     return markdown(
         heading,
         *(
-            [row["study"], row["claim"], row["outcome"], number(row["ratio"]), interval(row), number(row["p_holm"]),
-             str(row["n"]), row["reason"]]
+            [row["study"], row["claim"], row["outcome"], number(row["ratio"]), INTERVAL.text(row), RANGE.text(row),
+             number(row["p_holm"]), str(row["n"]), row["reason"]]
             for row in table[table["primary"]].to_dict("records")
         ),
     )  # fmt: skip
@@ -129,7 +131,7 @@ def _depth(tables: dict[str, pd.DataFrame]) -> list[str]:
     rows = []
     for study, table in tables.items():
         for row in table[table["measured by"] == "rwc"].to_dict("records"):
-            seeds = row["note"] or interval(row)
+            seeds = row["note"] or (INTERVAL if row["low"] == row["low"] else RANGE).text(row)
             rows.append([study, row["layers"], f"{number(row['correlation'])} ({seeds})", number(row["order_p"])])
     return markdown(["study", "layers", "RWC and depth", "p of the order"], *rows)
 

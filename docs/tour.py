@@ -121,7 +121,11 @@ STOPS = (
     ),
     Stop("figure", lambda store: _run(store.studies[-1], "/artifacts/figures/rwc_layers.png"), ("rwc_layers.png",)),
     Stop("compare", _compare_runs, ("Comparing 2 Runs",), _fold_visualizations),
-    Stop("comparison", lambda store: _run(store.comparison, "/artifacts/compare.html"), ("Claims about one study",)),
+    Stop(
+        "comparison",
+        lambda store: _run(store.comparison, "/artifacts/compare.html"),
+        ("What is left out",),
+    ),
     Stop("model", lambda store: f"#/models/{store.registered}", ("best",)),
 )
 

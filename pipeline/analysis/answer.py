@@ -7,11 +7,13 @@ from pathlib import PurePath
 import numpy as np
 import pandas as pd
 
+from pipeline.analysis.averages import MIN_SEEDS
 from pipeline.analysis.claims import not_learned
+from pipeline.analysis.inference import Effect, same
 from pipeline.analysis.most_and_least import most_and_least
 from pipeline.analysis.paper import ACCURACIES
-from pipeline.analysis.statistics import Histories, accuracy, final_values
-from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, MIN_SEEDS, NO_VERDICT, REVERSE, order_may_be_any
+from pipeline.analysis.statistics import Histories, accuracy
+from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, NO_VERDICT, REVERSE, order_may_be_any
 
 FEW_EPOCHS = 10
 OUTCOMES = {
@@ -58,24 +60,29 @@ def opening(histories: Histories, *, model: str, dataset: str, asked: int, paper
 
 def _what_ran(histories: Histories, model: str, dataset: str, asked: int) -> str:
     count, ends = len(histories.seeds), sorted(set(histories.last_epochs.values()))
-    seeds = f"{count} of {asked} seeds" if count < asked else _counted(count, "seed")
-    epochs = f"{ends[0]} to {ends[-1]} epochs, as some stopped early" if len(ends) > 1 else _counted(ends[0], "epoch")
+    seeds = f"{count} of {asked} seeds" if count < asked else counted(count, "seed")
+    epochs = f"{ends[0]} to {ends[-1]} epochs, as some stopped early" if len(ends) > 1 else counted(ends[0], "epoch")
     network, images = model.rpartition(":")[2], PurePath(dataset).stem if dataset.endswith(".npz") else dataset
     return f"{network} was trained on {images} with {seeds} for {epochs}."
 
 
 def _accuracy(histories: Histories, model: str, dataset: str, paper: Mapping[str, str]) -> str:
-    found, of_seeds = accuracy(histories), final_values(histories, "test_acc")
-    spread = {True: "one seed, so no interval", False: "the same in all seeds"}[found.n == 1]
-    if np.isfinite(found.low):
-        spread = f"{of_seeds.min():.1f} to {of_seeds.max():.1f} % in single seeds"
-    if np.isfinite(found.low) and found.n >= MIN_SEEDS:
-        low, high = max(found.low, 0.0), min(found.high, 100.0)  # t knows no ends; those outside are impossible
-        spread = f"95 % interval of the mean over {found.n} seeds: {low:.1f} to {high:.1f} %"
+    found = accuracy(histories)
     beside = ""
     if paper:
         beside = f"; the paper reports {ACCURACIES[model][dataset]:.1f} % after up to {paper['epochs']} epochs"
-    return f"It classifies {found.mean:.1f} % of the test images correctly ({spread}){beside}."
+    return f"It classifies {found.mean:.1f} % of the test images correctly ({accuracy_spread(found)}){beside}."
+
+
+def accuracy_spread(found: Effect) -> str:
+    """Return the spread of an accuracy, percent, over the seeds in words: the interval, or the range of few seeds."""
+    if np.isfinite(found.low):
+        return f"95 % interval of the mean over {found.n} seeds: {found.low:.1f} to {found.high:.1f} %"
+    if found.n == 1:
+        return "one seed, so no interval"
+    if same(found.lowest, found.highest):
+        return "the same in all seeds"
+    return f"{found.lowest:.1f} to {found.highest:.1f} % in single seeds"
 
 
 def _claims(claims: pd.DataFrame, model: str, dataset: str) -> str:
@@ -86,7 +93,7 @@ def _claims(claims: pd.DataFrame, model: str, dataset: str) -> str:
     told = [phrase.format(counts[outcome]) for outcome, phrase in OUTCOMES.items() if counts[outcome]]
     orders = [row["order_p"] for row in claims.to_dict("records") if row["primary"] and order_may_be_any(row)]
     beside = f"; the order of the layers by depth could be any (p = {orders[0]:.2g})" if orders else ""
-    return f"Of the paper's {_counted(len(outcomes), 'claim')} about {model} on {dataset}: {', '.join(told)}{beside}."
+    return f"Of the paper's {counted(len(outcomes), 'claim')} about {model} on {dataset}: {', '.join(told)}{beside}."
 
 
 def _equilibrium(table: pd.DataFrame) -> str:
@@ -96,7 +103,7 @@ def _equilibrium(table: pd.DataFrame) -> str:
     known = layers[layers["equilibrium"] != ""]
     if known.empty:
         return "Whether its layers are in equilibrium is unknown: their norms were not measured over two epochs."
-    balanced, of = int((known["equilibrium"] == "yes").sum()), _counted(len(known), "scale-invariant layer")
+    balanced, of = int((known["equilibrium"] == "yes").sum()), counted(len(known), "scale-invariant layer")
     if not balanced:
         return f"Of {of} none is in equilibrium: their weights still grow or shrink."
     which = f"{'all' if balanced == len(known) else balanced} {'is' if balanced == 1 else 'are'}"
@@ -110,8 +117,9 @@ def _unsaid(histories: Histories, hindered: str) -> str:
         unsaid.insert(0, "what comes after the beginning of training")
     if seeds < MIN_SEEDS:
         unsaid.insert(0, "which differences other seeds would have")
-    return f"{_counted(seeds, 'seed').capitalize()} and {_counted(last, 'epoch')} cannot say {'; '.join(unsaid)}."
+    return f"{counted(seeds, 'seed').capitalize()} and {counted(last, 'epoch')} cannot say {'; '.join(unsaid)}."
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """Return a number of things in words."""
     return f"{'one' if count == 1 else count} {what}{'s' * (count != 1)}"

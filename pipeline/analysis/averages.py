@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 TAIL = 0.025  # on either side of a 95 % interval
+MIN_SEEDS = 5  # the rule of all tables, figures and sentences: fewer have no interval, no p-value and no verdict
+FEW_SEEDS = (
+    f"Fewer than {MIN_SEEDS} seeds have no interval and no p-value: these would look like a verdict, which so few "
+    "cannot carry. The lowest and the highest seed are shown instead."
+)
 MIN_SEEDS_IQM = 8  # with fewer, the interquartile mean leaves out one seed on either side at most
 
 
@@ -44,6 +49,13 @@ def over_seeds(values: Values) -> OverSeeds:
 
 
 def interval(values: Values) -> tuple[Values, Values]:
+    """Return the ends of `students_interval`, NaN where fewer than MIN_SEEDS have a value."""
+    enough = np.count_nonzero(~np.isnan(values), axis=0) >= MIN_SEEDS
+    low, high = students_interval(values)
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def students_interval(values: Values) -> tuple[Values, Values]:
     """Return the ends of Student's 95 % interval of the mean over the seeds, without NaN values; NaN for one seed."""
     mean, std, n = over_seeds(values)
     quantiles = scipy.stats.t.ppf(1 - TAIL, np.arange(len(values)))  # by degrees of freedom; NaN for none
@@ -52,10 +64,10 @@ def interval(values: Values) -> tuple[Values, Values]:
 
 
 def summary(values: Values) -> dict[str, NDArray[np.number]]:
-    """Return `over_seeds`, median, interquartile mean (iqm) and Student's 95 % interval (low, high) over the seeds.
+    """Return `over_seeds`, median, interquartile mean (iqm), `interval` (low, high), lowest and highest over the seeds.
 
     NaN values are left out, and infinite ones of all but the first. Fewer than 8 seeds have no interquartile mean, the
-    mean without the lowest and the highest quarter, and one has no interval.
+    mean without the lowest and the highest quarter.
     """
     mean, std, n = over_seeds(values)
     finite = np.where(np.isfinite(values), values, np.nan)
@@ -63,7 +75,9 @@ def summary(values: Values) -> dict[str, NDArray[np.number]]:
     ordered, count = np.sort(finite, axis=0), np.isfinite(finite).sum(axis=0)
     median = _without_ends(ordered, count, (count - 1) // 2)
     iqm = np.where(count < MIN_SEEDS_IQM, np.nan, _without_ends(ordered, count, count // 4))
-    return {"mean": mean, "std": std, "median": median, "iqm": iqm, "low": low, "high": high, "n": n}
+    lowest, highest = np.fmin.reduce(finite), np.fmax.reduce(finite)
+    found = {"mean": mean, "std": std, "median": median, "iqm": iqm, "low": low, "high": high}
+    return found | {"lowest": lowest, "highest": highest, "n": n}
 
 
 def _without_ends(ordered: Values, count: NDArray[np.intp], ends: NDArray[np.intp]) -> Values:

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.analysis.averages import Values, mean_of_finite
-from pipeline.analysis.inference import all_alike, effects, order_p, rank_correlation
+from pipeline.analysis.averages import MIN_SEEDS, Values, mean_of_finite
+from pipeline.analysis.inference import all_alike, effects
+from pipeline.analysis.ranks import order_p, rank_correlation
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.verdicts import MIN_SEEDS
 from pipeline.analysis.windows import interrupted, mean_logs
 
 COLUMNS = [
     "measured by", "layers", "count", "correlation", "low", "high", "lowest", "highest", "order_p", "ratio",
-    "ratio_low", "ratio_high", "p", "n", "note",
+    "ratio_low", "ratio_high", "ratio_lowest", "ratio_highest", "p", "n", "note",
 ]  # fmt: skip
 CHANGE_METRICS = ("rwc", "rwc_elementwise", "rwc_median", "l2_change", "angular_update", "step_angle")
 SHORTCUTS = ("downsample", "shortcut")  # parts of names of layers beside a block
@@ -82,8 +82,11 @@ def correlations(logs: Values, depth: Values) -> Values:
 
 
 def order_p_of_mean(logs: Values, depth: Values) -> float:
-    """Return the p-value of the order of the layers' means over the seeds, with layers as units."""
-    means = mean_of_finite(logs[~interrupted(logs)], axis=0)
+    """Return the p-value of the order of the layers' means over the seeds, with layers as units; NaN for few seeds."""
+    counted = logs[~interrupted(logs)]
+    if len(counted) < MIN_SEEDS:
+        return np.nan
+    means = mean_of_finite(counted, axis=0)
     found = np.isfinite(means)
     return order_p(means[found], depth[found])
 
@@ -91,10 +94,10 @@ def order_p_of_mean(logs: Values, depth: Values) -> float:
 def depth_table(histories: Histories) -> pd.DataFrame:
     """Return correlation and trend with depth of each measurement of change and each set of layers: COLUMNS.
 
-    `correlation` is Spearman's, the mean over the seeds; its interval, of five seeds or more, ends at -1 and 1, where
-    correlations do. `lowest` and `highest` are those of the seeds. `order_p` is that of the order of the
-    layers, exact up to 8 of them. `ratio` is that of last to first layer on the line of least squares, with interval
-    and p over the seeds. Without spread, correlations have no interval, and a note.
+    `correlation` is Spearman's, the mean over the seeds; its interval ends at -1 and 1, where correlations do. `lowest`
+    and `highest` are those of the seeds. `order_p` is that of the order of the layers, exact up to 8 of them. `ratio`
+    is that of last to first layer on the line of least squares, with interval, range and p over the seeds. Without
+    spread, correlations have no interval, and a note.
     """
     rows = []
     for metric in CHANGE_METRICS:
@@ -108,11 +111,10 @@ def _row(histories: Histories, metric: str, name: str, layers: Sequence[str]) ->
     logs, depth = mean_logs(histories, metric)[:, places_of(layers, histories)], depths(tuple(layers))
     correlated = correlations(logs, depth)
     of_order, of_trend = effects(np.stack([correlated, trends(logs, depth)], axis=1)).to_dict("records")
-    enough = of_order["n"] >= MIN_SEEDS
-    ends = np.clip([of_order["low"], of_order["high"]], -1, 1) if enough else [np.nan, np.nan]
+    ends = np.clip([of_order["low"], of_order["high"]], -1, 1)
     known = correlated[np.isfinite(correlated)]
     note = ALL_SEEDS_ALIKE if len(known) > 1 and all_alike(known) else ""
-    ratios = np.exp([of_trend["mean"], of_trend["low"], of_trend["high"]])
+    ratios = np.exp([of_trend[name] for name in ("mean", "low", "high", "lowest", "highest")])
     return (metric, name, len(layers), of_order["mean"], *ends, of_order["lowest"], of_order["highest"],
             order_p_of_mean(logs, depth), *ratios, of_trend["p"], of_trend["n"], note)  # fmt: skip
 

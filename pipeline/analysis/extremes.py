@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.analysis.averages import Values, mean_of_finite
+from pipeline.analysis.averages import MIN_SEEDS, Values, mean_of_finite
 from pipeline.analysis.claims import PRIMARY
 from pipeline.analysis.groups import group_logs
 from pipeline.analysis.inference import MARGIN, effects
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, LEVEL, MIN_SEEDS, NO_VERDICT
+from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, LEVEL, NO_VERDICT
 from pipeline.analysis.windows import mean_logs
 
 EQUAL = 0.0005  # logarithm of a ratio that reads 1
@@ -37,7 +37,7 @@ class Extremes:
         The pair is the most different of all, so the p-value of a difference is multiplied by the number of pairs.
         That of equivalence is not: all pairs must be alike.
         """
-        if self.row["n"] < MIN_SEEDS or np.isnan(self.row["p"]):
+        if np.isnan(self.row["p"]):
             return NO_VERDICT
         if self.alike_p <= LEVEL:
             return ALIKE

@@ -40,7 +40,8 @@ def group_table(histories: Histories) -> pd.DataFrame:
     """Return the ratio deeper / shallower of the changes of each pair of groups, in each window: COLUMNS.
 
     Each seed gives one ratio, of the groups' geometric means over layers and epochs. `mean` is geometric as well, with
-    its interval, and `p` that of a ratio of 1; they are of this pair alone, without a correction for the others.
+    its interval, and `p` that of a ratio of 1, of five seeds or more; they are of this pair alone, without a correction
+    for the others.
     """
     tables = []
     for metric in (metric for metric in CHANGE_METRICS if metric in histories.layers):

@@ -17,7 +17,8 @@ from pipeline.analysis.statistics import Histories
 from pipeline.analysis.windows import Window
 
 COLUMNS = [
-    "layer", "group", "scale_invariant", "quantity", "level", "mean", "low", "high", "n", "first", "last", "equilibrium"
+    "layer", "group", "scale_invariant", "quantity", "level", "mean", "low", "high", "lowest", "highest", "n", "first",
+    "last", "equilibrium",
 ]  # fmt: skip
 NORM_BALANCE = "norm_balance"
 MOST_LOST = 1 - 2**-53  # of 1, in floating point
@@ -113,10 +114,9 @@ def norm_balance(histories: Histories) -> Values:
 def equilibrium_table(histories: Histories) -> pd.DataFrame:
     """Return each quantity beside its level in the last third of the epochs, for each layer that has one: COLUMNS.
 
-    `mean` is over the seeds, with interval; that of a quantity which changes with time is beside the mean of its level
-    over the same epochs of the same seeds. `equilibrium` says, by the norm balance, whether the layer is: "yes", "no",
-    or "" for unknown.
-    All layers have a straightness: that of a random walk is 1.
+    `mean` is over the seeds, with interval and range; that of a quantity which changes with time is beside the mean of
+    its level over the same epochs of the same seeds. `equilibrium` says, by the norm balance, whether the layer is:
+    "yes", "no", or "" for unknown. All layers have a straightness: that of a random walk is 1.
     """
     first, last = Window.LATE.bounds(histories.last_epoch)
     layers = pd.DataFrame(histories.group_of.items(), columns=["layer", "group"])

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from pipeline.analysis.averages import mean_of_finite
+from pipeline.analysis.averages import MIN_SEEDS, mean_of_finite
 from pipeline.analysis.claims import PRIMARY, cannot_compare, not_learned
 from pipeline.analysis.extremes import Extremes, extremes
+from pipeline.analysis.inference import same
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, MIN_SEEDS, NO_VERDICT
+from pipeline.analysis.verdicts import ALIKE, CANNOT_TELL, HOLDS, NO_VERDICT
 from pipeline.analysis.windows import Window, mean_logs
 
 WORDS = {HOLDS: "told apart"}  # the other outcomes are their own words
@@ -41,7 +42,7 @@ def _most_and_least(histories: Histories, found: Extremes | None) -> str:
         )
     ratio = np.exp([found.row[name] for name in ("mean", "low", "high", "lowest", "highest")])
     of_seeds = f", {ratio[3]:.3g} to {ratio[4]:.3g} in single seeds" if found.row["n"] > 1 else ""
-    if found.row["n"] >= MIN_SEEDS and np.isfinite(ratio[1]):
+    if np.isfinite(ratio[1]):
         of_seeds = f", 95 % interval {ratio[1]:.3g} to {ratio[2]:.3g}"
     names = "The group {} changed most and the group {} least" if found.are_groups else "{} changed most and {} least"
     return f"{names.format(found.most, found.least)}: {ratio[0]:.3g} times as much in an epoch (RWC, {when}{of_seeds})."
@@ -73,7 +74,7 @@ def _few(found: Extremes, count: int) -> str:
     if count < 2:
         return "How sure that is cannot be told from one seed."
     low, high = found.row["lowest"], found.row["highest"]
-    if np.isnan(found.row["p"]):
+    if same(low, high):
         return f"All {count} seeds have this ratio, so there is no spread to judge it by."
     where = "in every seed" if low > 0 or high < 0 else "not in every seed"
     return f"That was so {where}, but {count} seeds are too few to be sure: a verdict needs {MIN_SEEDS}."

@@ -27,6 +27,7 @@ from pipeline.analysis.windows import Window, mean_logs, mean_over_layers
 
 WITHIN_COLUMNS = ["study", *LABELS, *DECIDED, "order_p", "ratio of"]
 BETWEEN_COLUMNS = [*LABELS, *DECIDED, "ratio of", "less", "more"]
+LEFT_OUT = "left out, as the settings"
 LENGTHS = ("epochs", "target_val_acc")  # which end a seed: the epochs that both studies ran are compared
 MUST_BE_EQUAL = [name for name in DISTINGUISHING_SETTINGS if name not in LENGTHS]
 
@@ -66,9 +67,7 @@ def pair_for(claim: ClaimBetween, studies: Sequence[Compared]) -> Pair:
         if not _differences(less, more):
             return Pair(less, more, "")
     differing = ", ".join(_differences(*pairs[0]))
-    return Pair(
-        None, None, f"left out, as the settings of {pairs[0][0].label} and {pairs[0][1].label} differ: {differing}"
-    )
+    return Pair(None, None, f"{LEFT_OUT} of {pairs[0][0].label} and {pairs[0][1].label} differ: {differing}")
 
 
 def _differences(less: Compared, more: Compared) -> list[str]:

@@ -4,6 +4,8 @@ rwc_elementwise = l2_change x (rwc / l2_change) x shape_factor x rest
 l2_change       = RWC* x (step_angle / its level) x cancellation        where a layer has levels
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -63,6 +65,33 @@ def shares(terms: dict[str, Values], chosen: NDArray[np.bool_]) -> dict[str, flo
     whole = means[ELEMENTWISE] - means[ELEMENTWISE].mean()
     variance = whole @ whole
     return {name: float(whole @ means[name] / variance) if variance > 0 else np.nan for name in WHOLE}
+
+
+class Contrast(NamedTuple):
+    """The terms of the layers that are compared, each as the logarithm of a factor of its mean over these layers.
+
+    `parts` are terms that add up to `whole`, the elementwise form; each is the mean over the seeds.
+    """
+
+    layers: list[str]
+    parts: dict[str, Values]
+    whole: Values
+    shares: dict[str, float]
+
+
+def contrast(histories: Histories) -> Contrast | None:
+    """Return the terms of each layer; None where the study lacks terms.
+
+    Where all layers have levels, the motion is given as its two terms that differ between layers.
+    """
+    terms, layers = log_terms(histories), compared_layers(histories)
+    chosen = np.isin(list(histories.group_of), layers)
+    means = {name: values[:, chosen].mean(axis=0) for name, values in terms.items()}
+    if not terms or not np.isfinite(means[ELEMENTWISE]).all():
+        return None
+    motion = [ANGLE, CANCELLATION] if np.isfinite(means.get(CANCELLATION, np.nan)).all() else [CHANGE]
+    parts = {name: means[name] - means[name].mean() for name in (SHAPE, *motion, NORMS, REST)}
+    return Contrast(layers, parts, means[ELEMENTWISE] - means[ELEMENTWISE].mean(), shares(terms, chosen))
 
 
 def terms_table(histories: Histories) -> pd.DataFrame:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.analysis.inference import holm
+from pipeline.analysis.averages import MIN_SEEDS
+from pipeline.analysis.inference import holm, same
 
-MIN_SEEDS = 5  # for a verdict
 LEVEL = 0.05
 HOLDS, REVERSE, ALIKE, CANNOT_TELL = "holds", "the reverse", "alike", "cannot tell"
 NO_VERDICT, EXPLORATORY = "no verdict", "exploratory"
+NEEDED_SEEDS = f"a verdict needs {MIN_SEEDS} seeds"
 DECIDED = [
     "outcome",
     "ratio",
@@ -41,7 +42,7 @@ def decide(tests: pd.DataFrame) -> pd.DataFrame:
     goes first: a ratio within 10 % is alike even where its difference from 1 is certain.
     """
     decided = tests.assign(p=tests["p"].where(tests["comparison"] == "<", tests["beyond_p"]))
-    family = decided["primary"] & (decided["hindered"] == "") & (decided["n"] >= MIN_SEEDS) & decided["p"].notna()
+    family = decided["primary"] & (decided["hindered"] == "") & decided["p"].notna()
     for raw, corrected in (("p", "p_holm"), ("alike_p", "alike_holm")):
         decided[corrected] = np.nan
         decided.loc[family, corrected] = np.minimum(1, 2 * holm(decided.loc[family, raw].to_numpy(dtype=float)))
@@ -61,7 +62,7 @@ def _said(row: Mapping[Hashable, Any], tested: bool, family: int) -> tuple[str, 
     if row["hindered"]:
         return NO_VERDICT, row["hindered"] + (f" ({seeds_in_words(row)})" if row["n"] else "")
     if not tested:
-        needed = f"; a verdict needs {MIN_SEEDS} seeds" if row["n"] < MIN_SEEDS else ""
+        needed = f"; {NEEDED_SEEDS}" if row["n"] < MIN_SEEDS else ""
         return NO_VERDICT, seeds_in_words(row) + needed
     found = f"95 % interval {row['low']:.3g} to {row['high']:.3g}"
     corrected = f"of {family} claims corrected by Holm's rule"
@@ -90,7 +91,7 @@ def seeds_in_words(row: Mapping[Hashable, Any]) -> str:
         return "not measured"
     if count == 1:
         return f"one seed: {lowest:.3g}"
-    if math.isnan(row["p"]):
+    if same(lowest, highest):
         return f"all {count} seeds alike: {lowest:.3g}"
     where = "above 1 in all" if lowest > 1 else "below 1 in all" if highest < 1 else "on both sides of 1"
     return f"{count} seeds: {lowest:.3g} to {highest:.3g}, {where}"

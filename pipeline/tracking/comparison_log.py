@@ -9,7 +9,7 @@ from pipeline.analysis.comparison import Compared, labels
 from pipeline.analysis.reports.comparison_report import write_comparison
 from pipeline.config.resolve import paper_settings
 from pipeline.host.disk import disk_space
-from pipeline.tracking.description import Page, describe, links
+from pipeline.tracking.description import NEW_LINE, Page, describe, links, plain
 from pipeline.tracking.histories import read_histories
 from pipeline.tracking.limits import NAMED
 from pipeline.tracking.queries import StoredStudy, seeds_of_study
@@ -19,32 +19,34 @@ log = logging.getLogger(__name__)
 
 
 def compare_studies(run: Run, stored: Sequence[StoredStudy]) -> None:
-    """Log figures, tables and a page of finished studies beside each other to a run, and describe it."""
+    """Log figures, tables and a page of finished studies to a run, and describe it by the page's first sentences."""
     compared = _compared(stored)
     for study in compared:
         log.info("%s: run %s, %s seeds", study.label, study.run_id, study.accuracy.n)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with disk_space(folder, "figures and tables"):
-            write_comparison(compared, folder)
+            said = write_comparison(compared, folder)
         with run.disk_space_for(folder, "figures and tables"):
             run.log_files(folder)
-    _describe(run, compared)
+    _describe(run, compared, said)
     log.info("page:    %s", run.artifact_location("compare.html"))
     log.info("browse:  %s", run.how_to_browse())
 
 
-def _describe(run: Run, compared: Sequence[Compared]) -> None:
+def _describe(run: Run, compared: Sequence[Compared], said: Sequence[str]) -> None:
     page = Page(run)
     shown = {"the page": "compare.html", "figures": "figures", "tables": "tables"}
     leads = links({what: page.artifact(path) for what, path in shown.items()})
-    studies = " · ".join(
-        f"{links({study.label: page.of(study.run_id)})} {study.accuracy.mean:.1f} %" for study in compared[:NAMED]
-    )
+    studies = links({study.label: page.of(study.run_id) for study in compared[:NAMED]})
     more = f" and {len(compared) - NAMED} more" if len(compared) > NAMED else ""
     describe(
         run,
-        [f"**{len(compared)} studies**, beside each other and the paper · {leads}", f"Test accuracy: {studies}{more}"],
+        [
+            f"{plain(said[0])} {leads}{NEW_LINE}{plain(said[1])}",
+            plain(" ".join(said[2:])),
+            f"Their pages: {studies}{more}",
+        ],
     )
 
 

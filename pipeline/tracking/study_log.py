@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from data.prepared import Prepared
-from pipeline.analysis.answer import answer
+from pipeline.analysis.answer import accuracy_spread, answer
 from pipeline.analysis.figures.study_figures import write_figures
 from pipeline.analysis.most_and_least import changed_most
 from pipeline.analysis.paper import figure_medians
 from pipeline.analysis.reports.study_report import Facts, write_report
-from pipeline.analysis.statistics import Histories, final_values
+from pipeline.analysis.statistics import Histories, accuracy
 from pipeline.analysis.study_tables import study_tables, write_tables
 from pipeline.config.resolve import paper_settings
 from pipeline.config.settings import Config
@@ -134,9 +134,7 @@ def _facts(study: StoredStudy, seeds: Sequence[StoredSeed], histories: Histories
 
 
 def _print_result(study: Run, name: str, histories: Histories, asked: int) -> None:
-    accuracies = final_values(histories, "test_acc")
-    spread = f" +- {accuracies.std():.2f} (one standard deviation)" if len(accuracies) > 1 else ""
-    mean = accuracies.mean()
-    log.info("%s: %s of %s seeds, test accuracy %.2f %%%s", name, len(accuracies), asked, mean, spread)
+    found = accuracy(histories)
+    log.info("%s: %s of %s seeds, test accuracy %.1f %% (%s)", name, found.n, asked, found.mean, accuracy_spread(found))
     log.info("figures: %s", study.artifact_location("figures"))
     log.info("browse:  %s", study.how_to_browse())

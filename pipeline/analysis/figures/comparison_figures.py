@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.analysis.averages import mean_of_finite
+from pipeline.analysis.averages import MIN_SEEDS
 from pipeline.analysis.comparison import NOT_RUN, Compared
 from pipeline.analysis.figures import style
-from pipeline.analysis.windows import Window, mean_logs
+from pipeline.analysis.windows import Window
 
 PANELS_PER_ROW = 2
 LABEL_WIDTH = 40  # characters per line
@@ -25,7 +25,7 @@ def comparison_figures(studies: Sequence[Compared], accuracies: pd.DataFrame) ->
 
 
 def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
-    """Draw mean, interval and the paper's value, a row for each study and for each cell of the paper's table."""
+    """Draw mean, range, interval and the paper's value, a row for each study and for each cell of the paper's table."""
     table = accuracies.sort_values(["model", "dataset"], kind="stable", ignore_index=True)
     texts = zip(table["study"].astype(str), table["remarks"].astype(str), strict=True)
     names = ["\n".join(fill(text, LABEL_WIDTH) for text in lines if text) for lines in texts]
@@ -35,12 +35,15 @@ def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
     rows = np.arange(len(table))
     axes.plot(table["paper"], rows, "|", color="black", markersize=12, markeredgewidth=2, label="the paper")
     ran = table["remarks"] != NOT_RUN
+    of_seeds = table.loc[ran, ["lowest", "highest"]]
+    axes.hlines(rows[ran], *of_seeds.to_numpy().T, color=style.GREY, linewidth=1, label="lowest to highest seed")
     mean, low, high = (table.loc[ran, column] for column in ("test_acc", "low", "high"))
-    spread = np.nan_to_num(np.abs([mean - low, high - mean]))
-    axes.errorbar(
-        mean, rows[ran], xerr=spread, fmt="o", color=style.PALETTE[0], capsize=3, markersize=5,
-        label="mean over the seeds, 95 % interval",
-    )  # fmt: skip
+    axes.plot(mean, rows[ran], "o", color=style.PALETTE[0], markersize=5, label="mean over the seeds")
+    if low.notna().any():
+        axes.errorbar(
+            mean, rows[ran], xerr=np.abs([mean - low, high - mean]), fmt="none", color=style.PALETTE[0], capsize=3,
+            label=f"95 % interval of the mean, from {MIN_SEEDS} seeds on",
+        )  # fmt: skip
     axes.set_yticks(rows, names, fontsize=7)
     for text, was_run in zip(axes.get_yticklabels(), ran, strict=True):
         text.set_color("black" if was_run else style.GREY)
@@ -53,13 +56,13 @@ def accuracy_figure(accuracies: pd.DataFrame) -> Figure:
 
 def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str]) -> Figure:
     """Draw the geometric mean of each layer's RWC against relative depth, a panel for each model or data set."""
-    panels = list(dict.fromkeys(map(panel_of, studies)))
+    panels = panels_of(studies, panel_of)
     columns = min(PANELS_PER_ROW, len(panels))
     rows = -(-len(panels) // columns)
     figure = style.new_figure(width=7 * columns, height=4 * rows + 0.4)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    for axes, panel in zip(grid, panels, strict=False):
-        for index, study in enumerate(study for study in studies if panel_of(study) == panel):
+    for axes, (panel, its) in zip(grid, panels.items(), strict=False):
+        for index, study in enumerate(its):
             _draw_depth(axes, study, style.PALETTE[index % len(style.PALETTE)])
         axes.set_xlabel("depth (0: first layer, 1: last)")
         style.log_axis(axes, "relative weight change per epoch")
@@ -75,13 +78,18 @@ def depth_figure(studies: Sequence[Compared], panel_of: Callable[[Compared], str
     return figure
 
 
+def panels_of(studies: Sequence[Compared], panel_of: Callable[[Compared], str]) -> dict[str, list[Compared]]:
+    """Return the studies of each panel, in their order."""
+    panels: dict[str, list[Compared]] = {}
+    for study in studies:
+        panels.setdefault(panel_of(study), []).append(study)
+    return panels
+
+
 def _draw_depth(axes: Axes, study: Compared, colour: str) -> None:
-    logs = mean_logs(study.histories, "rwc")
-    depth = np.arange(logs.shape[1]) / max(1, logs.shape[1] - 1)
-    changed = np.isfinite(logs).any(axis=0)  # frozen layers keep their place, too
-    for values in logs[:, changed]:
-        axes.plot(depth[changed], np.exp(values), color=colour, linewidth=0.6, alpha=0.5)
+    depths, _layers, means, by_seed = study.by_depth
+    for values in by_seed:
+        axes.plot(depths, values, color=colour, linewidth=0.6, alpha=0.5)
     epochs = Window.WHOLE.text(study.histories.last_epoch)
-    label = f"{study.label}\n{len(logs)} seed{'s' * (len(logs) != 1)}, {epochs}"
-    means = np.exp(mean_of_finite(logs, axis=0))[changed]
-    axes.plot(depth[changed], means, color=colour, linewidth=1.8, marker="o", markersize=3, label=label)
+    label = f"{study.label}\n{len(by_seed)} seed{'s' * (len(by_seed) != 1)}, {epochs}"
+    axes.plot(depths, means, color=colour, linewidth=1.8, marker="o", markersize=3, label=label)

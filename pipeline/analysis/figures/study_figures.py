@@ -7,13 +7,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 
-from pipeline.analysis.averages import mean_of_finite, over_seeds
+from pipeline.analysis.averages import mean_of_finite
 from pipeline.analysis.figures import curves, style
 from pipeline.analysis.figures.equilibrium_figure import equilibrium_figure
 from pipeline.analysis.figures.terms_figure import terms_figure
+from pipeline.analysis.figures.thin_lines import thin_lines
 from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import REMAINING
@@ -22,7 +23,8 @@ LONGEST_NAME = 200  # bytes: a file system takes 255, with what is added
 RWC_LABEL = "relative weight change per epoch"
 Medians = Mapping[str, tuple[float, float]]
 NO_PAPER: Medians = MappingProxyType({})
-LABELS = {"rwc": RWC_LABEL, ELEMENTWISE: "mean of |change| / |weight| per epoch (rwc_elementwise)"}
+ELEMENTWISE_LABEL = "mean of |change| / |weight| per epoch (rwc_elementwise)"
+LABELS = {"rwc": RWC_LABEL, ELEMENTWISE: ELEMENTWISE_LABEL}
 PARTS = {"train": (style.PALETTE[0], "-"), "val": (style.PALETTE[2], "-."), "test": (style.PALETTE[1], "--")}
 
 
@@ -109,21 +111,21 @@ def heat_map(histories: Histories, heading: str) -> Figure:
 
 
 def accuracy_and_loss(histories: Histories, heading: str) -> Figure:
-    """Draw the means over the seeds, with a band of one standard deviation on either side."""
+    """Draw the mean over the seeds of each part of the data, and each seed."""
     figure = style.new_figure(width=10, height=4)
-    panels = figure.subplots(1, 2)
-    epochs = np.arange(1, histories.last_epoch + 1)
-    for axes, kind, label in zip(panels, ("acc", "loss"), ("accuracy, %", "cross-entropy"), strict=True):
+    epochs = np.arange(1.0, histories.last_epoch + 1)
+    for axes, kind, label in zip(figure.subplots(1, 2), ("acc", "loss"), ("accuracy, %", "cross-entropy"), strict=True):
         for part, (colour, line) in PARTS.items():
-            if f"{part}_{kind}" not in histories.scalars:
+            if (values := histories.scalars.get(f"{part}_{kind}")) is None:
                 continue
-            mean, std, _n = over_seeds(histories.scalars[f"{part}_{kind}"])
-            axes.plot(epochs, mean, line, color=colour, label=part, marker=style.marker(histories), markersize=3)
-            axes.fill_between(epochs, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
+            thin_lines(axes, epochs, values[:, None], [to_rgb(colour)])
+            axes.plot(
+                epochs, mean_of_finite(values, axis=0), line, color=colour, label=part,
+                marker=style.marker(histories), markersize=3,
+            )  # fmt: skip
         curves.finish(axes, histories, label, log=False)
         axes.legend(frameon=False)
-    spread = " and one standard deviation" if len(histories.seeds) > 1 else ""
-    figure.suptitle(f"{heading}: mean{spread}; train: of each batch while it is trained on", fontsize=10)
+    figure.suptitle(f"{heading}\n{curves.HOW_TO_READ}; train: of each batch while it is trained on", fontsize=10)
     return figure
 
 

@@ -6,20 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from pipeline.analysis.figures import style
-from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.statistics import Histories
-from pipeline.analysis.terms import (
-    ANGLE,
-    CANCELLATION,
-    CHANGE,
-    NORMS,
-    REST,
-    SHAPE,
-    WHOLE,
-    compared_layers,
-    log_terms,
-    shares,
-)
+from pipeline.analysis.terms import ANGLE, CANCELLATION, CHANGE, NORMS, REST, SHAPE, WHOLE, Contrast, contrast
 from pipeline.analysis.windows import Window
 
 LABELS = {
@@ -30,36 +18,35 @@ LABELS = {
     SHAPE: "size and shape (shape_factor B)",
     REST: "rest",
 }
+ALL = "all of rwc_elementwise"
 COLOURS = dict(zip((SHAPE, CHANGE, ANGLE, CANCELLATION, NORMS, REST), (*style.PALETTE[:5], style.GREY), strict=True))
 FACTORS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
 def terms_figure(histories: Histories, heading: str) -> Figure | None:
-    """Draw each term of each layer as a factor of its geometric mean over the layers; None where the study lacks terms.
-
-    Where all layers have levels, the motion is drawn as its two terms that differ between layers.
-    """
-    terms, layers = log_terms(histories), compared_layers(histories)
-    chosen = np.isin(list(histories.group_of), layers)
-    means = {name: values[:, chosen].mean(axis=0) for name, values in terms.items()}
-    if not terms or not np.isfinite(means[ELEMENTWISE]).all():
+    """Draw each term of each layer as a factor of its geometric mean over layers; None where the study lacks terms."""
+    found = contrast(histories)
+    if found is None:
         return None
-    parts = [ANGLE, CANCELLATION] if np.isfinite(means.get(CANCELLATION, np.nan)).all() else [CHANGE]
-    drawn = {name: means[name] - means[name].mean() for name in (SHAPE, *parts, NORMS, REST)}
+    layers = found.layers
     figure = style.new_figure(height=max(3.5, 0.3 * len(layers) + 2))
     axes = figure.subplots()
-    _stack(axes, drawn, len(layers))
-    whole = means[ELEMENTWISE] - means[ELEMENTWISE].mean()
-    axes.plot(whole, range(len(layers)), "D", color="black", markersize=5, label="all of rwc_elementwise", zorder=3)
+    _stack(axes, found.parts, len(layers))
+    axes.plot(found.whole, range(len(layers)), "D", color="black", markersize=5, label=ALL, zorder=3)
     axes.set_yticks(range(len(layers)), list(map(style.label, layers)), fontsize=8)
     axes.invert_yaxis()
     _factors(axes)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
-    share = shares(terms, chosen)
-    said = ", ".join(f"{name} {share[name]:.0%}" for name in WHOLE if np.isfinite(share[name]))
-    read = f"{Window.LATE.text(histories.last_epoch)}, mean over the seeds; shares of the spread: {said}"
+    read = (
+        f"{Window.LATE.text(histories.last_epoch)}, mean over the seeds; shares of the spread: {shares_in_words(found)}"
+    )
     axes.set_title(f"Why layers differ in rwc_elementwise: {heading}\n{read}", fontsize=10)
     return figure
+
+
+def shares_in_words(found: Contrast) -> str:
+    shares = [(name, found.shares[name]) for name in WHOLE]
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares if np.isfinite(share))
 
 
 def _stack(axes: Axes, drawn: dict[str, style.Numbers], count: int) -> None:

@@ -57,6 +57,7 @@ class Cloud(Artist):
         corner, end = np.floor(self.axes.bbox.get_points() + 0.5)
         places = self.axes.transData.transform(self.lines.reshape(-1, 2)).reshape(self.lines.shape)
         lines = LineCollection(list(places - corner), **self.look)
-        renderer = RendererAgg(*(end - corner), self.axes.figure.dpi)  # type: ignore[no-untyped-call]  # untyped there
+        width, height = end - corner
+        renderer = RendererAgg(width, height, self.axes.figure.dpi)  # type: ignore[no-untyped-call]  # untyped there
         lines.draw(renderer)
         return np.asarray(renderer.buffer_rgba())[::-1], corner  # type: ignore[no-untyped-call]

@@ -2,22 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.analysis.averages import mean_of_finite
-from pipeline.analysis.figures import style
 from pipeline.analysis.figures.line_ends import spread
 from pipeline.analysis.figures.style import Numbers
-from pipeline.analysis.reports.colours import shades
 from pipeline.analysis.reports.lines import Curve, Line, Pen
-from pipeline.analysis.reports.scales import FULL, Scale, Tick, across, epoch_ticks
-from pipeline.analysis.statistics import Histories
+from pipeline.analysis.reports.scales import FULL, Scale, Tick
 
 TALL, LOW = 23, 14  # heights of charts, rem
 NAME = 1.0  # height of a name, rem
 MOST_NAMES = 120  # below a tall chart; else the lines alone tell their names, when they are pointed at
 LONGEST_NAME = 24  # letters at the end of a line
+WIDEST_NAME = 44  # letters below
+
+
+class Axes(NamedTuple):
+    """What a chart is drawn in: texts of both axes, ticks of the level one, places on it where seeds end."""
+
+    upward: str
+    across: str
+    ticks: list[Tick]
+    stops: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -31,67 +38,64 @@ class Named:
 
 @dataclass(frozen=True)
 class Chart:
-    """What a chart shows; `places` is where the names of the lines are: at their ends, below, or nowhere."""
+    """What a chart shows; `names_are` is where the names of the lines stand: ends, below, or nowhere.
 
-    label: str
+    `levels` are paths by name. `dots` says that each line is one point.
+    """
+
+    axes: Axes
     height: int  # rem
-    x_ticks: list[Tick]
     y_ticks: list[Tick]
-    levels: dict[str, str]  # paths by name
-    stops: list[float]
-    places: str
+    levels: dict[str, str]
+    names_are: str
     width: int
+    dots: bool
     groups: dict[str, list[Named]]
 
 
-def layers_chart(
-    histories: Histories,
-    values: Numbers,
-    label: str,
-    *,
-    layers: Sequence[str] | None = None,
-    levels: Mapping[str, Numbers] | None = None,
-    log: bool = True,
-    height: int = TALL,
-) -> Chart:
-    """Return the chart of values, seeds x layers x epochs, of all layers or of some, with the lines of `levels`."""
-    means = mean_of_finite(values, axis=0)
-    places = {layer: place for place, layer in enumerate(histories.group_of)}
-    curves = []
-    for group, colour in style.group_colours(histories.groups).items():
-        of_group = [name for name, its in histories.group_of.items() if its == group]
-        members = [name for name in of_group if layers is None or name in layers]
-        for name, shade in zip(members, shades(colour, len(members)), strict=True):
-            place = places[name]
-            curves.append(Curve(name, group or style.NO_GROUP, means[place], values[:, place], shade, not group))
-    return line_chart(histories, curves, label, levels or {}, log=log, height=height)
-
-
 def line_chart(
-    histories: Histories, curves: Sequence[Curve], label: str, levels: Mapping[str, Numbers], *, log: bool, height: int
+    curves: Sequence[Curve],
+    axes: Axes,
+    scale: Scale,
+    *,
+    height: int,
+    levels: Mapping[str, tuple[Numbers, Numbers]] | None = None,
+    at_ends: bool = True,
 ) -> Chart:
-    """Return the chart of curves, those of a group together."""
-    values = [curve.means for curve in curves] + [curve.by_seed.ravel() for curve in curves]
-    scale = Scale(np.concatenate([*values, *levels.values()]), log=log)
-    pen = Pen(curves, histories.seeds, scale)
+    """Return the chart of curves, those of a group together; `levels` are places from the left, and values, by name.
+
+    Names stand at the ends of the lines if asked for, if there is room, and if they differ where they are cut.
+    """
+    pen = Pen(curves, scale)
     lines = [pen.line(curve) for curve in curves]
     named = spread([_height(line) for line in lines], FULL * NAME / height, 0, FULL)
+    if not at_ends or len({curve.name[:LONGEST_NAME] for curve in curves}) < len(curves):
+        named = None
     places = [_height(line) for line in lines] if named is None else named.tolist()
-    last = histories.last_epoch
     groups: dict[str, list[Named]] = {}
     for line, place in zip(lines, places, strict=True):
         groups.setdefault(line.curve.group, []).append(Named(line, place / FULL * 100, _lead(line, place)))
+    widest = max(len(line.curve.name) for line in lines)
     return Chart(
-        label,
+        axes,
         height,
-        x_ticks=epoch_ticks(last),
         y_ticks=scale.ticks(),
-        levels={name: pen.path(values, pen.measured) for name, values in levels.items()},
-        stops=[float(across(end + 0.5, last)) for end in sorted({*histories.last_epochs.values()} - {last})],
-        places="ends" if named is not None else "below" if len(lines) <= MOST_NAMES and height == TALL else "nowhere",
-        width=min(LONGEST_NAME, max(len(line.curve.name) for line in lines)),
+        levels={name: pen.path(*level) for name, level in (levels or {}).items()},
+        names_are="ends" if named is not None else "below" if _fit_below(len(lines), height) else "nowhere",
+        width=min(WIDEST_NAME if named is None else LONGEST_NAME, widest),
+        dots=all(len(curve.means) == 1 for curve in curves),
         groups=groups,
     )
+
+
+def scale_of(curves: Sequence[Curve], levels: Sequence[Numbers] = (), *, log: bool) -> Scale:
+    """Return the axis on which all curves and levels have room."""
+    values = [curve.means for curve in curves] + [curve.by_seed.ravel() for curve in curves]
+    return Scale(np.concatenate([*values, *levels]), log=log)
+
+
+def _fit_below(count: int, height: int) -> bool:
+    return count <= MOST_NAMES and height == TALL
 
 
 def _height(line: Line) -> float:

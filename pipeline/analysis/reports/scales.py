@@ -20,7 +20,7 @@ class Tick(NamedTuple):
 
 
 class Scale:
-    """The y axis: from the top down, logarithmic if asked for and if any value is above zero."""
+    """An axis of values, logarithmic if asked for and if any value is above zero."""
 
     def __init__(self, values: Numbers, *, log: bool) -> None:
         finite = values[np.isfinite(values)]
@@ -39,21 +39,34 @@ class Scale:
         places: Numbers = FULL * (self.high - drawn) / (self.high - self.low)
         return places
 
+    def across(self, values: ArrayLike, width: int = FULL) -> Numbers:
+        """Return permille from the left, of an axis that is `width` long; NaN for what cannot be drawn."""
+        places: Numbers = width * (1 - self.places(values) / FULL)
+        return places
+
     def ticks(self) -> list[Tick]:
+        """Return the ticks of an upright axis."""
         values = self._tick_values()
-        places = self.places(values) / FULL * 100
-        return [Tick(place, f"{value:g}") for value, place in zip(values, places, strict=True) if 0 <= place <= 100]
+        return _at(values, self.places(values))
+
+    def ticks_across(self, width: int = FULL) -> list[Tick]:
+        """Return the ticks of a level axis."""
+        values = self._tick_values()
+        return _at(values, self.across(values, width))
 
     def _tick_values(self) -> Numbers:
         low, high = (10**self.low, 10**self.high) if self.log else (self.low, self.high)
-        for subs in ((1, 2, 5), (1,)) if self.log else ():
-            values = np.asarray(LogLocator(subs=subs, numticks=99).tick_values(low, high))
-            if FEW_TICKS <= np.count_nonzero((values >= low) & (values <= high)) <= MANY_TICKS:
-                return values
-        return np.round(MaxNLocator(6, steps=(1, 2, 2.5, 5, 10)).tick_values(low, high), 12)
+        values = np.round(MaxNLocator(6, steps=(1, 2, 2.5, 5, 10)).tick_values(low, high), 12)
+        for subs in ((1,), (1, 2, 5)) if self.log else ():
+            of_decades = np.asarray(LogLocator(subs=subs, numticks=99).tick_values(low, high))
+            if FEW_TICKS <= np.count_nonzero((of_decades >= low) & (of_decades <= high)) <= MANY_TICKS:
+                values = of_decades
+        places = self.places(values)
+        kept: Numbers = values[(places >= 0) & (places <= FULL)]
+        return kept
 
 
-def across(epochs: ArrayLike, last: int) -> Numbers:
+def of_epochs(epochs: ArrayLike, last: int) -> Numbers:
     """Return the permille from the left of epochs from 1 to `last`."""
     return (np.asarray(epochs, dtype=np.float64) - 0.5) / last * NAMES
 
@@ -62,5 +75,18 @@ def epoch_ticks(last: int) -> list[Tick]:
     values = MaxNLocator(8, integer=True, min_n_ticks=1).tick_values(1, last)
     kept = np.array(sorted({1.0, *(value for value in values if 1 <= value <= last)}))
     kept = np.array([value for value in kept if value == 1 or value > 1 + last / 20])  # 1 and 2 of 150 would touch
-    places = across(kept, last) / FULL * 100
-    return [Tick(place, f"{value:g}") for value, place in zip(kept, places, strict=True)]
+    return _at(kept, of_epochs(kept, last))
+
+
+def of_depths(depths: ArrayLike) -> Numbers:
+    """Return the permille from the left of depths from 0 to 1."""
+    return NAMES * np.asarray(depths, dtype=np.float64)
+
+
+def depth_ticks() -> list[Tick]:
+    values = np.linspace(0, 1, 5)
+    return _at(values, of_depths(values))
+
+
+def _at(values: Numbers, places: Numbers) -> list[Tick]:
+    return [Tick(place / FULL * 100, f"{value:g}") for value, place in zip(values, places, strict=True)]

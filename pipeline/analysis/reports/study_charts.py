@@ -1,16 +1,24 @@
-"""The line charts of a study's report."""
+"""The charts of a study's report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from pipeline.analysis.averages import mean_of_known
+import numpy as np
+
+from pipeline.analysis.averages import mean_of_finite
 from pipeline.analysis.figures.equilibrium_figure import LABELS, LINEAR
-from pipeline.analysis.figures.study_figures import PARTS, RWC_LABEL
+from pipeline.analysis.figures.study_figures import ELEMENTWISE_LABEL, PARTS, RWC_LABEL
+from pipeline.analysis.figures.terms_figure import COLOURS, shares_in_words
+from pipeline.analysis.figures.terms_figure import LABELS as LABELS_OF_TERMS
 from pipeline.analysis.levels import NORM_BALANCE, STRAIGHTNESS, level_of, quantities
+from pipeline.analysis.paper import ELEMENTWISE
 from pipeline.analysis.reports.colours import shades
-from pipeline.analysis.reports.line_charts import LOW, TALL, Chart, layers_chart, line_chart
-from pipeline.analysis.reports.lines import Curve
+from pipeline.analysis.reports.epoch_charts import epochs_chart, epochs_curve, layers_chart, measured_epochs
+from pipeline.analysis.reports.line_charts import LOW, TALL, Chart
+from pipeline.analysis.reports.rendering import number
+from pipeline.analysis.reports.row_charts import Bar, RowChart, Spot, row_chart
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import REMAINING
+from pipeline.analysis.terms import Contrast, contrast
 
 SCORES = {"acc": ("Accuracy", "percent of the images"), "loss": ("Loss", "cross-entropy")}
 BALANCE = {
@@ -26,10 +34,48 @@ OTHERS = {
     "layer_rotation": "Rotation since initialisation beside its level",
 }
 OF_ALL_LAYERS = (STRAIGHTNESS, REMAINING)
+Medians = Mapping[str, tuple[float, float]]
 
 
 def change_chart(histories: Histories) -> Chart:
     return layers_chart(histories, histories.layers["rwc"], RWC_LABEL)
+
+
+def elementwise_chart(histories: Histories, paper: Medians) -> Chart | None:
+    """Return the chart of the paper's form of RWC, with the medians of the paper's own figures, if it was measured."""
+    if ELEMENTWISE not in histories.layers:
+        return None
+    levels = {
+        f"the paper's median of {group}, {median:g}": np.full(histories.last_epoch, median)
+        for group, (_low, median) in paper.items()
+    }
+    return layers_chart(histories, histories.layers[ELEMENTWISE], ELEMENTWISE_LABEL, levels=levels)
+
+
+def terms_chart(histories: Histories) -> tuple[str, RowChart] | None:
+    """Return why layers differ in the paper's form, as shares in words, and a row of stacked terms for each layer."""
+    found = contrast(histories)
+    if found is None:
+        return None
+    colours = {name: shades(colour, 1)[0] for name, colour in COLOURS.items() if name in found.parts}
+    spots = [_terms(found, place, colours) for place in range(len(found.layers))]
+    keys = {LABELS_OF_TERMS[name]: its for name, its in colours.items()}
+    label = "factor against the geometric mean of the layers"
+    return shares_in_words(found), row_chart(spots, label, log=True, reference=1, keys=keys)
+
+
+def _terms(found: Contrast, place: int, colours: Mapping[str, tuple[str, str]]) -> Spot:
+    """Return the row of a layer: bars from 1 on, those of factors above to the right, those below to the left."""
+    ends, bars, nan = {True: 0.0, False: 0.0}, [], np.nan
+    for name, values in found.parts.items():
+        above = bool(values[place] > 0)
+        start, ends[above] = ends[above], ends[above] + values[place]
+        told = f"{LABELS_OF_TERMS[name]} x {number(np.exp(values[place]))}"
+        bars.append(Bar(np.exp(start), np.exp(ends[above]), colours[name], told))
+    whole = f"x {number(np.exp(found.whole[place]))}"
+    told = f"{found.layers[place]}: {whole} · {' · '.join(bar.told for bar in bars)}"
+    return Spot(found.layers[place], float(np.exp(found.whole[place])), nan, nan, nan, nan, whole, told,
+                kind="stacked", bars=bars)  # fmt: skip
 
 
 def score_charts(histories: Histories) -> dict[str, Chart]:
@@ -70,8 +116,8 @@ def _beside_levels(histories: Histories, captions: dict[str, str], height: int) 
 def _scores(histories: Histories, kind: str, label: str) -> Chart:
     curves = []
     for part, (colour, line) in PARTS.items():
-        if f"{part}_{kind}" in histories.scalars:
-            values = histories.scalars[f"{part}_{kind}"]
-            means = mean_of_known(values, axis=0)
-            curves.append(Curve(part, "", means, values, shades(colour, 1)[0], dashed=line != "-"))
-    return line_chart(histories, curves, label, {}, log=False, height=LOW)
+        if (values := histories.scalars.get(f"{part}_{kind}")) is not None:
+            measured = measured_epochs(mean_of_finite(values[:, None], axis=0))
+            its = values[:, measured]
+            curves.append(epochs_curve(histories, part, "", its, measured, shades(colour, 1)[0], line != "-"))
+    return epochs_chart(histories, curves, label, height=LOW)

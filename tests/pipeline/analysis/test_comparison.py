@@ -26,10 +26,15 @@ def test_accuracy_table_has_the_paper_s_values_and_cells_not_run(
     assert (ran["test_acc"], ran["n"], ran["paper"]) == (54, 3, 91.6)  # 53, 54, 55 at the last epoch
     assert ran["difference"] == pytest.approx(54 - 91.6)
     assert ran["remarks"] == "3 of 5 seeds; 3 of 150 epochs"
+    assert (ran["lowest"], ran["highest"]) == (53, 55)
+    assert ran[["low", "high"]].isna().all(), "three seeds have no interval"
     assert table.iloc[1]["remarks"] == "2 of 5 seeds; 4 of 150 epochs; lr 0.1, not 0.05; pretrained True, not false"
     twenty = compared("MNIST")
     (remark,) = accuracy_table([replace(twenty, paper=twenty.paper | {"epochs": "20"})]).head(1)["remarks"]
     assert remark == "3 of 5 seeds; 4 of 20 epochs"
+    (five,) = accuracy_table([compared("MNIST", seeds=tuple(range(5)))]).head(1).to_dict("records")
+    assert (five["low"] + five["high"]) / 2 == pytest.approx(five["test_acc"])
+    assert five["low"] < five["test_acc"]
     others = table.iloc[2:]
     assert len(others) == 10
     assert set(others["remarks"]) == {"not run"}

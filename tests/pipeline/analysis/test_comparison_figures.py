@@ -34,3 +34,16 @@ def test_accuracy_figure_has_a_row_per_study_and_cell_not_run(compared: Callable
     assert len(names) == 12
     assert "VGG19-FMNIST\n3 of 5 seeds; 3 of 150 epochs" in names
     assert sum(name.endswith("not run") for name in names) == 11
+
+
+@pytest.mark.parametrize("seeds", [4, 5])
+def test_accuracy_figure_draws_the_range_of_seeds_and_the_interval_of_five(
+    compared: Callable[..., Compared], seeds: int
+) -> None:
+    study = compared("FMNIST", seeds=tuple(range(seeds)))
+    (axes,) = accuracy_figure(accuracy_table([study])).axes
+    of_seeds = axes.collections[0].get_segments()
+    assert [segment[:, 0].tolist() for segment in of_seeds] == [[53, 53 + seeds - 1]]
+    assert len(axes.containers) == (seeds == 5)
+    named = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert any("95 % interval" in name for name in named) == (seeds == 5)

@@ -58,12 +58,21 @@ def test_correlation_of_a_seed_leaves_out_its_unchanged_layers() -> None:
 
 
 def test_layers_in_groups_and_all_layers_are_two_lines(histories: Callable[..., Histories]) -> None:
-    table = depth_table(histories({0: 3, 1: 3, 7: 3}, GROUPS))
+    table = depth_table(histories(dict.fromkeys((0, 1, 2, 5, 7), 3), GROUPS))
     grouped, everything = row_of(table, "in groups"), row_of(table, "all")
     assert (grouped["count"], everything["count"]) == (3, 4)
     assert (grouped["order_p"], everything["order_p"]) == pytest.approx((2 / 6, 2 / 24)), "all orders of layers"
-    assert grouped["n"] == 3
+    assert grouped["n"] == 5
     assert grouped["ratio_low"] < grouped["ratio"] < grouped["ratio_high"]
+
+
+def test_few_seeds_have_ranges_of_correlation_and_ratio_but_neither_interval_nor_p(
+    histories: Callable[..., Histories],
+) -> None:
+    row = row_of(depth_table(histories(dict.fromkeys((0, 1, 2, 7), 3), GROUPS)), "in groups")
+    assert row["ratio_lowest"] < row["ratio"] < row["ratio_highest"]
+    assert (row["lowest"], row["highest"], row["n"]) == (1, 1, 4)
+    assert row[["low", "high", "order_p", "ratio_low", "ratio_high", "p"]].isna().all()
 
 
 def test_correlations_without_spread_are_all_seeds_alike(histories: Callable[..., Histories]) -> None:

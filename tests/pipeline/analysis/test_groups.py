@@ -27,6 +27,14 @@ def test_a_group_is_the_geometric_mean_of_its_layers(histories: Callable[..., Hi
     assert (row["what"], row["n"], row["first"], row["last"]) == ("later / early", 3, 2, 2)
 
 
+def test_few_seeds_have_a_range_but_neither_interval_nor_p(histories: Callable[..., Histories]) -> None:
+    few, five = (row_of(group_table(histories(dict.fromkeys(range(n), 2), GROUPS))) for n in (4, 5))
+    assert few["lowest"] < few["mean"] < few["highest"]
+    assert few[["low", "high", "p"]].isna().all()
+    assert five["low"] < five["mean"] < five["high"]
+    assert 0 < five["p"] < 1
+
+
 def test_one_heavy_layer_does_not_decide_a_group(histories: Callable[..., Histories]) -> None:
     made = histories({0: 2, 1: 2}, GROUPS)
     before = row_of(group_table(made))["mean"]

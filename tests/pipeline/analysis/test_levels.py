@@ -96,7 +96,8 @@ def test_layers_are_beside_their_levels_in_the_last_third(study: Callable[..., H
     assert (change["first"], change["last"], change["n"], change["equilibrium"]) == (5, 6, 2, "")
     rotation = table.loc["layer_rotation", "conv2"]
     assert rotation["level"] == pytest.approx(np.mean([1 - math.exp(-X * epoch) for epoch in (5, 6)]))
-    assert math.isnan(rotation["low"]), "both seeds are alike"
+    assert (change["lowest"], change["highest"]) == pytest.approx((0.055, 0.065))
+    assert math.isnan(change["low"]), "two seeds have no interval"
     assert table.loc["straightness", "fc"]["level"] == 1
     assert ("l2_change", "fc") not in table.index, "it is not scale-invariant"
     assert "rwc" not in table.index.get_level_values("quantity")

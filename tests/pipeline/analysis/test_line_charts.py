@@ -9,10 +9,11 @@ from matplotlib.colors import to_rgb
 from pipeline.analysis.figures import style
 from pipeline.analysis.figures.line_ends import spread
 from pipeline.analysis.reports.colours import LEAST_CONTRAST, PAGE, contrast, shades
-from pipeline.analysis.reports.line_charts import LOW, TALL, Chart, layers_chart
+from pipeline.analysis.reports.epoch_charts import layers_chart
+from pipeline.analysis.reports.line_charts import LOW, TALL, Chart
 from pipeline.analysis.reports.lines import MOST_POINTS, MOST_TITLES, Line
 from pipeline.analysis.reports.rendering import MISSING
-from pipeline.analysis.reports.scales import FULL, NAMES, Scale, across, epoch_ticks
+from pipeline.analysis.reports.scales import FULL, NAMES, Scale, depth_ticks, epoch_ticks, of_depths, of_epochs
 from pipeline.analysis.reports.study_charts import score_charts
 from pipeline.analysis.statistics import Histories
 
@@ -44,7 +45,7 @@ def test_lines_stand_in_the_order_of_groups_with_layers_outside_groups_last_and_
 
 def test_a_line_tells_layer_group_epochs_values_and_seeds(histories: Make) -> None:
     line = lines(chart_of(histories({0: 3, 7: 3}, GROUPS)))["a1"]
-    assert line.epochs == [(1, "2.04"), (2, "1.04"), (3, "0.702")]
+    assert (line.curve.across.what, line.told) == ("epoch ", [("1", "2.04"), ("2", "1.04"), ("3", "0.702")])
     assert line.last == "seed 0 0.667 · seed 7 0.737"
     assert [text for _path, text in line.seeds] == ["a1 · block1 · seed 0", "a1 · block1 · seed 7"]
     assert [text for _path, text in line.points][1] == "a1 · block1 · epoch 2 · mean 1.04 · seed 0 1 · seed 7 1.07"
@@ -77,14 +78,14 @@ def test_a_missing_value_leaves_a_gap_and_a_value_alone_is_a_dot(histories: Make
     study.layers["rwc"][:, 1, [1, 3]] = np.nan
     line = lines(chart_of(study))["a1"]
     assert line.path.count("M") == line.path.count("h0") == 3
-    assert [epoch for epoch, _value in line.epochs] == [1, 3, 5]
+    assert [epoch for epoch, _value in line.told] == ["1", "3", "5"]
 
 
 def test_a_layer_that_never_changed_has_a_name_and_no_line(histories: Make) -> None:
     study = histories({0: 3, 1: 3}, GROUPS)
     study.layers["rwc"][:, 1] = 0.0
     line = lines(chart_of(study))["a1"]
-    assert (line.path, line.end, line.points, line.epochs) == ("", None, [], [])
+    assert (line.path, line.end, line.points, line.told) == ("", None, [], [])
 
 
 def test_epochs_without_any_value_are_bridged(histories: Make) -> None:
@@ -97,10 +98,16 @@ def test_epochs_without_any_value_are_bridged(histories: Make) -> None:
 def test_names_stand_at_the_ends_where_there_is_room_else_below_or_nowhere(histories: Make) -> None:
     def placed(count: int, height: int) -> str:
         groups = {f"layer{number}": "all" for number in range(count)}
-        return chart_of(histories({0: 2}, groups), height=height).places
+        return chart_of(histories({0: 2}, groups), height=height).names_are
 
     assert [placed(count, TALL) for count in (5, 24, 25, 120, 121)] == ["ends", "ends", "below", "below", "nowhere"]
     assert [placed(count, LOW) for count in (15, 16)] == ["ends", "nowhere"]
+
+
+def test_names_that_would_be_cut_to_the_same_stand_below_in_full(histories: Make) -> None:
+    stem = "a_name_longer_than_there_is_room_for"
+    chart = chart_of(histories({0: 2}, {f"{stem}.{number}": "all" for number in range(3)}))
+    assert (chart.names_are, chart.width) == ("below", len(stem) + 2)
 
 
 def test_a_large_study_keeps_to_the_number_of_points(histories: Make) -> None:
@@ -119,13 +126,13 @@ def test_a_level_is_drawn_over_the_epochs(histories: Make) -> None:
 
 
 def test_seeds_that_end_early_are_marked(histories: Make) -> None:
-    assert chart_of(histories({0: 4, 1: 2, 2: 2}, GROUPS)).stops == [NAMES / 2]
+    assert chart_of(histories({0: 4, 1: 2, 2: 2}, GROUPS)).axes.stops == [NAMES / 2]
 
 
 def test_charts_of_scores_have_a_line_for_each_part(histories: Make) -> None:
     accuracy, loss = score_charts(histories({0: 4, 1: 3}, GROUPS)).values()
     assert list(lines(accuracy)) == list(lines(loss)) == ["train", "test"]
-    assert lines(accuracy)["test"].epochs[0] == (1, "51.5")
+    assert lines(accuracy)["test"].told[0] == ("1", "51.5")
     assert lines(accuracy)["test"].last == f"seed 0 54 · seed 1 {MISSING}"
 
 
@@ -159,7 +166,12 @@ def test_ticks_of_epochs_are_whole_begin_at_one_and_do_not_touch(last: int) -> N
     assert ticks[0].text == "1"
     assert all(float(tick.text).is_integer() for tick in ticks)
     assert np.all(np.diff([tick.place for tick in ticks]) > 5)
-    assert ticks[0].place == pytest.approx(across(1, last) / 10)
+    assert ticks[0].place == pytest.approx(of_epochs(1, last) / 10)
+
+
+def test_depths_reach_from_the_first_layer_to_the_last() -> None:
+    assert of_depths([0, 0.5, 1]).tolist() == [0, NAMES / 2, NAMES]
+    assert [tick.text for tick in depth_ticks()] == ["0", "0.25", "0.5", "0.75", "1"]
 
 
 def test_names_are_spread_in_order_and_as_near_as_can_be() -> None:

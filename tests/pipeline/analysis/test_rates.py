@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.analysis.averages import interval
+from pipeline.analysis.averages import students_interval
 from pipeline.analysis.claims import claims_table
 from pipeline.analysis.inference import MARGIN, effects, holm, p_values
 from pipeline.analysis.statistics import Histories
@@ -31,7 +31,7 @@ def simulated(seeds: int, effect: float, claims: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("seeds", [3, 5, 8, 10])
 @pytest.mark.parametrize("effect", [0, 1, 3])
 def test_intervals_cover_in_95_of_100_cases_whatever_the_effect(seeds: int, effect: float) -> None:
-    low, high = interval(simulated(seeds, effect)[:, :, 0])
+    low, high = students_interval(simulated(seeds, effect)[:, :, 0])
     assert ((low <= effect) & (effect <= high)).mean() == pytest.approx(0.95, abs=0.006)
 
 

@@ -1,4 +1,4 @@
-"""The report in a browser: readable wide, narrow, dark, on paper, by keyboard, without scripts and in a sandbox."""
+"""Reports in a browser: readable wide, narrow, dark, on paper, by keyboard, without scripts and in a sandbox."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,8 +18,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.tour import CHROMIUM, FLAGS
 from pipeline.analysis.answer import answer
-from pipeline.analysis.figures.study_figures import write_figures
+from pipeline.analysis.comparison import Compared
+from pipeline.analysis.figures import style
 from pipeline.analysis.reports.colours import PAGE
+from pipeline.analysis.reports.comparison_report import write_comparison
 from pipeline.analysis.reports.study_report import Facts, write_report
 from pipeline.analysis.statistics import Histories
 from pipeline.analysis.study_tables import study_tables
@@ -51,7 +53,6 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
         ]
         made = with_layers(made, straightness=made.layers["rwc"])
         made = replace(made, levels=pd.DataFrame(levels, columns=LEVELS))
-        write_figures(made, tmp_path / "figures", title="ResNet18-CIFAR-10", asked=3)
         seeds = [str(seed) for seed in made.seeds]
         facts = Facts(
             "ResNet18-CIFAR-10", "0123abc", "ResNet18", "CIFAR-10", "d1ge57", (0, 42, 123), {"epochs": "6"},
@@ -62,6 +63,29 @@ def report(histories: Callable[..., Histories], tmp_path: Path) -> Callable[...,
         said = answer(made, tables, model=facts.model, dataset=facts.dataset, asked=3, paper={"epochs": "20"})
         write_report(facts, made, tables, said, tmp_path)
         return tmp_path / "report.html"
+
+    return write
+
+
+@pytest.fixture
+def comparison(
+    compared: Callable[..., Compared], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Return a writer of pages of compared studies: some of five seeds, one of three, one that has long settings."""
+    monkeypatch.setattr(style, "write_all", lambda *_figures: None)
+    five = tuple(range(5))
+    long = "VGG19-CIFAR-10 lr=0.001 weight_decay=0.0005 epochs=2"
+    studies = [
+        compared("FMNIST", 2, seeds=five),
+        compared("MNIST", seeds=five),
+        replace(compared("CIFAR-10", 0.7), label=long),
+        replace(compared("CIFAR-10", 0.6), label=f"{long}0"),
+        replace(compared("MNIST", 0.8, seeds=five), model="ResNet18", label="ResNet18-MNIST"),
+    ]
+
+    def write() -> Path:
+        write_comparison(studies, tmp_path)
+        return tmp_path / "compare.html"
 
     return write
 
@@ -114,6 +138,17 @@ def test_axe_finds_nothing_to_complain_of(
     assert [(rule["id"], [node["html"] for node in rule["nodes"]][:3]) for rule in found] == []
 
 
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_comparison(
+    comparison: Callable[..., Path], visit: Callable[..., Page], width: int, scheme: str
+) -> None:
+    page = visit(comparison(), width, scheme)
+    unfold(page)
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]][:3]) for rule in found] == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_and_lines_have_the_colours_of_the_scheme(
     report: Callable[..., Path], visit: Callable[..., Page], scheme: str
@@ -121,7 +156,8 @@ def test_page_and_lines_have_the_colours_of_the_scheme(
     page = visit(report(), scheme=scheme)
     assert colours(page, "body", "backgroundColor") == {PAGE[scheme]}
     other = visit(report(), scheme={"light": "dark", "dark": "light"}[scheme])
-    assert colours(page, ".mean", "stroke") != colours(other, ".mean", "stroke")
+    for drawn in (".mean", ".bar"):
+        assert colours(page, drawn, "stroke").isdisjoint(colours(other, drawn, "stroke"))
 
 
 @pytest.mark.parametrize("groups", [GROUPS, MANY], ids=["names at the ends of lines", "names below"])
@@ -139,6 +175,51 @@ def test_nothing_is_wider_than_the_page_and_no_names_overlap(
         corners = sorted((round(box["x"]), round(box["y"]), round(box["y"] + box["height"])) for box in boxes)
         for (x, _top, bottom), (other_x, top, _bottom) in pairwise(corners):
             assert x != other_x or top >= bottom - 2
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_no_row_or_panel_of_a_comparison_is_wider_than_the_page(
+    comparison: Callable[..., Path], visit: Callable[..., Page], width: int
+) -> None:
+    page = visit(comparison(), width)
+    for is_unfolded in (False, True):
+        if is_unfolded:
+            unfold(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        rows = [row.bounding_box() for row in page.locator(".rows").first.locator(".name").all()]
+        boxes = [box.bounding_box() for box in page.locator(".rows").first.locator(".line svg").all()]
+        for name, box in zip(rows, boxes, strict=True):
+            beside = abs(box["y"] + box["height"] / 2 - name["y"] - name["height"] / 2) < 2 if width == WIDE else False
+            assert beside or 0 <= box["y"] - (name["y"] + name["height"]) < 2, "a box is beside its name, or below it"
+
+
+@pytest.mark.parametrize("where", [".name", ".hit"])
+def test_a_row_that_is_pointed_at_tells_its_values_without_scripts(
+    comparison: Callable[..., Path], visit: Callable[..., Page], where: str
+) -> None:
+    page = visit(comparison(), scripts=False)
+    row = page.locator(".rows").first.locator(".line").first
+    assert not row.locator(".tip").is_visible()
+    row.locator(where).hover(force=True)
+    assert row.locator(".tip").is_visible()
+    told = row.locator(".tip").inner_text()
+    assert told.startswith("VGG19-MNIST · mean of 5 seeds 56 % · lowest to highest seed 54 to 58 % · 95 % interval")
+
+
+def test_every_row_and_line_of_a_comparison_is_reached_by_the_keyboard(
+    comparison: Callable[..., Path], visit: Callable[..., Page]
+) -> None:
+    page = visit(comparison())
+    told = []
+    for _press in range(60):
+        page.keyboard.press("Tab")
+        told += [tip.inner_text() for tip in page.locator(".tip").all() if tip.is_visible()]
+    of_rows, of_claims = page.locator(".rows").all()
+    expected = [*of_rows.locator(".tip").all_text_contents(), *of_claims.locator(".tip").all_text_contents()]
+    assert len(expected) > 10
+    assert set(expected) <= set(told)
+    lines = [tip for tip in told if " · features.0: " in tip]
+    assert len(set(lines)) == 5
 
 
 def test_the_report_takes_three_screens(report: Callable[..., Path], visit: Callable[..., Page]) -> None:
@@ -183,6 +264,16 @@ def test_the_report_works_in_a_sandbox_like_mlflow_s(report: Callable[..., Path]
     line = frame.locator(".line").first
     line.locator(".name").hover()
     assert line.locator(".tip").is_visible()
+
+
+def test_a_comparison_on_paper_has_what_the_screen_folds(
+    comparison: Callable[..., Path], visit: Callable[..., Page]
+) -> None:
+    page = visit(comparison())
+    table = page.locator("details table").first
+    assert not table.is_visible()
+    page.emulate_media(media="print")
+    assert table.bounding_box()["height"] > 20
 
 
 def test_paper_has_what_the_screen_folds(report: Callable[..., Path], visit: Callable[..., Page]) -> None:

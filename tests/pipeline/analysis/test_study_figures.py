@@ -113,11 +113,16 @@ def test_heat_map_has_a_row_per_layer_with_the_first_at_the_top(histories: Calla
     assert "seed 7 after epoch 2" in axes.get_xlabel()
 
 
-def test_accuracy_and_loss_have_a_band_per_part(histories: Callable) -> None:
-    left, right = accuracy_and_loss(histories({0: 3, 7: 3}, GROUPS), "title").axes
+def test_accuracy_and_loss_have_a_mean_and_a_thin_line_per_seed(histories: Callable) -> None:
+    left, right = accuracy_and_loss(histories({0: 3, 7: 2}, GROUPS), "title").axes
     assert (left.get_ylabel(), right.get_ylabel()) == ("accuracy, %", "cross-entropy")
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["train", "test"]
     assert len(left.collections) == len(right.collections) == 2
+    assert [list(line.get_ydata()) for line in left.lines if len(line.get_xdata()) == 3] == [[44.5, 45.5, 43],
+                                                                                         [54.5, 55.5, 53]]  # fmt: skip
+    seeds = left.collections[1].get_segments()
+    assert [seed[np.isfinite(seed[:, 1])].tolist() for seed in seeds] == [[[1, 51], [2, 52], [3, 53]],
+                                                                        [[1, 58], [2, 59]]]  # fmt: skip
 
 
 @pytest.mark.parametrize(
