@@ -48,7 +48,8 @@ class Cloud(Artist):
         figure = self.get_figure(root=True)
         if figure and figure.get_layout_engine() is None:
             pixels, corner = self._image
-            renderer.draw_image(renderer.new_gc(), *corner / renderer.get_image_magnification(), pixels)
+            x, y = corner / renderer.get_image_magnification()
+            renderer.draw_image(renderer.new_gc(), x, y, pixels)
 
     @cached_property
     def _image(self) -> tuple[NDArray[np.uint8], Numbers]:
