@@ -15,7 +15,7 @@ from pipeline.analysis.terms import WHOLE
 from pipeline.tracking.run import COMPARED, setting_tag
 
 PAGE = ROOT / "docs" / "results.md"
-PICTURES = ROOT / "docs" / "figures" / "results"
+PICTURES = ROOT / "docs" / "figures" / "planned"
 TEXTS = ("remarks", "measured by", "note")  # an empty one is read as NaN
 OF_ALL = ("accuracies", "rwc_by_model")
 OF_A_STUDY = ("equilibrium", "straightness", "terms")
@@ -24,7 +24,7 @@ OF_A_STUDY = ("equilibrium", "straightness", "terms")
 @click.command()
 @click.argument("run")
 def main(run: str) -> None:
-    """Write what the run of compare and its studies say into docs/results.md and docs/figures/results/.
+    """Write what the run of compare and its studies say into docs/results.md and docs/figures/planned/.
 
     A table replaces what stands between its marks; a picture is written where the page shows one of its name:
     <figure of compare>.png, or <label of a study>-<figure>.png, with - for spaces and signs.
@@ -50,7 +50,7 @@ def main(run: str) -> None:
     ]:
         for figure in figures:
             name = "".join(letter if letter.isalnum() or letter in "._" else "-" for letter in f"{prefix}{figure}.png")
-            if f"figures/results/{name}" in text:
+            if f"figures/planned/{name}" in text:
                 copy(_artifact(source, f"figures/{figure}.png"), PICTURES / name)
 
 
