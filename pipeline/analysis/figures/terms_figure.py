@@ -38,7 +38,7 @@ def terms_figure(histories: Histories, heading: str) -> Figure | None:
     _factors(axes)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     read = (
-        f"{Window.LATE.text(histories.last_epoch)}, mean over the seeds; shares of the spread: {shares_in_words(found)}"
+        f"{Window.LATE.text(histories.last_epoch)}, mean over the seeds\nshares of the spread: {shares_in_words(found)}"
     )
     axes.set_title(f"Why layers differ in rwc_elementwise: {heading}\n{read}", fontsize=10)
     return figure
