@@ -217,7 +217,8 @@ def test_the_study_s_artifacts(finished: Finished) -> None:
     assert {path.name for path in (folder / "tables").iterdir()} == {f"{name}.csv" for name in tables}
     with (folder / "tables" / "layers.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "layer", "group", "metric", "mean", "std", "median", "iqm", "low", "high", "n"]
+    statistics_of = ["mean", "std", "median", "iqm", "low", "high", "lowest", "highest", "n"]
+    assert list(rows[0]) == ["epoch", "layer", "group", "metric", *statistics_of]
     assert {row["n"] for row in rows} == {"2"}
     assert str(folder / "figures") in finished.output
 
