@@ -102,7 +102,7 @@ def _write_study(folder: str, config: Config, layers: int) -> str:
 class LastPoints(Outbox):
     """Keeps the metric points of the newest epoch alone."""
 
-    def add_metrics(self, metrics: Mapping[str, float], step: int, part: int = 0) -> None:  # noqa: ARG002
+    def add_metrics(self, metrics: Mapping[str, float], step: int, part: int = 0) -> None:  # noqa: ARG002  # as an outbox has it
         super().add_metrics(metrics, 0, part)
 
 

@@ -51,12 +51,12 @@ def _figures(bench: Bench, name: str) -> Iterator[Figure]:
         time_in_turns({"step": plain_step(bench, model, bench.config.precision)}, STEP_ROUNDS, warm_up=2)["step"]
     )
     every = TRAIN_STEPS // SAMPLED_STEPS
-    for what, key, base, target in (
-        (f"{name}, all measurements of an epoch ({_ms(seconds['all'])})", "all", TRAIN_STEPS * trained, 2),
-        (f"{name}, measuring one step of {every} ({_ms(seconds['sample'])})", "sample", every * trained, 1),
+    for what, key, steps, target in (
+        (f"{name}, all measurements of an epoch ({_ms(seconds['all'])})", "all", TRAIN_STEPS, 2),
+        (f"{name}, measuring one step of {every} ({_ms(seconds['sample'])})", "sample", every, 1),
     ):
-        share = _share(seconds[key], base)
-        yield Figure(what, f"the training of FMNIST's epoch, or so many steps ({1000 * trained:.0f} ms each)",
+        share = _share(seconds[key], steps * trained)
+        yield Figure(what, f"the training of {steps} steps ({1000 * trained:.0f} ms each)",
                      f"{share} %", f"at most {target} %", share.at_most(target))  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def refusing(port: int, refuse: Callable[[str, str], int | None]) -> Iterator[st
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815  # the names that http.server calls
 
         def log_message(self, *_arguments: object) -> None:
             """Print nothing."""

@@ -18,9 +18,8 @@ from pipeline.analysis.windows import INTERRUPTED, Window, mean_logs
 
 NEEDED = ("l2_change", "rwc", "shape_factor", ELEMENTWISE)
 CHANGE, NORMS, SHAPE, REST = "l2_change", "rwc / l2_change", "shape_factor", "rest"
-LEVEL, ANGLE, CANCELLATION = "RWC*", "step_angle / level", "cancellation"
+LEVEL, ANGLE, CANCELLATION = "RWC*", "step_angle / level", "cancellation"  # they sum to that of l2_change
 WHOLE = (CHANGE, NORMS, SHAPE, REST)  # they sum to the logarithm of the elementwise form
-OF_CHANGE = (LEVEL, ANGLE, CANCELLATION)  # they sum to that of l2_change
 COLUMNS = ["layer", "group", "term", "mean", "low", "high", "lowest", "highest", "n", "share", "first", "last"]
 
 

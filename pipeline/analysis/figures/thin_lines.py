@@ -61,4 +61,4 @@ class Cloud(Artist):
         width, height = end - corner
         renderer = RendererAgg(width, height, self.axes.figure.dpi)  # type: ignore[no-untyped-call]  # untyped there
         lines.draw(renderer)
-        return np.asarray(renderer.buffer_rgba())[::-1], corner  # type: ignore[no-untyped-call]
+        return np.asarray(renderer.buffer_rgba())[::-1], corner  # type: ignore[no-untyped-call]  # untyped there

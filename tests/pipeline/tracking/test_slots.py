@@ -114,7 +114,7 @@ class Clock:
 
 
 def killed(log: SeedLog, epoch: int, at: int) -> bool:
-    """Save an epoch, and be killed at a step of it; return whether it has so many."""
+    """Save an epoch, and be killed at a step of it; return whether it has that step."""
     with pytest.MonkeyPatch.context() as patch:
         Clock(patch, at)
         try:
